@@ -1,0 +1,1 @@
+"""A lakehouse of Step Trainer readings as Dagster software-defined assets."""

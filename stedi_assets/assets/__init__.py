@@ -1,0 +1,1 @@
+"""Assets say what: one function a table, its SELECT in its body."""

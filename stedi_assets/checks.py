@@ -1,0 +1,353 @@
+"""Asset checks, made by functions that take the rule as an argument.
+
+A check counts in SQL, on the engine that holds the table; it never loads a table's rows. What it finds goes into the
+check's metadata: numbers and column names, never a value of a personal column.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import dagster
+
+from stedi_assets.tables import SOURCES, Table
+
+Findings = Mapping[str, int | str]
+
+DELTA_TYPES = {"VARCHAR": "string", "BIGINT": "long", "DOUBLE": "double"}
+"""From the contract's types to Delta's names for them."""
+
+
+class Lakehouse(Protocol):
+    """What a check asks of the I/O manager that holds the table."""
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Computes a query whose result is small."""
+        ...
+
+    def columns(self, name: str) -> dict[str, str]:
+        """Returns a table's columns, from name to Delta type."""
+        ...
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one table.
+
+    Attributes:
+        name: What it asserts, as a phrase.
+        description: The rule, and what to do when it fails.
+        blocking: Whether its failure means wrong or leaked data, so that nothing downstream may be built.
+        find: Looks into the lakehouse for what the rule is about.
+        passes: Whether the findings satisfy the rule.
+    """
+
+    name: str
+    description: str
+    blocking: bool
+    find: Callable[[Lakehouse], Findings]
+    passes: Callable[[Findings], bool]
+
+    def spec(self, table: str) -> dagster.AssetCheckSpec:
+        """Returns the check as Dagster knows it before it runs.
+
+        Args:
+            table: The table's name.
+        """
+        return dagster.AssetCheckSpec(self.name, asset=table, description=self.description, blocking=self.blocking)
+
+    def result(self, table: str, lakehouse: Lakehouse) -> dagster.AssetCheckResult:
+        """Runs the check.
+
+        Args:
+            table: The table's name.
+            lakehouse: Where the table is.
+
+        Returns:
+            Whether it passed, with the findings as metadata. A failure is an error if the check blocks, else a warning.
+        """
+        findings = self.find(lakehouse)
+        return dagster.AssetCheckResult(
+            asset_key=table,
+            check_name=self.name,
+            passed=self.passes(findings),
+            severity=dagster.AssetCheckSeverity.ERROR if self.blocking else dagster.AssetCheckSeverity.WARN,
+            metadata=dict(findings),
+        )
+
+
+def _counts(sql: str) -> Callable[[Lakehouse], Findings]:
+    return lambda lakehouse: {name: int(count) for name, count in lakehouse.rows(sql)[0].items()}
+
+
+def _nothing(findings: Findings) -> bool:
+    return not any(findings.values())
+
+
+def expected_rows(table: str, expected: int) -> Check:
+    """Makes the check that a table has the expected number of rows.
+
+    Args:
+        table: The table's name.
+        expected: Number of rows.
+    """
+    return Check(
+        "has_expected_rows",
+        f"Has exactly {expected} rows. If the landing files are meant to differ, correct the expected counts.",
+        True,
+        _counts(f"SELECT count(*) AS actual, {expected} AS expected FROM {table}"),
+        lambda findings: findings["actual"] == findings["expected"],
+    )
+
+
+def contract_schema(table: Table) -> Check:
+    """Makes the check that a stored table has the columns and types of the contract.
+
+    Args:
+        table: The table.
+    """
+    expected = {column.name: DELTA_TYPES[column.type] for column in table.columns}
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        actual = lakehouse.columns(table.name)
+        return {
+            "missing": ", ".join(expected.keys() - actual.keys()),
+            "unexpected": ", ".join(actual.keys() - expected.keys()),
+            "of_another_type": ", ".join(
+                name for name, kind in actual.items() if name in expected and kind != expected[name]
+            ),
+        }
+
+    return Check(
+        "has_the_columns_of_the_contract",
+        "Has the columns and types of stedi_assets/tables.py. Correct the SELECT or the contract.",
+        True,
+        find,
+        _nothing,
+    )
+
+
+def required_values(table: Table) -> Check:
+    """Makes the check that required columns hold a value in every row.
+
+    Args:
+        table: The table.
+    """
+    nulls = ", ".join(f"count(*) - count(stored.{name}) AS null_{name}" for name in table.required_columns)
+    return none_found(
+        "has_no_null_in_required_columns",
+        f"Every row has {' and '.join(table.required_columns)}. Have the landing files with such records corrected.",
+        f"SELECT {nulls} FROM {table.name} AS stored",
+    )
+
+
+def no_naming_column(table: str) -> Check:
+    """Makes the check that a table has no column that names a person.
+
+    Args:
+        table: The table's name.
+    """
+    naming = {column.name.lower() for source in SOURCES.values() for column in source.columns if column.personal}
+    naming.discard("serialnumber")
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        return {"columns_found": ", ".join(name for name in lakehouse.columns(table) if name.lower() in naming)}
+
+    return Check(
+        "has_no_column_that_names_a_person",
+        f"Has none of the columns {', '.join(sorted(naming))}. Take such a column out of the SELECT.",
+        True,
+        find,
+        _nothing,
+    )
+
+
+def none_found(name: str, description: str, sql: str, *, blocking: bool = True) -> Check:
+    """Makes the check that something which should not be there is not.
+
+    Args:
+        name: The check's name.
+        description: The rule, and what to do.
+        sql: A SELECT of one row of counts, each 0 when all is well.
+        blocking: Whether a count above 0 means wrong or leaked data.
+    """
+    return Check(name, description, blocking, _counts(sql), _nothing)
+
+
+def some_found(name: str, description: str, sql: str) -> Check:
+    """Makes the check, a warning when it fails, that something which should be there is.
+
+    Args:
+        name: The check's name.
+        description: The rule, and what to do.
+        sql: A SELECT of one row of counts, not all 0 when all is well.
+    """
+    return Check(name, description, False, _counts(sql), lambda findings: not _nothing(findings))
+
+
+def same_rows(table: str, key: str, recomputed: str) -> Check:
+    """Makes the check that a table has, for each value of a key, as many rows as computed another way.
+
+    Args:
+        table: The table's name.
+        key: The column to group by.
+        recomputed: A SELECT of the columns group_key and group_rows, by another route than the asset's own SELECT.
+    """
+    return none_found(
+        "has_the_rows_computed_another_way",
+        f"Has as many rows for each {key} as counts of the tables before it give. Materialize those and this again.",
+        f"""
+        WITH stored AS (
+            SELECT stored_row.{key} AS group_key, count(*) AS group_rows
+            FROM {table} AS stored_row GROUP BY stored_row.{key}
+        ),
+        recomputed AS ({recomputed})
+        SELECT
+            coalesce(sum(CASE WHEN stored.group_rows > coalesce(recomputed.group_rows, 0) THEN 1 END), 0)
+                AS groups_with_too_many_rows,
+            coalesce(sum(CASE WHEN recomputed.group_rows > coalesce(stored.group_rows, 0) THEN 1 END), 0)
+                AS groups_with_too_few_rows
+        FROM stored FULL OUTER JOIN recomputed ON stored.group_key = recomputed.group_key
+        """,
+    )
+
+
+CONSENTING_CUSTOMERS = """
+    SELECT customer.email, customer.serialNumber, count(*) - sum(
+        CASE WHEN coalesce(customer.shareWithResearchAsOfDate, 0) = 0 THEN 1 ELSE 0 END
+    ) AS records
+    FROM customer_landing AS customer
+    GROUP BY customer.email, customer.serialNumber
+"""
+"""The landing records with consent of each customer and device: all less the blank ones."""
+
+PHONE_READINGS = "SELECT reading.user, count(*) AS readings FROM accelerometer_landing AS reading GROUP BY reading.user"
+
+SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
+    "customer_landing": (
+        some_found(
+            "has_customers_with_a_blank_consent",
+            "Some customers have not consented to research. Where all have, see if the source holds some back.",
+            """
+            SELECT count(*) AS customers_with_a_blank_consent FROM customer_landing
+            WHERE coalesce(shareWithResearchAsOfDate, 0) = 0
+            """,
+        ),
+        none_found(
+            "has_no_serial_number_of_several_customers",
+            "Each serial number belongs to one customer. Readings of a shared one have no known owner: have the source "
+            "corrected.",
+            """
+            SELECT count(*) AS shared_serial_numbers FROM (
+                SELECT serialNumber FROM customer_landing GROUP BY serialNumber HAVING count(DISTINCT email) > 1
+            ) AS shared
+            """,
+            blocking=False,
+        ),
+    ),
+    "customer_trusted": (
+        none_found(
+            "has_no_customer_with_a_blank_consent",
+            "Every customer consented to research. Correct the SELECT and materialize again before anyone reads it.",
+            """
+            SELECT count(*) AS customers_with_a_blank_consent FROM customer_trusted
+            WHERE coalesce(shareWithResearchAsOfDate, 0) = 0
+            """,
+        ),
+        same_rows(
+            "customer_trusted",
+            "email",
+            f"""
+            SELECT consenting.email AS group_key, sum(consenting.records) AS group_rows
+            FROM ({CONSENTING_CUSTOMERS}) AS consenting GROUP BY consenting.email
+            """,
+        ),
+    ),
+    "accelerometer_trusted": (
+        same_rows(
+            "accelerometer_trusted",
+            "user",
+            f"""
+            SELECT phone.user AS group_key, phone.readings AS group_rows FROM ({PHONE_READINGS}) AS phone
+            INNER JOIN (
+                SELECT consenting.email FROM ({CONSENTING_CUSTOMERS}) AS consenting
+                GROUP BY consenting.email HAVING sum(consenting.records) > 0
+            ) AS owner ON owner.email = phone.user
+            """,
+        ),
+    ),
+    "customer_curated": (
+        same_rows(
+            "customer_curated",
+            "email",
+            f"""
+            SELECT consenting.email AS group_key, sum(consenting.records) AS group_rows
+            FROM ({CONSENTING_CUSTOMERS}) AS consenting
+            INNER JOIN ({PHONE_READINGS}) AS phone ON phone.user = consenting.email
+            GROUP BY consenting.email
+            """,
+        ),
+    ),
+    "step_trainer_trusted": (
+        same_rows(
+            "step_trainer_trusted",
+            "serialNumber",
+            f"""
+            SELECT device.serialNumber AS group_key, device.readings AS group_rows FROM (
+                SELECT reading.serialNumber, count(*) AS readings
+                FROM step_trainer_landing AS reading GROUP BY reading.serialNumber
+            ) AS device
+            INNER JOIN (
+                SELECT consenting.serialNumber FROM ({CONSENTING_CUSTOMERS}) AS consenting
+                INNER JOIN ({PHONE_READINGS}) AS phone ON phone.user = consenting.email
+                GROUP BY consenting.serialNumber HAVING sum(consenting.records) > 0
+            ) AS owner ON owner.serialNumber = device.serialNumber
+            """,
+        ),
+    ),
+    "machine_learning_curated": (
+        same_rows(
+            "machine_learning_curated",
+            "sensorReadingTime",
+            """
+            SELECT device.instant AS group_key, device.readings * phone.readings AS group_rows FROM (
+                SELECT reading.sensorReadingTime AS instant, count(*) AS readings
+                FROM step_trainer_trusted AS reading GROUP BY reading.sensorReadingTime
+            ) AS device
+            INNER JOIN (
+                SELECT reading.timestamp AS instant, count(*) AS readings
+                FROM accelerometer_trusted AS reading GROUP BY reading.timestamp
+            ) AS phone ON phone.instant = device.instant
+            """,
+        ),
+        no_naming_column("machine_learning_curated"),
+        none_found(
+            "has_no_pair_of_different_customers",
+            "No row pairs one customer's device with another's phone. A join by instant alone does: whose steps those "
+            "are is not known.",
+            """
+            SELECT stored.pairs - own.pairs AS pairs_of_different_customers
+            FROM (SELECT count(*) AS pairs FROM machine_learning_curated) AS stored
+            CROSS JOIN (
+                SELECT count(*) AS pairs
+                FROM step_trainer_trusted AS device
+                INNER JOIN accelerometer_trusted AS phone ON phone.timestamp = device.sensorReadingTime
+                INNER JOIN (SELECT DISTINCT email, serialNumber FROM customer_curated) AS owner
+                    ON owner.serialNumber = device.serialNumber AND owner.email = phone.user
+            ) AS own
+            """,
+            blocking=False,
+        ),
+    ),
+}
+
+
+def table_checks(table: Table, expected_counts: Mapping[str, int]) -> list[Check]:
+    """Returns all checks of a table.
+
+    Args:
+        table: The table.
+        expected_counts: From table name to its expected rows. A table it does not name gets no such check.
+    """
+    expected = [expected_rows(table.name, expected_counts[table.name])] if table.name in expected_counts else []
+    return [*expected, contract_schema(table), required_values(table), *SPECIFIC_CHECKS.get(table.name, ())]

@@ -1,0 +1,1 @@
+"""I/O managers say how an asset is stored and loaded."""

@@ -1,0 +1,50 @@
+"""The I/O manager that computes with DuckDB."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+import dagster
+from pydantic import Field
+
+from stedi_assets.io_managers.lakehouse import LakehouseIOManager
+
+
+class DuckDBLakehouseIOManager(LakehouseIOManager):
+    """Stores and loads Delta tables, computed by DuckDB in one in-memory database a run.
+
+    Example:
+        >>> DuckDBLakehouseIOManager(root="lakehouse", landing="data", memory_limit="4GB")
+    """
+
+    memory_limit: str | None = Field(
+        default=None, description="The most memory DuckDB may use, such as 4GB. By default 80% of the machine's."
+    )
+    spill_folder: str | None = Field(
+        default=None, description="Where DuckDB spills to. By default the system's temporary folder."
+    )
+
+    @contextmanager
+    def yield_for_execution(self, context: dagster.InitResourceContext) -> Iterator[Self]:
+        """Opens the run's connection, and closes it at the end.
+
+        Args:
+            context: Unused.
+
+        Yields:
+            The I/O manager, ready.
+        """
+        # Imported here: a process that only loads the definitions does not need DuckDB, and starts sooner without.
+        from dagster_duckdb import DuckDBResource  # noqa: PLC0415
+
+        from stedi_assets.engines.duckdb import DuckDBEngine  # noqa: PLC0415
+
+        with tempfile.TemporaryDirectory(prefix="stedi-spill-", dir=self.spill_folder) as spill_folder:
+            configuration = {"temp_directory": spill_folder}
+            if self.memory_limit:
+                configuration["memory_limit"] = self.memory_limit
+            resource = DuckDBResource(database=":memory:", connection_config=configuration)
+            with resource.get_connection() as connection:
+                self._engine = DuckDBEngine(connection)
+                yield self

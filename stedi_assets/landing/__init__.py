@@ -1,0 +1,1 @@
+"""Reading the raw files of the landing zone."""

@@ -1,0 +1,43 @@
+"""The query that an asset returns, and what it reads."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError
+
+from stedi_assets.errors import StediError
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SELECT that DuckDB, Spark and Athena all run unchanged.
+
+    Attributes:
+        sql: The statement. Tables are named by asset name.
+    """
+
+    sql: str
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """The names of the tables that the statement reads.
+
+        Raises:
+            StediError: The text is not one SELECT statement.
+        """
+        try:
+            statements = sqlglot.parse(self.sql)
+        except ParseError as error:
+            problem = error.errors[0]
+            raise StediError(
+                f"A query cannot be parsed: {problem['description']} at line {problem['line']}, column "
+                f"{problem['col']}.",
+                "Correct the SELECT in the asset's body.",
+            ) from None
+        if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+            raise StediError("A query is not one SELECT statement.", "Return exactly one SELECT from the asset's body.")
+        statement = statements[0]
+        defined_inside = {expression.alias for expression in statement.find_all(exp.CTE)}
+        return frozenset({table.name for table in statement.find_all(exp.Table)} - defined_inside)

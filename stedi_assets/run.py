@@ -1,0 +1,123 @@
+"""A run in this process, and the table of what came of it."""
+
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import dagster
+from rich.console import Console
+from rich.table import Table
+
+from stedi_assets.definitions import TABLE_ASSETS, defs
+from stedi_assets.errors import StediError
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster prints every event of a run; the table below and the failures say it shorter."""
+
+WIDTH_WITHOUT_TERMINAL = 160
+"""Characters a line, where there is no terminal that knows its own."""
+
+
+LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse")
+
+
+def lakehouse_job() -> dagster.JobDefinition:
+    """Returns the job of all tables; by this function a child process of the multiprocess executor finds it."""
+    return LAKEHOUSE_JOB
+
+
+def materialize(select: str) -> bool:
+    """Materializes assets and prints a line for each, then every failure.
+
+    Args:
+        select: Which assets, in Dagster's selection syntax.
+
+    Returns:
+        Whether every asset was built and every blocking check passed.
+
+    Raises:
+        StediError: The selection is malformed or selects nothing.
+    """
+    keys = _selected(select)
+    started = time.perf_counter()
+    with _instance() as instance:
+        result = dagster.execute_job(
+            dagster.reconstructable(lakehouse_job), instance, run_config=QUIET, asset_selection=keys
+        )
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_WITHOUT_TERMINAL)
+    console.print(_table(result, keys, time.perf_counter() - started))
+    for line in _problems(result):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return result.success
+
+
+def _selected(select: str) -> Sequence[dagster.AssetKey]:
+    tables = dagster.AssetSelection.all()
+    try:
+        with warnings.catch_warnings():
+            # Dagster warns of a parameter that it passes itself.
+            warnings.simplefilter("ignore", dagster.BetaWarning)
+            selected = (dagster.AssetSelection.from_string(select) & tables).resolve(defs.resolve_asset_graph())
+    except dagster.DagsterError as error:
+        raise StediError(
+            f"The selection {select!r} cannot be resolved: {error}", "See Dagster's asset selection syntax."
+        ) from None
+    if not selected:
+        raise StediError(
+            f"The selection {select!r} selects no table.",
+            f"The tables are {', '.join(asset.name for asset in TABLE_ASSETS)}.",
+        )
+    order = [dagster.AssetKey(asset.name) for asset in TABLE_ASSETS]
+    return sorted(selected, key=lambda key: (order.index(key) if key in order else len(order), key))
+
+
+@contextmanager
+def _instance() -> Iterator[dagster.DagsterInstance]:
+    if os.environ.get("DAGSTER_HOME"):
+        with dagster.DagsterInstance.get() as instance:
+            yield instance
+        return
+    with tempfile.TemporaryDirectory() as folder, dagster.DagsterInstance.local_temp(folder) as instance:
+        yield instance
+
+
+def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey], seconds: float) -> Table:
+    materializations = {
+        event.asset_key: event.materialization.metadata for event in result.get_asset_materialization_events()
+    }
+    table = Table("asset", title=f"Run {result.run_id}", caption=f"{seconds:.1f} seconds in all", title_justify="left")
+    for heading in ("rows", "expected", "checks passed", "failed", "seconds"):
+        table.add_column(heading, justify="right")
+    table.add_column("path", overflow="fold")
+    for key in keys:
+        evaluations = [check for check in result.get_asset_check_evaluations() if check.asset_key == key]
+        expected = [check.metadata["expected"].value for check in evaluations if "expected" in check.metadata]
+        passed = sum(check.passed for check in evaluations)
+        metadata = materializations.get(key)
+        table.add_row(
+            key.to_user_string(),
+            f"{metadata['dagster/row_count'].value:,}" if metadata else "not built",
+            f"{expected[0]:,}" if expected else "",
+            str(passed),
+            str(len(evaluations) - passed),
+            f"{metadata['seconds'].value:.2f}" if metadata else "",
+            str(metadata["path"].value) if metadata else "",
+        )
+    return table
+
+
+def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            word = "failed" if check.severity == dagster.AssetCheckSeverity.ERROR else "warns"
+            findings = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
+            yield f"{check.asset_key.to_user_string()}: the check {check.check_name} {word}: {findings}"
+    for event in result.get_step_failure_events():
+        failure = event.step_failure_data
+        described = failure.user_failure_data.description if failure.user_failure_data else None
+        yield f"{event.step_key}: {described or (failure.error and failure.error.message.strip())}"

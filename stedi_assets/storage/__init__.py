@@ -1,0 +1,1 @@
+"""Storage commits: where tables lie and how a version of one becomes current."""

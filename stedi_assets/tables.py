@@ -1,0 +1,204 @@
+"""The data contract: every source and every table once, as data.
+
+Dagster's column schemas, the DDL, the landing reader, the checks and the documentation all come from here. To add a
+table, add an entry to `TABLES` and one function to `stedi_assets/assets`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ColumnType = Literal["VARCHAR", "BIGINT", "DOUBLE"]
+Zone = Literal["landing", "trusted", "curated"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a source or table.
+
+    Attributes:
+        name: The column's name, which is also the JSON key (matched without regard to case).
+        type: Its SQL type, spelt as DuckDB, Spark and Athena all understand it.
+        description: What a value means, with its unit.
+        required: A record without this value is not a row.
+        personal: The value identifies a person, so it is never shown in a message, a preview or statistics.
+    """
+
+    name: str
+    type: ColumnType
+    description: str
+    required: bool = False
+    personal: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kind of raw JSON record that arrives in the landing zone.
+
+    Attributes:
+        name: The name by which a landing query reads the raw files.
+        path: The folder of its files below the landing root.
+        description: What one record is.
+        columns: The keys of a record that are kept, in table order.
+    """
+
+    name: str
+    path: str
+    description: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the lakehouse.
+
+    Attributes:
+        name: The asset's name, which is also the table's name in SQL.
+        zone: The part of the lakehouse it belongs to.
+        path: Its folder below the lakehouse root.
+        description: What its rows are and the rule that selects them.
+        columns: Its columns, in order.
+    """
+
+    name: str
+    zone: Zone
+    path: str
+    description: str
+    columns: tuple[Column, ...]
+
+    @property
+    def personal_columns(self) -> tuple[str, ...]:
+        """The names of the columns that identify a person."""
+        return tuple(column.name for column in self.columns if column.personal)
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """The names of the columns that hold a value in every row."""
+        return tuple(column.name for column in self.columns if column.required)
+
+
+SERIAL_NUMBER = Column("serialNumber", "VARCHAR", "Serial number of the Step Trainer.", required=True, personal=True)
+SENSOR_READING_TIME = Column(
+    "sensorReadingTime", "BIGINT", "Instant of the device reading, milliseconds since 1970 UTC.", required=True
+)
+DISTANCE_FROM_OBJECT = Column("distanceFromObject", "BIGINT", "Distance the device measured to the object before it.")
+TIMESTAMP = Column("timestamp", "BIGINT", "Instant of the phone reading, milliseconds since 1970 UTC.", required=True)
+ACCELERATION = (
+    Column("x", "DOUBLE", "Acceleration along the phone's x axis."),
+    Column("y", "DOUBLE", "Acceleration along the phone's y axis."),
+    Column("z", "DOUBLE", "Acceleration along the phone's z axis."),
+)
+
+CUSTOMER_COLUMNS = (
+    Column("customerName", "VARCHAR", "Full name.", personal=True),
+    Column("email", "VARCHAR", "Email address, which names the customer.", required=True, personal=True),
+    Column("phone", "VARCHAR", "Telephone number.", personal=True),
+    Column("birthDay", "VARCHAR", "Date of birth, as it arrived.", personal=True),
+    SERIAL_NUMBER,
+    Column("registrationDate", "BIGINT", "When the customer registered, milliseconds since 1970 UTC."),
+    Column("lastUpdateDate", "BIGINT", "When the record last changed, milliseconds since 1970 UTC."),
+    Column(
+        "shareWithResearchAsOfDate",
+        "BIGINT",
+        "Since when the customer shares data with research, milliseconds since 1970 UTC; blank without consent.",
+    ),
+    Column(
+        "shareWithPublicAsOfDate",
+        "BIGINT",
+        "Since when the customer shares data with the public, milliseconds since 1970 UTC; blank without consent.",
+    ),
+    Column(
+        "shareWithFriendsAsOfDate",
+        "BIGINT",
+        "Since when the customer shares data with friends, milliseconds since 1970 UTC; blank without consent.",
+    ),
+)
+ACCELEROMETER_COLUMNS = (
+    Column("user", "VARCHAR", "Email address of the phone's owner.", required=True, personal=True),
+    TIMESTAMP,
+    *ACCELERATION,
+)
+STEP_TRAINER_COLUMNS = (SENSOR_READING_TIME, SERIAL_NUMBER, DISTANCE_FROM_OBJECT)
+
+SOURCES = {
+    source.name: source
+    for source in (
+        Source("customer_files", "customer/landing", "Customer records, as JSON.", CUSTOMER_COLUMNS),
+        Source(
+            "accelerometer_files",
+            "accelerometer/landing",
+            "Phone accelerometer readings, as JSON.",
+            ACCELEROMETER_COLUMNS,
+        ),
+        Source(
+            "step_trainer_files",
+            "step_trainer/landing",
+            "Step Trainer device readings, as JSON.",
+            STEP_TRAINER_COLUMNS,
+        ),
+    )
+}
+
+TABLES = {
+    table.name: table
+    for table in (
+        Table(
+            "customer_landing",
+            "landing",
+            "customer/landing",
+            "Every customer record as it arrived, typed.",
+            CUSTOMER_COLUMNS,
+        ),
+        Table(
+            "accelerometer_landing",
+            "landing",
+            "accelerometer/landing",
+            "Every phone reading as it arrived, typed.",
+            ACCELEROMETER_COLUMNS,
+        ),
+        Table(
+            "step_trainer_landing",
+            "landing",
+            "step_trainer/landing",
+            "Every device reading as it arrived, typed.",
+            STEP_TRAINER_COLUMNS,
+        ),
+        Table(
+            "customer_trusted",
+            "trusted",
+            "customer/trusted",
+            "Customers who share their data with research: shareWithResearchAsOfDate is neither null nor 0.",
+            CUSTOMER_COLUMNS,
+        ),
+        Table(
+            "accelerometer_trusted",
+            "trusted",
+            "accelerometer/trusted",
+            "Phone readings of customers who share their data with research: user is the email of a row of "
+            "customer_trusted.",
+            ACCELEROMETER_COLUMNS,
+        ),
+        Table(
+            "customer_curated",
+            "curated",
+            "customer/curated",
+            "Customers who share their data with research and have phone readings: email is the user of a row of "
+            "accelerometer_trusted.",
+            CUSTOMER_COLUMNS,
+        ),
+        Table(
+            "step_trainer_trusted",
+            "trusted",
+            "step_trainer/trusted",
+            "Device readings of curated customers: serialNumber is that of a row of customer_curated.",
+            STEP_TRAINER_COLUMNS,
+        ),
+        Table(
+            "machine_learning_curated",
+            "curated",
+            "machine_learning/curated",
+            "Each trusted device reading with each trusted phone reading of the same instant "
+            "(timestamp = sensorReadingTime), whoever they belong to; no user.",
+            (SENSOR_READING_TIME, SERIAL_NUMBER, DISTANCE_FROM_OBJECT, TIMESTAMP, *ACCELERATION),
+        ),
+    )
+}
