@@ -18,7 +18,7 @@ def run(select: str) -> None:
 
     The run is recorded in $DAGSTER_HOME, where there is one.
 
-    Example: stedi run --select '+machine_learning_curated'
+    Example: stedi run --select '+key:machine_learning_curated'
     """
     # Imported here: it imports Dagster, which the other commands and --help need not wait for.
     from stedi_assets.run import materialize  # noqa: PLC0415

@@ -20,6 +20,11 @@ class Query:
 
     sql: str
 
+    @property
+    def markdown(self) -> str:
+        """The statement as a block of Markdown."""
+        return f"```sql\n{self.sql}\n```"
+
     @cached_property
     def tables(self) -> frozenset[str]:
         """The names of the tables that the statement reads.

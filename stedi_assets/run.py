@@ -4,6 +4,7 @@ import os
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -17,8 +18,8 @@ from stedi_assets.errors import StediError
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster prints every event of a run; the table below and the failures say it shorter."""
 
-WIDTH_WITHOUT_TERMINAL = 160
-"""Characters a line, where there is no terminal that knows its own."""
+WIDTH_WITHOUT_TERMINAL = 1_000
+"""Characters a line may have where no terminal sets a limit, so that no path is folded in a log."""
 
 
 LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse")
@@ -91,32 +92,36 @@ def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey],
         event.asset_key: event.materialization.metadata for event in result.get_asset_materialization_events()
     }
     table = Table("asset", title=f"Run {result.run_id}", caption=f"{seconds:.1f} seconds in all", title_justify="left")
-    for heading in ("rows", "expected", "checks passed", "failed", "seconds"):
+    for heading in ("rows", "expected", "checks passed", "warned", "failed", "seconds"):
         table.add_column(heading, justify="right")
     table.add_column("path", overflow="fold")
     for key in keys:
         evaluations = [check for check in result.get_asset_check_evaluations() if check.asset_key == key]
         expected = [check.metadata["expected"].value for check in evaluations if "expected" in check.metadata]
-        passed = sum(check.passed for check in evaluations)
+        verdicts = Counter(_verdict(check) for check in evaluations)
         metadata = materializations.get(key)
         table.add_row(
             key.to_user_string(),
             f"{metadata['dagster/row_count'].value:,}" if metadata else "not built",
             f"{expected[0]:,}" if expected else "",
-            str(passed),
-            str(len(evaluations) - passed),
+            *(str(verdicts[verdict]) for verdict in ("passed", "warned", "failed")),
             f"{metadata['seconds'].value:.2f}" if metadata else "",
             str(metadata["path"].value) if metadata else "",
         )
     return table
 
 
+def _verdict(check: dagster.AssetCheckEvaluation) -> str:
+    if check.passed:
+        return "passed"
+    return "failed" if check.severity == dagster.AssetCheckSeverity.ERROR else "warned"
+
+
 def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
     for check in result.get_asset_check_evaluations():
         if not check.passed:
-            word = "failed" if check.severity == dagster.AssetCheckSeverity.ERROR else "warns"
             findings = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
-            yield f"{check.asset_key.to_user_string()}: the check {check.check_name} {word}: {findings}"
+            yield f"{check.asset_key.to_user_string()}: the check {check.check_name} {_verdict(check)}: {findings}"
     for event in result.get_step_failure_events():
         failure = event.step_failure_data
         described = failure.user_failure_data.description if failure.user_failure_data else None

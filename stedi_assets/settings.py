@@ -26,7 +26,7 @@ def project_folder() -> Path:
 
 
 def _location(value: object) -> object:
-    return Location.parse(value) if isinstance(value, str) else value
+    return Location.parse(str(value)) if isinstance(value, str | Path) else value
 
 
 def _absolute(path: Path) -> Path:

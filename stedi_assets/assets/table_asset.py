@@ -83,7 +83,7 @@ class TableAsset:
                 "dagster/table_name": self.name,
                 "dagster/column_schema": column_schema(self.table.columns),
                 "dagster/code_references": _code_references(self.function),
-                "query": dagster.MetadataValue.md(f"```sql\n{self.query.sql}\n```"),
+                "query": dagster.MetadataValue.md(self.query.markdown),
             },
         )
 

@@ -34,8 +34,6 @@ DELTA_CASTS = {
     "TIMESTAMP_NS": "TIMESTAMP WITH TIME ZONE",
     "UUID": "VARCHAR",
     "JSON": "VARCHAR",
-    "NULL": "VARCHAR",
-    '"NULL"': "VARCHAR",
 }
 """From a DuckDB type that Delta's reader version 1 lacks to the one that holds its values; a timestamp without a time
 zone counts as UTC."""
@@ -75,7 +73,7 @@ class DuckDBEngine:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         # Delta's timestamps are UTC. The order of a table's rows has no meaning, and keeping it costs memory.
-        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
 
     def define_table(self, name: str, files: Sequence[str]) -> None:
         """See `Engine`."""
@@ -132,7 +130,7 @@ def _register(cursor: duckdb.DuckDBPyConnection, value: Any) -> str:
             f"A value of type {name} cannot be stored.",
             f"Return a stedi_assets.query.Query or one of {', '.join(FRAME_LOADERS)} from the asset.",
         )
-    cursor.register(STORED_FRAME, value.fetch_record_batch() if isinstance(value, Relation) else value)
+    cursor.register(STORED_FRAME, value.to_arrow_reader() if isinstance(value, Relation) else value)
     return f"SELECT * FROM {STORED_FRAME}"
 
 

@@ -48,6 +48,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
             name = context.asset_key.to_python_identifier()
             if isinstance(obj, Query):
                 self._define(obj.tables)
+                context.add_output_metadata({"query": dagster.MetadataValue.md(obj.markdown)})
             folder = self._table_folder(name)
             written = self._engine.write(obj, folder)
             contract = TABLES.get(name)
@@ -121,7 +122,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
                 source = SOURCES[name]
                 self._engine.define_source(source, list_landing_files(Location.parse(self.landing), source))
             else:
-                self._engine.define_table(name, self._open(name).file_uris())
+                self._engine.define_table(name, delta.data_files(self._open(name)))
 
     def _open(self, name: str) -> DeltaTable:
         folder = self._table_folder(name)
@@ -129,7 +130,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         if table is None:
             raise StediError(
                 f"The table {name} does not exist at {folder}.",
-                f"Materialize it first: dagster asset materialize --select '+{name}'.",
+                f"Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:{name}'.",
             )
         return table
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -69,6 +70,16 @@ def open_table(table: Location) -> DeltaTable | None:
         return None
 
 
+def data_files(table: DeltaTable) -> list[str]:
+    """Returns the paths of the Parquet files that are a table's current version.
+
+    Args:
+        table: The table.
+    """
+    # deltalake gives URIs, in which a space or an umlaut of the folder's name is encoded.
+    return [unquote(uri) for uri in table.file_uris()]
+
+
 def commit(
     table: Location, schema: Schema, files: Sequence[DataFile], metadata: Mapping[str, str], description: str | None
 ) -> int:
@@ -113,6 +124,11 @@ def _conflicts_explained(table: Location) -> Iterator[None]:
             f"Another run changed the table at {table} while this one wrote it; this run's rows were not stored.",
             "Materialize the asset again, with one run at a time.",
         ) from None
+    except OSError as error:
+        raise StediError(
+            f"The table at {table} could not be committed: {str(error).splitlines()[0]}.",
+            "Check the folder's permissions and its free space; the table is as it was.",
+        ) from None
     except DeltaError as error:
         if "already exists" not in str(error):
             raise
@@ -123,5 +139,5 @@ def _conflicts_explained(table: Location) -> Iterator[None]:
 
 
 def _version_of(table: Location, marker: str) -> int:
-    history = DeltaTable(table.path, without_files=True).history(limit=RECENT_COMMITS)
+    history = DeltaTable(table.path).history(limit=RECENT_COMMITS)
     return next(int(entry["version"]) for entry in history if entry.get(COMMIT_KEY) == marker)

@@ -1,0 +1,1 @@
+"""The specification of stedi_assets, as tests."""

@@ -1,0 +1,224 @@
+"""What each check asserts, shown by tables that break it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster
+import duckdb
+import pytest
+from deltalake import write_deltalake
+
+from stedi_assets.checks import table_checks
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.conftest import (
+    EXPECTED_COUNTS,
+    Project,
+    customer,
+    device_reading,
+    evaluations,
+    failed_checks,
+    failure,
+    phone_reading,
+)
+
+PAIRS_OF_STRANGERS = ("machine_learning_curated", "has_no_pair_of_different_customers")
+
+
+@pytest.fixture
+def expect(tmp_path: Path) -> Callable[[dict[str, int]], Path]:
+    def write(counts: dict[str, int]) -> Path:
+        file = tmp_path / "counts.json"
+        file.write_text(json.dumps(counts))
+        return file
+
+    return write
+
+
+def rewrite(project: Project, table: str, select: str) -> None:
+    """Replaces a stored table with what a SELECT over its rows, named stored, gives: what a wrong SELECT would do."""
+    folder = project.lakehouse / TABLES[table].path
+    relation = duckdb.sql(f"FROM read_parquet({project.files(table)})").query("stored", select)
+    write_deltalake(folder, relation.to_arrow_table(), mode="overwrite", schema_mode="overwrite")
+
+
+def check_alone(project: Project, table: str) -> dagster.ExecuteInProcessResult:
+    """Runs the checks of a table as it lies, without materializing it."""
+    asset = next(a for a in project.definitions().assets or [] if getattr(a, "key", None) == dagster.AssetKey(table))
+    definitions = project.definitions()
+    job = dagster.define_asset_job("checks", dagster.AssetSelection.checks_for_assets(asset))  # type: ignore[arg-type]
+    resolved = dagster.Definitions(
+        assets=definitions.assets, jobs=[job], resources=definitions.resources
+    ).resolve_job_def("checks")
+    with dagster.DagsterInstance.ephemeral() as instance:
+        return resolved.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_only_the_pairing_of_strangers_is_warned_of_on_good_data(project: Project) -> None:
+    result = project.materialize()
+    assert result.success
+    assert failed_checks(result) == {PAIRS_OF_STRANGERS}
+
+
+def test_every_table_has_the_common_checks(project: Project) -> None:
+    checked = evaluations(project.materialize())
+    for table in TABLES:
+        assert checked[table, "has_the_columns_of_the_contract"].passed
+        assert checked[table, "has_no_null_in_required_columns"].passed
+
+
+@pytest.mark.parametrize("table", [name for name, table in TABLES.items() if table.zone != "landing"])
+def test_every_trusted_and_curated_table_is_computed_another_way(project: Project, table: str) -> None:
+    assert evaluations(project.materialize())[table, "has_the_rows_computed_another_way"].passed
+
+
+def test_expected_rows_are_compared_where_they_are_given(
+    project: Project, expect: Callable[[dict[str, int]], Path]
+) -> None:
+    result = project.materialize(expected_counts=expect(EXPECTED_COUNTS))
+    assert result.success
+    assert all(evaluations(result)[table, "has_expected_rows"].passed for table in TABLES)
+
+
+def test_other_than_the_expected_rows_block_what_is_downstream(
+    project: Project, expect: Callable[[dict[str, int]], Path]
+) -> None:
+    result = project.materialize(expected_counts=expect({"customer_trusted": 4}))
+    assert not result.success
+    evaluation = evaluations(result)["customer_trusted", "has_expected_rows"]
+    assert (evaluation.metadata["actual"].value, evaluation.metadata["expected"].value) == (3, 4)
+    assert not (project.lakehouse / "accelerometer/trusted").exists()
+
+
+def test_a_table_without_an_expected_count_has_no_such_check(
+    project: Project, expect: Callable[[dict[str, int]], Path]
+) -> None:
+    result = project.materialize(expected_counts=expect({"customer_landing": 5}))
+    compared = {table for table, check in evaluations(result) if check == "has_expected_rows"}
+    assert compared == {"customer_landing"}
+
+
+def test_expected_counts_in_the_landing_root_are_found(project: Project) -> None:
+    (project.landing / "expected_counts.json").write_text('{"customer_landing": 7}')
+    assert ("customer_landing", "has_expected_rows") in failed_checks(project.materialize("customer_landing"))
+
+
+def test_a_landing_zone_where_everyone_consents_is_warned_of(project: Project) -> None:
+    project.land("customer", "customer-1.json", [customer("ada", research=1)])
+    result = project.materialize()
+    assert result.success
+    assert ("customer_landing", "has_customers_with_a_blank_consent") in failed_checks(result)
+
+
+@pytest.mark.parametrize("record", [{"user": None, "timestamp": 1}, {"user": "ada@example.com"}])
+def test_a_record_without_a_required_value_blocks(project: Project, record: dict[str, object]) -> None:
+    project.land("accelerometer", "accelerometer-3.json", [record])
+    result = project.materialize()
+    assert not result.success
+    assert ("accelerometer_landing", "has_no_null_in_required_columns") in failed_checks(result)
+    assert not (project.lakehouse / "accelerometer/trusted").exists()
+
+
+def test_a_customer_without_consent_in_customer_trusted_is_found(project: Project) -> None:
+    project.materialize()
+    rewrite(project, "customer_trusted", "SELECT * REPLACE (0 AS shareWithResearchAsOfDate) FROM stored")
+    result = check_alone(project, "customer_trusted")
+    assert not result.success
+    found = evaluations(result)["customer_trusted", "has_no_customer_with_a_blank_consent"]
+    assert found.metadata["customers_with_a_blank_consent"].value == 3
+
+
+@pytest.mark.parametrize("table", [name for name, table in TABLES.items() if table.zone != "landing"])
+@pytest.mark.parametrize(
+    ("select", "finding"),
+    [
+        ("SELECT * FROM stored UNION ALL SELECT * FROM stored", "groups_with_too_many_rows"),
+        ("SELECT * FROM stored LIMIT 1", "groups_with_too_few_rows"),
+    ],
+)
+def test_rows_that_are_too_many_or_missing_are_found(project: Project, table: str, select: str, finding: str) -> None:
+    project.materialize()
+    rewrite(project, table, select)
+    result = check_alone(project, table)
+    assert not result.success
+    assert evaluations(result)[table, "has_the_rows_computed_another_way"].metadata[finding].value != 0
+
+
+def test_a_column_that_names_a_person_in_training_data_is_found(project: Project) -> None:
+    project.materialize()
+    rewrite(project, "machine_learning_curated", "SELECT *, 'ada@example.com' AS Email FROM stored")
+    result = check_alone(project, "machine_learning_curated")
+    assert not result.success
+    found = evaluations(result)["machine_learning_curated", "has_no_column_that_names_a_person"]
+    assert found.metadata["columns_found"].value == "Email"
+
+
+def test_a_column_that_the_contract_does_not_have_is_found(project: Project) -> None:
+    project.materialize()
+    rewrite(
+        project,
+        "step_trainer_trusted",
+        "SELECT * EXCLUDE (distanceFromObject) REPLACE (1.5 AS sensorReadingTime), 1 AS more FROM stored",
+    )
+    found = evaluations(check_alone(project, "step_trainer_trusted"))
+    metadata = found["step_trainer_trusted", "has_the_columns_of_the_contract"].metadata
+    assert {name: value.value for name, value in metadata.items()} == {
+        "missing": "distanceFromObject",
+        "unexpected": "more",
+        "of_another_type": "sensorReadingTime",
+    }
+
+
+def test_serial_numbers_of_several_customers_are_counted_as_a_warning(project: Project) -> None:
+    project.land("customer", "customer-2.json", [customer("fay", serialNumber="serial-ada")])
+    result = project.materialize()
+    assert result.success
+    found = evaluations(result)["customer_landing", "has_no_serial_number_of_several_customers"]
+    assert (found.passed, found.metadata["shared_serial_numbers"].value) == (False, 1)
+    assert found.severity == dagster.AssetCheckSeverity.WARN
+
+
+def test_pairs_of_different_customers_are_counted_as_a_warning(project: Project) -> None:
+    found = evaluations(project.materialize())[PAIRS_OF_STRANGERS]
+    # ada's device with eve's one phone reading, eve's device with ada's two.
+    assert found.metadata["pairs_of_different_customers"].value == 3
+    assert found.severity == dagster.AssetCheckSeverity.WARN
+
+
+def test_no_pair_of_different_customers_passes(project: Project) -> None:
+    project.land("accelerometer", "accelerometer-1.json", [phone_reading("ada", 100), phone_reading("eve", 7)])
+    project.land("step_trainer", "step_trainer-1.json", [device_reading("ada", 100)])
+    assert evaluations(project.materialize())[PAIRS_OF_STRANGERS].passed
+
+
+def test_checks_can_be_run_without_materializing(project: Project) -> None:
+    project.materialize()
+    version = project.delta("customer_trusted").version()
+    result = check_alone(project, "customer_trusted")
+    assert result.success
+    assert len(evaluations(result)) == 4
+    assert project.delta("customer_trusted").version() == version
+
+
+def test_a_check_of_a_table_that_does_not_exist_says_so(project: Project) -> None:
+    message = failure(check_alone(project, "customer_trusted"), "customer_trusted")
+    assert "The table customer_trusted does not exist at" in message
+
+
+def test_a_check_that_blocks_fails_with_an_error_and_one_that_does_not_with_a_warning() -> None:
+    checks = [check for table in TABLES.values() for check in table_checks(table, {})]
+    assert {check.name for check in checks if not check.blocking} == {
+        "has_customers_with_a_blank_consent",
+        "has_no_serial_number_of_several_customers",
+        "has_no_pair_of_different_customers",
+    }
+
+
+def test_no_check_shows_a_value_of_a_personal_column(project: Project) -> None:
+    project.materialize()
+    for table in TABLES:
+        rewrite(project, table, "SELECT * FROM stored UNION ALL SELECT * FROM stored")
+    for table in TABLES:
+        for evaluation in evaluations(check_alone(project, table)).values():
+            shown = json.dumps({name: value.value for name, value in evaluation.metadata.items()})
+            assert not any(word in shown for word in ("example.com", "serial-", "Example", "206555"))

@@ -1,0 +1,247 @@
+"""The commands of the README, run as a newcomer runs them."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.commands import MATERIALIZE_ALL, PROGRAMS, environment, run
+from stedi_assets_tests.conftest import EXPECTED_COUNTS, PROJECT, Project
+from stedi_assets_tests.test_acceptance import COURSE_COUNTS
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's files as git would clone them, in a folder of their own."""
+    folder = tmp_path_factory.mktemp("fresh") / "clone"
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / name, folder / name)
+    return folder
+
+
+def stored_counts(lakehouse: Path) -> dict[str, int]:
+    return {name: DeltaTable(lakehouse / table.path).count() for name, table in TABLES.items()}
+
+
+def test_everything_is_built_from_any_folder_with_no_variable_set(checkout: Path, tmp_path: Path) -> None:
+    finished = run(*MATERIALIZE_ALL, folder=tmp_path, PYTHONPATH=str(checkout))
+    assert finished.exit_code == 0, finished.output
+    assert stored_counts(checkout / "lakehouse") == COURSE_COUNTS
+
+
+@pytest.mark.parametrize(
+    ("selection", "built"),
+    [
+        ("group:trusted", {"customer_trusted", "accelerometer_trusted", "step_trainer_trusted"}),
+        ("+key:machine_learning_curated", set(TABLES)),
+        ("+machine_learning_curated", {"machine_learning_curated", "step_trainer_trusted", "accelerometer_trusted"}),
+        ("key:step_trainer_trusted+", {"step_trainer_trusted", "machine_learning_curated"}),
+    ],
+)
+def test_a_selection_builds_what_it_selects(project: Project, selection: str, built: set[str]) -> None:
+    assert project.materialize().success
+    finished = run(
+        *(selection if word == "*" else word for word in MATERIALIZE_ALL),
+        folder=project.landing,
+        STEDI_LANDING=str(project.landing),
+        STEDI_LAKEHOUSE=str(project.lakehouse),
+    )
+    assert finished.exit_code == 0, finished.output
+    assert {table for table in TABLES if project.delta(table).version() == 1} == built
+
+
+def test_in_the_project_the_module_need_not_be_named(checkout: Path) -> None:
+    finished = run("dagster", "definitions", "validate", folder=checkout, PYTHONPATH=str(checkout))
+    assert finished.exit_code == 0, finished.output
+    assert "All code locations passed validation" in finished.output
+
+
+def test_a_run_ends_with_a_table_of_rows_expected_rows_checks_paths_and_time(project: Project) -> None:
+    (project.landing / "expected_counts.json").write_text(json.dumps(EXPECTED_COUNTS))
+    finished = run(
+        "stedi",
+        "run",
+        folder=project.landing,
+        STEDI_LANDING=str(project.landing),
+        STEDI_LAKEHOUSE="../lakehouse",
+    )
+    assert finished.exit_code == 0, finished.output
+    lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in finished.output.splitlines()]
+    rows = {cells[0]: cells[1:] for cells in lines if cells[0] in TABLES}
+    assert {table: (cells[0], cells[1]) for table, cells in rows.items()} == {
+        table: (str(count), str(count)) for table, count in EXPECTED_COUNTS.items()
+    }
+    assert rows["customer_trusted"][2:5] == ["5", "0", "0"]
+    assert rows["machine_learning_curated"][2:5] == ["5", "1", "0"]
+    assert all(float(cells[5]) > 0 for cells in rows.values())
+    assert rows["customer_trusted"][6] == str(project.lakehouse / "customer/trusted")
+    assert "has_no_pair_of_different_customers warned: pairs_of_different_customers 3" in finished.output
+    assert "seconds in all" in finished.output
+
+
+def test_a_blocking_check_that_fails_makes_the_command_fail_and_builds_nothing_downstream(project: Project) -> None:
+    (project.landing / "expected_counts.json").write_text(json.dumps({**EXPECTED_COUNTS, "customer_trusted": 4}))
+    finished = run(
+        *MATERIALIZE_ALL,
+        folder=project.landing,
+        STEDI_LANDING=str(project.landing),
+        STEDI_LAKEHOUSE=str(project.lakehouse),
+    )
+    assert finished.exit_code == 1
+    assert "customer_trusted: has_expected_rows" in finished.output
+    assert not (project.lakehouse / "accelerometer/trusted").exists()
+
+
+def test_a_warning_does_not_make_the_command_fail(project: Project) -> None:
+    finished = run(
+        *MATERIALIZE_ALL,
+        folder=project.landing,
+        STEDI_LANDING=str(project.landing),
+        STEDI_LAKEHOUSE=str(project.lakehouse),
+    )
+    assert finished.exit_code == 0
+    assert "'has_no_pair_of_different_customers' on 'machine_learning_curated' did not pass" in finished.output
+
+
+def test_the_multiprocess_executor_builds_the_same(project: Project) -> None:
+    finished = run(
+        "stedi",
+        "run",
+        folder=project.landing,
+        STEDI_EXECUTOR="multiprocess",
+        STEDI_LANDING=str(project.landing),
+        STEDI_LAKEHOUSE=str(project.lakehouse),
+    )
+    assert finished.exit_code == 0, finished.output
+    assert project.counts() == EXPECTED_COUNTS
+
+
+def test_sample_data_is_written_with_its_counts(tmp_path: Path) -> None:
+    finished = run("stedi", "sample-data", "--output", "here", "--scale", "2", folder=tmp_path)
+    assert finished.exit_code == 0, finished.output
+    counts = json.loads((tmp_path / "here/expected_counts.json").read_text())
+    assert counts["accelerometer_landing"] == 162_546
+    assert "162,546" in finished.output
+
+
+@pytest.mark.parametrize("arguments", [["--scale", "0", "--output", "x"], ["--scale", "1"]])
+def test_wrong_arguments_are_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
+    finished = run("stedi", "sample-data", *arguments, folder=tmp_path)
+    assert finished.exit_code == 2
+    assert "Usage: stedi sample-data" in finished.output
+
+
+def test_sample_data_does_not_mix_with_other_files(tmp_path: Path) -> None:
+    mine = tmp_path / "customer/landing/mine.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("{}")
+    finished = run("stedi", "sample-data", "--output", ".", folder=tmp_path)
+    assert finished.exit_code == 1
+    assert finished.output.startswith("Error: ")
+    assert mine.read_text() == "{}"
+
+
+@pytest.mark.parametrize("selection", ["no_such_table", "group:nothing", "a(("])
+def test_a_selection_of_nothing_is_one_line_that_says_so(tmp_path: Path, selection: str) -> None:
+    finished = run("stedi", "run", "--select", selection, folder=tmp_path, STEDI_LAKEHOUSE="tables")
+    assert finished.exit_code == 1
+    assert finished.output.startswith(f"Error: The selection {selection!r} ")
+    assert not (tmp_path / "tables").exists()
+
+
+@contextmanager
+def serving(checkout: Path, **variables: str) -> Iterator[str]:
+    """`dagster dev -w workspace.yaml`, until its server answers; gives the server's address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    log = Path(variables["DAGSTER_HOME"]) / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [str(PROGRAMS / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", port],
+            cwd=checkout,
+            env=environment({"PYTHONPATH": str(checkout), **variables}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            try:
+                urllib.request.urlopen(f"{address}/server_info", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+
+def ask(address: str, query: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{address}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        answer: dict[str, Any] = json.load(response)
+    assert "errors" not in answer, answer
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_path: Path) -> None:
+    shutil.copyfile(checkout / ".dagster/dagster.yaml", tmp_path / "dagster.yaml")
+    variables = {"DAGSTER_HOME": str(tmp_path), "STEDI_LAKEHOUSE": str(tmp_path / "lakehouse")}
+    finished = run("stedi", "run", folder=tmp_path, PYTHONPATH=str(checkout), **variables)
+    assert finished.exit_code == 0, finished.output
+    with serving(checkout, **variables) as address:
+        nodes = ask(
+            address,
+            """{ assetNodes {
+                assetKey { path } groupName kinds isMaterializable dependencyKeys { path }
+                assetMaterializations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } }
+                assetChecksOrError { ... on AssetChecks { checks {
+                    name executionForLatestMaterialization { status }
+                } } }
+            } }""",
+        )["assetNodes"]
+    by_name = {node["assetKey"]["path"][0]: node for node in nodes}
+    assert {name for name, node in by_name.items() if node["isMaterializable"]} == set(TABLES)
+    assert {key["path"][0] for key in by_name["step_trainer_trusted"]["dependencyKeys"]} == {
+        "step_trainer_landing",
+        "customer_curated",
+    }
+    for name, count in COURSE_COUNTS.items():
+        node = by_name[name]
+        assert node["groupName"] == TABLES[name].zone
+        assert set(node["kinds"]) == {"duckdb", "delta"}
+        (materialization,) = node["assetMaterializations"]
+        entries = {entry["label"]: entry for entry in materialization["metadataEntries"]}
+        assert entries["dagster/row_count"]["intValue"] == count
+        statuses = {
+            check["name"]: check["executionForLatestMaterialization"]["status"]
+            for check in node["assetChecksOrError"]["checks"]
+        }
+        assert statuses["has_expected_rows"] == "SUCCEEDED"

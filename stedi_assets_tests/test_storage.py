@@ -1,0 +1,163 @@
+"""Commits: atomic, replacing, readable by everyone, and nothing personal in the log."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from stedi_assets.errors import StediError
+from stedi_assets.storage import delta
+from stedi_assets.storage.attempt import attempt
+from stedi_assets.storage.location import Location
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.conftest import Project, failure
+
+
+def parquet_files(project: Project, table: str) -> set[str]:
+    return {file.name for file in (project.lakehouse / TABLES[table].path).glob("*.parquet")}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_can_be_read_by_every_delta_reader(project: Project, table: str) -> None:
+    for _ in range(2):
+        project.materialize()
+        protocol = project.delta(table).protocol()
+        assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
+        assert not protocol.reader_features and not protocol.writer_features
+
+
+def test_a_run_makes_one_version_of_a_table(project: Project) -> None:
+    for version in range(3):
+        project.materialize("customer_landing")
+        assert project.delta("customer_landing").version() == version
+
+
+def test_the_old_version_can_be_read_after_a_rerun(project: Project) -> None:
+    project.materialize("customer_landing")
+    project.land("customer", "customer-1.json", [])
+    project.materialize("customer_landing")
+    old = DeltaTable(project.lakehouse / "customer/landing", version=0)
+    assert old.to_pyarrow_table().num_rows == 5
+    assert project.delta("customer_landing").to_pyarrow_table().num_rows == 0
+
+
+def test_a_commit_names_the_run_that_made_it(project: Project) -> None:
+    result = project.materialize("customer_landing")
+    assert project.delta("customer_landing").history(1)[0]["dagster/run_id"] == result.run_id
+
+
+def test_the_log_counts_rows_and_nulls(project: Project) -> None:
+    project.materialize("customer_landing")
+    (action,) = pa.table(project.delta("customer_landing").get_add_actions(flatten=True)).to_pylist()
+    assert action["num_records"] == 5
+    assert action["null_count.shareWithResearchAsOfDate"] == 1
+    assert (action["min.registrationDate"], action["max.lastUpdateDate"]) == (10, 20)
+
+
+def test_the_log_holds_no_value_of_a_text_column(project: Project) -> None:
+    project.materialize()
+    for log in project.lakehouse.rglob("_delta_log/*"):
+        text = log.read_text()
+        assert not any(word in text for word in ("example.com", "serial-", "Example", "206555", "1980-02"))
+
+
+def test_a_failed_attempt_leaves_the_table_and_its_folder_as_they_were(project: Project) -> None:
+    project.materialize("accelerometer_landing")
+    files = parquet_files(project, "accelerometer_landing")
+    project.land_text("accelerometer", "accelerometer-9.json", "not JSON")
+    assert not project.materialize("accelerometer_landing").success
+    assert project.delta("accelerometer_landing").version() == 0
+    assert parquet_files(project, "accelerometer_landing") == files
+
+
+def test_files_of_an_attempt_that_was_killed_are_not_read(project: Project) -> None:
+    project.materialize("customer_landing")
+    folder = project.lakehouse / "customer/landing"
+    (folder / "part-killed-0.parquet").write_bytes(
+        (folder / parquet_files(project, "customer_landing").pop()).read_bytes()
+    )
+    assert project.rows("customer_landing").total() == 5
+    assert project.materialize("customer_trusted").success
+    assert project.rows("customer_trusted").total() == 3
+
+
+def test_an_attempt_deletes_its_own_files_alone_when_it_fails(tmp_path: Path) -> None:
+    (tmp_path / "part-other.parquet").touch()
+    with pytest.raises(KeyboardInterrupt), attempt(Location(str(tmp_path))) as prefix:
+        (tmp_path / f"{prefix}-0.parquet").touch()
+        raise KeyboardInterrupt
+    assert [file.name for file in tmp_path.iterdir()] == ["part-other.parquet"]
+
+
+def written(folder: Path) -> dict[str, Any]:
+    schema = DeltaTable(folder).schema()
+    return {"table": Location(str(folder)), "schema": schema, "files": [], "metadata": {}, "description": None}
+
+
+def test_the_loser_of_two_commits_at_once_is_told_and_the_winner_stays(project: Project) -> None:
+    project.materialize("customer_landing")
+    folder = project.lakehouse / "customer/landing"
+    stale = DeltaTable(folder)
+    project.materialize("customer_landing")
+    winner = project.rows("customer_landing")
+    original = delta.open_table
+    delta.open_table = lambda table: stale
+    try:
+        with pytest.raises(StediError, match="Another run changed the table at"):
+            delta.commit(**written(folder))
+    finally:
+        delta.open_table = original
+    assert project.rows("customer_landing") == winner
+
+
+def test_the_loser_of_two_creations_at_once_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.materialize("customer_landing")
+    monkeypatch.setattr(delta, "open_table", lambda table: None)
+    with pytest.raises(StediError, match="Another run created the table at"):
+        delta.commit(**written(project.lakehouse / "customer/landing"))
+
+
+def test_a_folder_with_a_space_and_an_umlaut_is_read_back(project: Project) -> None:
+    project.lakehouse = project.lakehouse / "my täbles, 100%"
+    assert project.materialize().success
+    assert project.counts()["machine_learning_curated"] == 6
+
+
+def test_a_landing_folder_with_glob_characters_and_a_quote_is_read(project: Project, tmp_path: Path) -> None:
+    moved = tmp_path / "o'clock [1]*"
+    project.landing.rename(moved)
+    project.landing = moved
+    assert project.materialize("customer_landing").success
+    assert project.rows("customer_landing").total() == 5
+
+
+def test_metadata_tells_what_was_written(project: Project) -> None:
+    project.materialize("customer_landing")
+    result = project.materialize("customer_landing")
+    (event,) = result.get_asset_materialization_events()
+    metadata: dict[str, Any] = {name: value.value for name, value in event.materialization.metadata.items()}
+    folder = project.lakehouse / "customer/landing"
+    size = sum(Path(file).stat().st_size for file in project.files("customer_landing"))
+    assert metadata["dagster/row_count"] == 5
+    assert metadata["dagster/uri"] == folder.as_uri()
+    assert metadata["dagster/table_name"] == "customer_landing"
+    assert metadata["path"] == str(folder)
+    assert metadata["delta_version"] == 1
+    assert metadata["files"] == 1
+    assert metadata["bytes"] == size
+    assert metadata["seconds"] > 0
+    assert "FROM customer_files" in metadata["query"]
+    schema = metadata["dagster/column_schema"]
+    assert isinstance(schema, dagster.TableSchema)
+    assert [column.name for column in schema.columns] == [column.name for column in TABLES["customer_landing"].columns]
+
+
+def test_a_missing_upstream_table_is_named_with_the_command_that_makes_it(project: Project) -> None:
+    result = project.materialize("customer_trusted")
+    assert failure(result, "customer_trusted") == (
+        f"The table customer_landing does not exist at {project.lakehouse}/customer/landing. "
+        "Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:customer_landing'."
+    )
