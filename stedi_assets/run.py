@@ -12,7 +12,8 @@ import dagster
 from rich.console import Console
 from rich.table import Table
 
-from stedi_assets.definitions import TABLE_ASSETS, defs
+from stedi_assets.assets import TABLE_ASSETS
+from stedi_assets.definitions import defs
 from stedi_assets.errors import StediError
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

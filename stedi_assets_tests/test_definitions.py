@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster
 import pytest
 
-from stedi_assets.assets import curated, landing, trusted
-from stedi_assets.definitions import TABLE_ASSETS, build_definitions, defs
+from stedi_assets.assets import TABLE_ASSETS, curated, landing, trusted
+from stedi_assets.definitions import build_definitions, defs
 from stedi_assets.settings import Settings
 from stedi_assets.tables import SOURCES, TABLES
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from stedi_assets.assets import TABLE_ASSETS
 from stedi_assets.assets.table_asset import table_asset
-from stedi_assets.definitions import TABLE_ASSETS
 from stedi_assets.errors import StediError
 from stedi_assets.query import Query
 from stedi_assets.tables import TABLES

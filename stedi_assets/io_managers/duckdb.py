@@ -9,6 +9,8 @@ import dagster
 from pydantic import Field
 
 from stedi_assets.io_managers.lakehouse import LakehouseIOManager
+from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.storage.location import Location
 
 
 class DuckDBLakehouseIOManager(LakehouseIOManager):
@@ -46,5 +48,6 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
                 configuration["memory_limit"] = self.memory_limit
             resource = DuckDBResource(database=":memory:", connection_config=configuration)
             with resource.get_connection() as connection:
-                self._engine = DuckDBEngine(connection)
+                engine = DuckDBEngine(connection)
+                self._lakehouse = Lakehouse(Location.parse(self.root), Location.parse(self.landing), engine)
                 yield self

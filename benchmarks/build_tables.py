@@ -1,0 +1,30 @@
+"""This project's tables, built in this one process without Dagster: what its storage costs.
+
+python -m benchmarks.build_tables LANDING_ROOT LAKEHOUSE
+"""
+
+import sys
+
+import duckdb
+
+from stedi_assets.assets import TABLE_ASSETS
+from stedi_assets.engines.duckdb import DuckDBEngine
+from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.storage.location import Location
+
+
+def build_tables(landing: str, root: str) -> None:
+    """Builds every table, each read by the queries that follow it.
+
+    Args:
+        landing: The landing root.
+        root: The folder that holds the tables.
+    """
+    with duckdb.connect() as connection:
+        lakehouse = Lakehouse(Location.parse(root), Location.parse(landing), DuckDBEngine(connection))
+        for asset in TABLE_ASSETS:
+            lakehouse.store(asset.name, asset.query, {})
+
+
+if __name__ == "__main__":
+    build_tables(*sys.argv[1:])

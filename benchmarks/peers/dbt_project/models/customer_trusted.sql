@@ -1,0 +1,3 @@
+SELECT *
+FROM {{ ref('customer_landing') }}
+WHERE shareWithResearchAsOfDate <> 0

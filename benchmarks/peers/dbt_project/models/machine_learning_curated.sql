@@ -1,0 +1,10 @@
+SELECT
+    device.sensorReadingTime,
+    device.serialNumber,
+    device.distanceFromObject,
+    phone."timestamp",
+    phone.x,
+    phone.y,
+    phone.z
+FROM {{ ref('step_trainer_trusted') }} AS device
+INNER JOIN {{ ref('accelerometer_trusted') }} AS phone ON phone."timestamp" = device.sensorReadingTime
