@@ -1,0 +1,56 @@
+"""Why a stretch of a landing file is not a row: every code and its sentence, as data."""
+
+from typing import Literal
+
+ReasonCode = Literal[
+    "not_json",
+    "not_an_object",
+    "malformed_record",
+    "truncated_record",
+    "nested_too_deeply",
+    "record_too_long",
+    "invalid_utf8",
+    "missing_required",
+    "duplicate_key",
+    "boolean_value",
+    "nested_value",
+    "not_finite",
+    "not_a_number",
+    "not_a_whole_number",
+    "out_of_range",
+    "not_exactly_representable",
+    "lone_surrogate",
+]
+
+SENTENCES: dict[ReasonCode, str] = {
+    "not_json": "The text is not JSON, and no record begins in it.",
+    "not_an_object": "The value is JSON but not an object, so it is not a record.",
+    "malformed_record": "The record begins as a JSON object but breaks the rules of JSON before its end.",
+    "truncated_record": "The record breaks off before its closing brace.",
+    "nested_too_deeply": "The record nests objects or arrays more deeply than is read.",
+    "record_too_long": "The record is longer than is read.",
+    "invalid_utf8": "The record holds bytes that are not valid UTF-8.",
+    "missing_required": "The required column {column} is absent or null.",
+    "duplicate_key": "The key of column {column} occurs more than once, with different values.",
+    "boolean_value": "Column {column} holds true or false, which no column type takes.",
+    "nested_value": "Column {column} holds an object or an array, which no column type takes.",
+    "not_finite": "Column {column} holds NaN or an infinity.",
+    "not_a_number": "Column {column} holds text that is not a JSON number.",
+    "not_a_whole_number": "Column {column} holds a number that is not whole.",
+    "out_of_range": "Column {column} holds a number outside the range of its type.",
+    "not_exactly_representable": "Column {column} holds an integer that no double represents exactly.",
+    "lone_surrogate": "Column {column} holds half of a surrogate pair, which UTF-8 cannot store.",
+}
+
+
+def sentence(code: ReasonCode, column: str | None = None) -> str:
+    """Says why a stretch of a file is not a row, without any of its values.
+
+    Args:
+        code: The reason.
+        column: The column it concerns, if it concerns one.
+
+    Returns:
+        One sentence.
+    """
+    return SENTENCES[code].format(column=column)
