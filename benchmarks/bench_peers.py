@@ -141,12 +141,25 @@ CONTENDERS = (
     ),
     Contender(
         name="dbt_project",
-        title="dbt-duckdb {version}, `dbt build`, 8 external models, 8 tests",
+        title="dbt-duckdb {version}, `dbt build`, 8 external models, 8 tests, the profile of `dbt init`",
         arguments=(
             *("{programs}/dbt", "build"),
             *("--project-dir", f"{PEERS}/dbt_project", "--profiles-dir", f"{PEERS}/dbt_project"),
             *("--target-path", "{scratch}/target", "--log-path", "{scratch}/logs"),
             *("--vars", "{expected_counts}"),
+        ),
+        count_rows=count_file_rows,
+        requirements=PEERS / "dbt_project" / "requirements.txt",
+        package="dbt-duckdb",
+    ),
+    Contender(
+        name="dbt_tuned",
+        title="dbt-duckdb {version}, the same with two threads, rows in any order",
+        arguments=(
+            *("{programs}/dbt", "build"),
+            *("--project-dir", f"{PEERS}/dbt_project", "--profiles-dir", f"{PEERS}/dbt_project"),
+            *("--target-path", "{scratch}/target", "--log-path", "{scratch}/logs"),
+            *("--vars", "{expected_counts}", "--target", "tuned"),
         ),
         count_rows=count_file_rows,
         requirements=PEERS / "dbt_project" / "requirements.txt",

@@ -4,15 +4,20 @@ A check counts in SQL, on the engine that holds the table; it never loads a tabl
 check's metadata: numbers and column names, never a value of a personal column.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import dagster
 
-from stedi_assets.tables import SOURCES, Table
+from stedi_assets.landing.ledger import Ledger
+from stedi_assets.tables import SOURCE_FILE, SOURCES, Source, Table
 
 Findings = Mapping[str, int | str]
+
+NAMES_SHOWN = 20
+"""How many file names a check shows."""
 
 DELTA_TYPES = {"VARCHAR": "string", "BIGINT": "long", "DOUBLE": "double"}
 """From the contract's types to Delta's names for them."""
@@ -27,6 +32,10 @@ class Lakehouse(Protocol):
 
     def columns(self, name: str) -> dict[str, str]:
         """Returns a table's columns, from name to Delta type."""
+        ...
+
+    def ledger(self, name: str) -> Ledger:
+        """Returns which raw files a landing table holds, and what became of each."""
         ...
 
 
@@ -160,6 +169,135 @@ def no_naming_column(table: str) -> Check:
         find,
         _nothing,
     )
+
+
+def every_byte_accounted_for(source: Source) -> Check:
+    """Makes the check that the raw files are in the landing table and its quarantine, whole.
+
+    Where a strict reader took a file whole, that it did is the proof. Everywhere else the bytes were counted.
+
+    Args:
+        source: The kind of record.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        ledger = lakehouse.ledger(source.landing)
+        rows = _rows_by_file(lakehouse, source.landing)
+        quarantined = _rows_by_file(lakehouse, source.quarantine)
+        uncounted = [
+            entry.name
+            for entry in ledger.values()
+            if entry.bytes_total != entry.bytes_in_rows + entry.bytes_quarantined + entry.bytes_between
+        ]
+        return {
+            "files_with_other_rows": _names(name for name, entry in ledger.items() if rows.get(name, 0) != entry.rows),
+            "files_with_other_quarantine": _names(
+                name for name, entry in ledger.items() if quarantined.get(name, 0) != entry.quarantined
+            ),
+            "files_with_uncounted_bytes": _names(uncounted),
+            "files_not_in_the_ledger": _names((rows.keys() | quarantined.keys()) - ledger.keys()),
+        }
+
+    return Check(
+        "accounts_for_every_byte_of_every_file",
+        "Every record that a raw file holds is a row or in the quarantine, and every byte belongs to one or lies "
+        "between them. Materialize the landing table with full_refresh.",
+        True,
+        find,
+        _nothing,
+    )
+
+
+def few_quarantined(source: Source, limit: float) -> Check:
+    """Makes the check that no more than a fraction of the records is in the quarantine.
+
+    Args:
+        source: The kind of record.
+        limit: The fraction.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        entries = lakehouse.ledger(source.landing).values()
+        return {
+            "rows": sum(entry.rows for entry in entries),
+            "quarantined": sum(entry.quarantined for entry in entries),
+        }
+
+    def passes(findings: Findings) -> bool:
+        rows, quarantined = int(findings["rows"]), int(findings["quarantined"])
+        return quarantined <= limit * (rows + quarantined)
+
+    return Check(
+        "has_few_records_in_quarantine",
+        f"No more than {limit:.2%} of the records are in the quarantine, so that a garbled delivery does not pass as "
+        "a small one. See the reasons in the quarantine, or raise STEDI_MAX_QUARANTINED.",
+        True,
+        find,
+        passes,
+    )
+
+
+def no_equal_files(source: Source) -> Check:
+    """Makes the warning that raw files have equal contents.
+
+    Args:
+        source: The kind of record.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        entries = [entry for entry in lakehouse.ledger(source.landing).values() if entry.digest]
+        copies = Counter(entry.digest for entry in entries)
+        return {"files_with_equal_contents": _names(entry.name for entry in entries if copies[entry.digest] > 1)}
+
+    return Check(
+        "has_no_files_of_equal_content",
+        "No two raw files have the same content. Both are kept: ask the source whether one was delivered twice.",
+        False,
+        find,
+        _nothing,
+    )
+
+
+def nothing_quarantined(source: Source) -> Check:
+    """Makes the warning that something is in the quarantine, by reason and by file.
+
+    Args:
+        source: The kind of record.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        counted = lakehouse.rows(
+            f"SELECT {SOURCE_FILE.name}, reasonCode, count(*) AS found FROM {source.quarantine} "
+            f"GROUP BY {SOURCE_FILE.name}, reasonCode"
+        )
+        by_reason: Counter[str] = Counter()
+        by_file: Counter[str] = Counter()
+        for row in counted:
+            by_reason[row["reasonCode"]] += row["found"]
+            by_file[row[SOURCE_FILE.name]] += row["found"]
+        return {
+            **{f"reason: {reason}": found for reason, found in by_reason.most_common()},
+            **{f"file: {name}": found for name, found in by_file.most_common(NAMES_SHOWN)},
+        }
+
+    return Check(
+        "has_nothing_in_quarantine",
+        "Every record of the raw files is a row. Have the files corrected, with the offsets and reasons of this table.",
+        False,
+        find,
+        _nothing,
+    )
+
+
+def _rows_by_file(lakehouse: Lakehouse, table: str) -> dict[str, int]:
+    counted = lakehouse.rows(f"SELECT {SOURCE_FILE.name}, count(*) AS found FROM {table} GROUP BY {SOURCE_FILE.name}")
+    return {row[SOURCE_FILE.name]: row["found"] for row in counted}
+
+
+def _names(names: Iterable[str]) -> str:
+    shown = sorted(names)
+    more = f" and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
+    return ", ".join(shown[:NAMES_SHOWN]) + more
 
 
 def none_found(name: str, description: str, sql: str, *, blocking: bool = True) -> Check:
@@ -342,12 +480,25 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
 }
 
 
-def table_checks(table: Table, expected_counts: Mapping[str, int]) -> list[Check]:
+def table_checks(table: Table, expected_counts: Mapping[str, int], max_quarantined: float) -> list[Check]:
     """Returns all checks of a table.
 
     Args:
         table: The table.
         expected_counts: From table name to its expected rows. A table it does not name gets no such check.
+        max_quarantined: The greatest fraction of a source's records that may be in the quarantine.
     """
     expected = [expected_rows(table.name, expected_counts[table.name])] if table.name in expected_counts else []
-    return [*expected, contract_schema(table), required_values(table), *SPECIFIC_CHECKS.get(table.name, ())]
+    landing = [
+        check
+        for source in SOURCES.values()
+        if source.landing == table.name
+        for check in (
+            every_byte_accounted_for(source),
+            few_quarantined(source, max_quarantined),
+            no_equal_files(source),
+        )
+    ]
+    quarantine = [nothing_quarantined(source) for source in SOURCES.values() if source.quarantine == table.name]
+    specific = SPECIFIC_CHECKS.get(table.name, ())
+    return [*expected, contract_schema(table), required_values(table), *landing, *quarantine, *specific]

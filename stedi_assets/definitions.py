@@ -9,11 +9,11 @@ try:
     import dagster
 
     from stedi_assets.assets import TABLE_ASSETS
-    from stedi_assets.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema
+    from stedi_assets.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
     from stedi_assets.checks import table_checks
     from stedi_assets.io_managers.duckdb import DuckDBLakehouseIOManager
     from stedi_assets.settings import Settings, read_expected_counts, read_settings
-    from stedi_assets.tables import SOURCES
+    from stedi_assets.tables import SOURCES, TABLES, Source
 finally:
     gc.freeze()
     gc.enable()
@@ -34,25 +34,18 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
         StediError: The expected counts cannot be read.
     """
     expected_counts = read_expected_counts(settings)
+    checks = {table.name: table_checks(table, expected_counts, settings.max_quarantined) for table in TABLES.values()}
+    kinds = {settings.engine, "delta"}
+    landing = {
+        asset.name: landing_definition(asset, source, checks, kinds, full_refresh=settings.full_refresh)
+        for source in SOURCES.values()
+        for asset in TABLE_ASSETS
+        if asset.name == source.landing
+    }
     return dagster.Definitions(
         assets=[
-            *(
-                dagster.AssetSpec(
-                    source.name,
-                    description=source.description,
-                    group_name="landing",
-                    kinds={"json"},
-                    metadata={
-                        "dagster/column_schema": column_schema(source.columns),
-                        "dagster/uri": dagster.MetadataValue.url((settings.landing / source.path).uri),
-                    },
-                )
-                for source in SOURCES.values()
-            ),
-            *(
-                asset_definition(asset, table_checks(asset.table, expected_counts), {settings.engine, "delta"})
-                for asset in TABLE_ASSETS
-            ),
+            *(_landing_folder(source, settings) for source in SOURCES.values()),
+            *(landing.get(asset.name) or asset_definition(asset, checks, kinds) for asset in TABLE_ASSETS),
         ],
         jobs=[dagster.define_asset_job("lakehouse", description="Builds every table.")],
         resources={
@@ -64,6 +57,19 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
             )
         },
         executor=EXECUTORS[settings.executor],
+    )
+
+
+def _landing_folder(source: Source, settings: Settings) -> dagster.AssetSpec:
+    return dagster.AssetSpec(
+        source.name,
+        description=source.description,
+        group_name="landing",
+        kinds={"json"},
+        metadata={
+            "dagster/column_schema": column_schema(source.columns),
+            "dagster/uri": dagster.MetadataValue.url((settings.landing / source.path).uri),
+        },
     )
 
 

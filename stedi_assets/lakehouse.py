@@ -1,27 +1,33 @@
 """The lakehouse: tables by name, computed by an engine and committed at a location. It knows nothing of Dagster."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deltalake import DeltaTable
 
-from stedi_assets.engines import Engine, Written
+from stedi_assets.engines import NEWLY_QUARANTINED, Engine, LandingRead, ReadStamp, Written
 from stedi_assets.errors import StediError
-from stedi_assets.landing.files import list_landing_files
+from stedi_assets.landing.files import LandingFile, list_landing_files
+from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json, to_json, with_digests
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
+from stedi_assets.storage.attempt import discarded_on_failure
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets.tables import SOURCE_FILE, TABLES, Source
 
 OTHER_TABLES = "assets"
 """The folder, below the lakehouse root, of the tables that are not in the contract."""
 
+RUN_KEY = "dagster/run_id"
+"""The commit's metadata that names the run."""
+
 
 @dataclass(frozen=True)
 class Stored:
-    """A version of a table, as it was stored.
+    """The current version of a table, as a run stored or found it.
 
     Attributes:
         folder: The table's folder.
@@ -34,6 +40,32 @@ class Stored:
     written: Written
     version: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a landing table and its quarantine hold after a reading.
+
+    Attributes:
+        landing: The landing table.
+        quarantine: Its quarantine.
+        files_read: The names of the raw files that were new or changed.
+        files_removed: The names of those that are gone, and their rows with them.
+        files_kept: How many were as they were.
+        unknown_keys: Of the files read, the records by the name of a key that the contract does not have.
+    """
+
+    landing: Stored
+    quarantine: Stored
+    files_read: Sequence[str]
+    files_removed: Sequence[str]
+    files_kept: int
+    unknown_keys: Mapping[str, int]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was committed."""
+        return bool(self.files_read or self.files_removed)
 
 
 class Lakehouse:
@@ -54,13 +86,13 @@ class Lakehouse:
         self._engine = engine
         self._defined: set[str] = set()
 
-    def store(self, name: str, value: Any, commit_metadata: Mapping[str, str]) -> Stored:
+    def store(self, name: str, value: Any, run_id: str) -> Stored:
         """Replaces a table with the rows of a query or a data frame, in one commit.
 
         Args:
             name: The table's name.
             value: A `Query`, or a data frame of a type that the engine knows.
-            commit_metadata: Kept with the commit in the table's history.
+            run_id: The run that stores, kept with the commit in the table's history.
 
         Returns:
             The version that was stored.
@@ -75,10 +107,54 @@ class Lakehouse:
         folder = self._folder(name)
         written = self._engine.write(value, folder)
         description = TABLES[name].description if name in TABLES else None
-        version = delta.commit(folder, written.schema, written.files, commit_metadata, description)
-        self._engine.define_table(name, [str(folder / file.path) for file in written.files])
-        self._defined.add(name)
+        version = delta.commit(folder, written.schema, written.files, {RUN_KEY: run_id}, description)
+        self._define_files(name, written)
         return Stored(folder, written, version, time.perf_counter() - started)
+
+    def land(self, source: Source, query: Query, run_id: str, *, full_refresh: bool) -> Landed:
+        """Brings a landing table and its quarantine up to what the landing folder holds.
+
+        Reads only the raw files that are new or changed, and takes the rows of those away that are gone. The quarantine
+        is committed first, the landing table with its ledger last: after a crash in between, the ledger still says that
+        the files are to be read, and reading them again replaces what the quarantine has of them.
+
+        Args:
+            source: The kind of record.
+            query: The landing table's SELECT over the source's name.
+            run_id: The run that reads, kept with the commits and with what is quarantined.
+            full_refresh: Whether to read all files again.
+
+        Returns:
+            What both tables hold now.
+
+        Raises:
+            StediError: Something that a user can put right. The landing table is as it was.
+        """
+        started = time.perf_counter()
+        self._defined.clear()
+        files = list_landing_files(self._landing, source)
+        current = None if full_refresh else delta.open_table(self._folder(source.landing))
+        ledger = _ledger_of(current)
+        difference = changes(files, ledger or {})
+        unknown_keys: Counter[str] = Counter()
+        if ledger is None or difference:
+            stamp = ReadStamp(run_id, int(time.time() * 1000))
+            folder = self._folder(source.landing)
+            read = self._engine.read_landing(query, source, difference.to_read, folder, stamp)
+            affected = {*difference.replaced, *(entry.name for entry in read.entries)}
+            with discarded_on_failure(folder, f"{read.prefix}*"):
+                self._store_quarantine(source.quarantine, affected, run_id, keep=ledger is not None)
+            self._commit_landing(source, current if ledger is not None else None, difference, read, files, run_id)
+            for entry in read.entries:
+                unknown_keys.update(entry.unknown_keys)
+        return Landed(
+            landing=self._current(source.landing, started),
+            quarantine=self._current(source.quarantine, started),
+            files_read=[file.name for file in difference.to_read],
+            files_removed=sorted(set(difference.replaced) - {file.name for file in difference.to_read}),
+            files_kept=len(difference.kept),
+            unknown_keys=unknown_keys,
+        )
 
     def load(self, name: str, kind: Any) -> Any:
         """Loads the current version of a table.
@@ -127,16 +203,73 @@ class Lakehouse:
         """
         return {field.name: field.type.type for field in self._open(name).schema().fields}
 
+    def ledger(self, name: str) -> Ledger:
+        """Returns which raw files a landing table holds.
+
+        Args:
+            name: The landing table's name.
+
+        Returns:
+            From a file's name to what became of it; empty where another program wrote the table last.
+
+        Raises:
+            StediError: The table does not exist.
+        """
+        return _ledger_of(self._open(name)) or {}
+
+    def _store_quarantine(self, name: str, affected: set[str], run_id: str, *, keep: bool) -> None:
+        kept = ""
+        if keep:
+            self._define([name])
+            names = ", ".join("'" + file.replace("'", "''") + "'" for file in sorted(affected))
+            kept = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
+        folder = self._folder(name)
+        written = self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {kept}"), folder)
+        delta.commit(folder, written.schema, written.files, {RUN_KEY: run_id}, TABLES[name].description)
+
+    def _commit_landing(
+        self,
+        source: Source,
+        current: DeltaTable | None,
+        difference: Changes,
+        read: LandingRead,
+        files: Sequence[LandingFile],
+        run_id: str,
+    ) -> None:
+        folder = self._folder(source.landing)
+        entries = with_digests([*difference.kept, *read.entries], files)
+        metadata = {RUN_KEY: run_id, LEDGER_KEY: to_json(entries)}
+        if current is None:
+            description = TABLES[source.landing].description
+            delta.commit(folder, read.written.schema, read.written.files, metadata, description)
+            return
+        stored = delta.data_files(current)
+        removed, rewritten = self._engine.without_source_files(stored, difference.replaced, folder)
+        added = [file for file in (*read.written.files, *rewritten) if file.rows]
+        if not added and len(removed) == len(stored):
+            # A table has a file even where it has no row.
+            added = list(read.written.files)
+        delta.amend(current, folder, added, removed, metadata)
+
+    def _current(self, name: str, started: float) -> Stored:
+        table = self._open(name)
+        written = Written(table.schema(), delta.current_files(table))
+        self._define_files(name, written)
+        return Stored(self._folder(name), written, table.version(), time.perf_counter() - started)
+
     def _folder(self, name: str) -> Location:
         return self._root / (TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}")
 
     def _define(self, names: Iterable[str]) -> None:
         for name in set(names) - self._defined:
-            if name in SOURCES:
-                self._engine.define_source(SOURCES[name], list_landing_files(self._landing, SOURCES[name]))
-            else:
-                self._engine.define_table(name, delta.data_files(self._open(name)))
+            table = self._open(name)
+            self._engine.define_table(name, delta.data_files(table), table.schema())
             self._defined.add(name)
+
+    def _define_files(self, name: str, written: Written) -> None:
+        paths = [str(self._folder(name) / file.path) for file in written.files]
+        self._engine.define_table(name, paths, written.schema)
+        self._defined.add(name)
 
     def _open(self, name: str) -> DeltaTable:
         folder = self._folder(name)
@@ -147,3 +280,8 @@ class Lakehouse:
                 f"Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:{name}'.",
             )
         return table
+
+
+def _ledger_of(table: DeltaTable | None) -> Ledger | None:
+    text = delta.newest_metadata(table, LEDGER_KEY) if table else None
+    return None if text is None else from_json(text)

@@ -66,6 +66,15 @@ class Settings(BaseSettings):
         description="A JSON file, an object from table to its expected rows. Without it, expected_counts.json in the "
         "landing root, where there is one.",
     )
+    max_quarantined: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="The greatest fraction of a source's records that may be in quarantine; more fail the run.",
+    )
+    full_refresh: bool = Field(
+        default=False, description="Whether to read all landing files again, and not only those that changed."
+    )
     duckdb_memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] | None = Field(
         default=None, description="The most memory DuckDB may use, such as 4GB. By default 80% of the machine's."
     )

@@ -39,12 +39,16 @@ class Source:
         path: The folder of its files below the landing root.
         description: What one record is.
         columns: The keys of a record that are kept, in table order.
+        landing: The name of the table that holds its records.
+        quarantine: The name of the table that holds what is not a record.
     """
 
     name: str
     path: str
     description: str
     columns: tuple[Column, ...]
+    landing: str
+    quarantine: str
 
 
 @dataclass(frozen=True)
@@ -119,24 +123,62 @@ ACCELEROMETER_COLUMNS = (
 )
 STEP_TRAINER_COLUMNS = (SENSOR_READING_TIME, SERIAL_NUMBER, DISTANCE_FROM_OBJECT)
 
+SOURCE_FILE = Column("sourceFile", "VARCHAR", "Name of the raw file that the row came from.", required=True)
+
+QUARANTINE_COLUMNS = (
+    SOURCE_FILE,
+    Column("byteOffset", "BIGINT", "Where the text begins in the decompressed file, in bytes.", required=True),
+    Column("byteLength", "BIGINT", "Length of the whole text, in bytes.", required=True),
+    Column(
+        "text", "VARCHAR", "The text itself, no more than its first 10,000 characters.", required=True, personal=True
+    ),
+    Column("reasonCode", "VARCHAR", "Why it is not a row, for programs.", required=True),
+    Column("columnName", "VARCHAR", "The column that the reason concerns, if one is concerned."),
+    Column("reason", "VARCHAR", "Why it is not a row, as a sentence.", required=True),
+    Column("runId", "VARCHAR", "The run that read the file.", required=True),
+    Column("quarantinedAt", "BIGINT", "When the file was read, milliseconds since 1970 UTC.", required=True),
+)
+
 SOURCES = {
     source.name: source
     for source in (
-        Source("customer_files", "customer/landing", "Customer records, as JSON.", CUSTOMER_COLUMNS),
+        Source(
+            "customer_files",
+            "customer/landing",
+            "Customer records, as JSON.",
+            CUSTOMER_COLUMNS,
+            "customer_landing",
+            "customer_quarantine",
+        ),
         Source(
             "accelerometer_files",
             "accelerometer/landing",
             "Phone accelerometer readings, as JSON.",
             ACCELEROMETER_COLUMNS,
+            "accelerometer_landing",
+            "accelerometer_quarantine",
         ),
         Source(
             "step_trainer_files",
             "step_trainer/landing",
             "Step Trainer device readings, as JSON.",
             STEP_TRAINER_COLUMNS,
+            "step_trainer_landing",
+            "step_trainer_quarantine",
         ),
     )
 }
+
+
+def _quarantine(subject: str) -> Table:
+    return Table(
+        f"{subject}_quarantine",
+        "landing",
+        f"{subject}/quarantine",
+        f"What the {subject} landing files hold that is not a row, with where and why. Personal data.",
+        QUARANTINE_COLUMNS,
+    )
+
 
 TABLES = {
     table.name: table
@@ -146,22 +188,25 @@ TABLES = {
             "landing",
             "customer/landing",
             "Every customer record as it arrived, typed.",
-            CUSTOMER_COLUMNS,
+            (*CUSTOMER_COLUMNS, SOURCE_FILE),
         ),
         Table(
             "accelerometer_landing",
             "landing",
             "accelerometer/landing",
             "Every phone reading as it arrived, typed.",
-            ACCELEROMETER_COLUMNS,
+            (*ACCELEROMETER_COLUMNS, SOURCE_FILE),
         ),
         Table(
             "step_trainer_landing",
             "landing",
             "step_trainer/landing",
             "Every device reading as it arrived, typed.",
-            STEP_TRAINER_COLUMNS,
+            (*STEP_TRAINER_COLUMNS, SOURCE_FILE),
         ),
+        _quarantine("customer"),
+        _quarantine("accelerometer"),
+        _quarantine("step_trainer"),
         Table(
             "customer_trusted",
             "trusted",

@@ -78,28 +78,28 @@ CASES = {
         "The landing folder {landing}/customer/landing cannot be read: Permission denied.",
     ),
     "an unreadable landing file": BadInput(
-        lambda project: (project.landing / "customer/landing/customer-1.json").chmod(0),
-        "{landing}/customer/landing/customer-1.json",
+        lambda project: project.land("customer", "customer-2.json", []).chmod(0),
+        "The landing file {landing}/customer/landing/customer-2.json cannot be read: Permission denied.",
     ),
     "a file that is not JSON": BadInput(
         lambda project: project.land_text("customer", "customer-2.json", "ada@example.com;secret\n"),
-        "{landing}/customer/landing/customer-2.json is not newline-delimited JSON of the contract's types, near line ",
+        "customer_landing: has_few_records_in_quarantine",
     ),
     "a value of another type": BadInput(
         lambda project: project.land_text("accelerometer", "a.json", '{"user": "u", "timestamp": "secret"}\n'),
-        "{landing}/accelerometer/landing/a.json is not newline-delimited JSON of the contract's types, near line ",
+        "accelerometer_landing: has_few_records_in_quarantine",
     ),
     "a truncated file": BadInput(
         truncated,
-        "{landing}/step_trainer/landing/step_trainer-2.json is not newline-delimited JSON of the contract's types",
+        "step_trainer_landing: has_few_records_in_quarantine",
     ),
     "a file that is not gzip": BadInput(
         lambda project: (project.landing / "customer/landing/customer-2.json.gz").write_text("{}"),
-        "customer-2.json.gz",
+        "customer_landing: has_few_records_in_quarantine",
     ),
     "a folder without write permission": BadInput(
         no_rights("lakehouse"),
-        'DuckDB could not read or write: IO Error: Cannot open file "{lakehouse}/accelerometer/landing/part-',
+        'DuckDB could not read or write: IO Error: Cannot open file "{lakehouse}/customer/trusted/part-',
     ),
     "expected counts that are not JSON": BadInput(
         lambda project: (project.landing / "expected_counts.json").write_text("{"),

@@ -13,6 +13,7 @@ from stedi_assets.assets import TABLE_ASSETS, curated, landing, trusted
 from stedi_assets.definitions import build_definitions, defs
 from stedi_assets.settings import Settings
 from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets_tests.conftest import QUARANTINES, SELECTED_TABLES
 
 GRAPH = {
     "customer_landing": ("landing", {"customer_files"}),
@@ -25,10 +26,20 @@ GRAPH = {
     "machine_learning_curated": ("curated", {"step_trainer_trusted", "accelerometer_trusted"}),
 }
 
+LANDING_CHECKS = {
+    "accounts_for_every_byte_of_every_file",
+    "has_few_records_in_quarantine",
+    "has_no_files_of_equal_content",
+}
+
 CHECKS = {
-    "customer_landing": {"has_customers_with_a_blank_consent", "has_no_serial_number_of_several_customers"},
-    "accelerometer_landing": set(),
-    "step_trainer_landing": set(),
+    "customer_landing": {
+        "has_customers_with_a_blank_consent",
+        "has_no_serial_number_of_several_customers",
+        *LANDING_CHECKS,
+    },
+    "accelerometer_landing": LANDING_CHECKS,
+    "step_trainer_landing": LANDING_CHECKS,
     "customer_trusted": {"has_no_customer_with_a_blank_consent", "has_the_rows_computed_another_way"},
     "accelerometer_trusted": {"has_the_rows_computed_another_way"},
     "customer_curated": {"has_the_rows_computed_another_way"},
@@ -52,9 +63,10 @@ def test_the_graph_has_the_tables_with_their_zones_and_dependencies(specs: dict[
     tables = {
         name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps})
         for name, spec in specs.items()
-        if name not in SOURCES
+        if name in GRAPH
     }
     assert tables == GRAPH
+    assert specs.keys() == GRAPH.keys() | QUARANTINES | SOURCES.keys()
 
 
 def test_the_graph_begins_at_the_landing_folders(specs: dict[str, dagster.AssetSpec]) -> None:
@@ -65,7 +77,8 @@ def test_the_graph_begins_at_the_landing_folders(specs: dict[str, dagster.AssetS
 def test_every_table_has_its_checks() -> None:
     keys = defs.resolve_asset_graph().asset_check_keys
     checks = {name: {key.name for key in keys if key.asset_key == dagster.AssetKey(name)} for name in TABLES}
-    assert checks == {name: specific | COMMON_CHECKS for name, specific in CHECKS.items()}
+    quarantines = dict.fromkeys(QUARANTINES, {*COMMON_CHECKS, "has_nothing_in_quarantine"} - {"has_expected_rows"})
+    assert checks == {**{name: specific | COMMON_CHECKS for name, specific in CHECKS.items()}, **quarantines}
 
 
 def test_descriptions_and_columns_come_from_the_contract(specs: dict[str, dagster.AssetSpec]) -> None:
@@ -111,9 +124,9 @@ def test_the_executor_is_in_process_unless_chosen_otherwise() -> None:
     assert build_definitions(Settings(executor="multiprocess")).executor is dagster.multiprocess_executor
 
 
-def test_a_run_has_one_step_a_table() -> None:
+def test_a_run_has_one_step_a_table_with_its_quarantine() -> None:
     job = defs.resolve_job_def("lakehouse")
-    assert {node.name for node in job.nodes} == set(TABLES)
+    assert {node.name for node in job.nodes} == set(SELECTED_TABLES)
 
 
 def test_loading_the_definitions_imports_none_of_the_slow_libraries() -> None:

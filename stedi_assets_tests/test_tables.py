@@ -8,12 +8,13 @@ from stedi_assets_tests.conftest import EXPECTED_COUNTS, Project, customer, phon
 
 def test_landing_tables_hold_every_record_as_it_arrived(project: Project) -> None:
     assert project.materialize("customer_landing", "accelerometer_landing", "step_trainer_landing").success
+    file = "customer-1.json"
     assert set(project.rows("customer_landing")) >= {
-        ("Ada Example", "ada@example.com", "2065550100", "1980-02-03", "serial-ada", 10, 20, 100, None, None),
-        ("Bob Example", "bob@example.com", "2065550100", "1980-02-03", "serial-bob", 10, 20, None, None, None),
+        ("Ada Example", "ada@example.com", "2065550100", "1980-02-03", "serial-ada", 10, 20, 100, None, None, file),
+        ("Bob Example", "bob@example.com", "2065550100", "1980-02-03", "serial-bob", 10, 20, None, None, None, file),
     }
-    assert project.rows("accelerometer_landing")["ada@example.com", 100, 0.25, -1.0, 0.5] == 1
-    assert project.rows("step_trainer_landing")[100, "serial-ada", 201] == 1
+    assert project.rows("accelerometer_landing")["ada@example.com", 100, 0.25, -1.0, 0.5, "accelerometer-1.json"] == 1
+    assert project.rows("step_trainer_landing")[100, "serial-ada", 201, "step_trainer-1.json"] == 1
 
 
 def test_gzipped_landing_files_are_read_beside_plain_ones(project: Project) -> None:

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster
@@ -10,13 +10,18 @@ import dagster
 from stedi_assets.assets.table_asset import TableAsset
 from stedi_assets.checks import Check
 from stedi_assets.io_managers.lakehouse import failures_described
+from stedi_assets.lakehouse import Landed
 from stedi_assets.query import Query
-from stedi_assets.tables import Column
+from stedi_assets.tables import TABLES, Column, Source, Table
 
 IO_MANAGER_KEY = "io_manager"
 
 
-def asset_definition(asset: TableAsset, checks: Sequence[Check], kinds: set[str]) -> dagster.AssetsDefinition:
+Checks = Mapping[str, Sequence[Check]]
+"""From a table's name to its checks."""
+
+
+def asset_definition(asset: TableAsset, checks: Checks, kinds: set[str]) -> dagster.AssetsDefinition:
     """Builds the Dagster asset of a table.
 
     A step for every check would cost far more time than the checks. A blocking check blocks all the same: the step
@@ -24,7 +29,7 @@ def asset_definition(asset: TableAsset, checks: Sequence[Check], kinds: set[str]
 
     Args:
         asset: The table with its query.
-        checks: The checks of the table.
+        checks: The checks of the tables.
         kinds: The technologies that the asset graph shows on the asset.
 
     Returns:
@@ -33,37 +38,104 @@ def asset_definition(asset: TableAsset, checks: Sequence[Check], kinds: set[str]
 
     @dagster.multi_asset(
         name=asset.name,
-        outs={asset.name: _out(asset, kinds)},
+        outs={asset.name: _out(asset.table, asset, kinds)},
         deps=asset.deps,
-        check_specs=[check.spec(asset.name) for check in checks],
+        check_specs=_specs(checks, [asset.name]),
         required_resource_keys={IO_MANAGER_KEY},
         can_subset=True,
     )
     def materialize(context: dagster.AssetExecutionContext) -> Iterator[Any]:
         if context.selected_asset_keys:
             yield dagster.Output(asset.query, output_name=asset.name)
-        lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
-        selected = {key.name for key in context.selected_asset_check_keys}
-        for check in checks:
-            if check.name in selected:
-                with failures_described():
-                    result = check.result(asset.name, lakehouse)
-                yield result
+        yield from _results(context, checks)
 
     return materialize
 
 
-def _out(asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
+def landing_definition(
+    asset: TableAsset, source: Source, checks: Checks, kinds: set[str], *, full_refresh: bool
+) -> dagster.AssetsDefinition:
+    """Builds the Dagster assets of a landing table and its quarantine, which one reading of the raw files fills.
+
+    Args:
+        asset: The landing table with its query.
+        source: The kind of record that it reads.
+        checks: The checks of the tables.
+        kinds: The technologies that the asset graph shows on the assets.
+        full_refresh: Whether all raw files are read again, where a run's configuration does not say.
+
+    Returns:
+        The assets. Whichever of the two is selected, both tables are brought up to date.
+    """
+    names = (source.landing, source.quarantine)
+
+    @dagster.multi_asset(
+        name=asset.name,
+        outs={name: _out(TABLES[name], asset, kinds) for name in names},
+        deps=asset.deps,
+        check_specs=_specs(checks, names),
+        required_resource_keys={IO_MANAGER_KEY},
+        can_subset=True,
+        config_schema={
+            "full_refresh": dagster.Field(
+                bool, default_value=full_refresh, description="Whether to read all landing files again."
+            )
+        },
+    )
+    def materialize(context: dagster.AssetExecutionContext) -> Iterator[Any]:
+        selected = {key.to_user_string() for key in context.selected_asset_keys}
+        if selected:
+            lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
+            with failures_described():
+                landed = lakehouse.land(
+                    source, asset.query, context.run_id, full_refresh=context.op_config["full_refresh"]
+                )
+            outputs = {source.landing: landed.landing, source.quarantine: landed.quarantine}
+            for name in names:
+                if name in selected:
+                    yield dagster.Output(outputs[name], output_name=name, metadata=_reading(asset, landed))
+        yield from _results(context, checks)
+
+    return materialize
+
+
+def _reading(asset: TableAsset, landed: Landed) -> dict[str, Any]:
+    return {
+        "query": dagster.MetadataValue.md(asset.query.markdown),
+        "changed": landed.is_changed,
+        "files_read": len(landed.files_read),
+        "files_removed": len(landed.files_removed),
+        "files_unchanged": landed.files_kept,
+        "unknown_keys": dict(landed.unknown_keys),
+    }
+
+
+def _specs(checks: Checks, names: Sequence[str]) -> list[dagster.AssetCheckSpec]:
+    return [check.spec(name) for name in names for check in checks[name]]
+
+
+def _results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator[dagster.AssetCheckResult]:
+    lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
+    selected = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
+    for table in dict.fromkeys(table for table, _ in sorted(selected)):
+        for check in checks[table]:
+            if (table, check.name) in selected:
+                with failures_described():
+                    result = check.result(table, lakehouse)
+                yield result
+
+
+def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
     return dagster.AssetOut(
-        key=asset.name,
-        description=asset.table.description,
-        group_name=asset.table.zone,
+        key=table.name,
+        description=table.description,
+        group_name=table.zone,
         kinds=kinds,
         io_manager_key=IO_MANAGER_KEY,
         is_required=False,
         metadata={
-            "dagster/table_name": asset.name,
-            "dagster/column_schema": column_schema(asset.table.columns),
+            "dagster/table_name": table.name,
+            "dagster/column_schema": column_schema(table.columns),
             "dagster/code_references": _code_references(asset.function),
             "query": dagster.MetadataValue.md(asset.query.markdown),
         },

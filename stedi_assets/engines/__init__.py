@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from deltalake import Schema
 
 from stedi_assets.landing.files import LandingFile
+from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
@@ -36,24 +37,48 @@ class Written:
         return sum(file.size for file in self.files)
 
 
+NEWLY_QUARANTINED = "newly_quarantined"
+"""The name by which queries read what the last reading of landing files quarantined."""
+
+
+@dataclass(frozen=True)
+class ReadStamp:
+    """What marks the stretches that one reading quarantines.
+
+    Attributes:
+        run_id: The run that reads.
+        read_at: When it reads, in milliseconds since 1970.
+    """
+
+    run_id: str
+    read_at: int
+
+
+@dataclass(frozen=True)
+class LandingRead:
+    """What became of raw landing files.
+
+    Attributes:
+        prefix: The beginning of the names of the Parquet files.
+        written: Their rows, not yet committed.
+        entries: What became of each file.
+    """
+
+    prefix: str
+    written: Written
+    entries: Sequence[LedgerEntry]
+
+
 class Engine(Protocol):
     """What an I/O manager asks of an engine."""
 
-    def define_table(self, name: str, files: Sequence[str]) -> None:
+    def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
         """Makes a table readable in queries by its name.
 
         Args:
             name: The table's name.
-            files: The paths of its current Parquet files.
-        """
-        ...
-
-    def define_source(self, source: Source, files: Sequence[LandingFile]) -> None:
-        """Makes raw landing files readable in queries by their source's name, typed by the contract.
-
-        Args:
-            source: The kind of record the files hold.
-            files: The raw files.
+            files: The paths of its current Parquet files; none where another program emptied it.
+            schema: Its columns.
         """
         ...
 
@@ -69,6 +94,48 @@ class Engine(Protocol):
 
         Raises:
             StediError: The type is unknown, or the rows cannot be computed or written. No file of the attempt is left.
+        """
+        ...
+
+    def read_landing(
+        self, query: Query, source: Source, files: Sequence[LandingFile], folder: Location, stamp: ReadStamp
+    ) -> LandingRead:
+        """Reads raw landing files, and writes their rows as Parquet files into a folder.
+
+        Every byte of every file is part of a row, or of a quarantined stretch, or lies between those. No file that can
+        be read fails the reading.
+
+        Args:
+            query: A SELECT over the source's name, whose columns are those of the contract and sourceFile.
+            source: The kind of record the files hold.
+            files: The raw files.
+            folder: The landing table's folder.
+            stamp: What marks the quarantined stretches.
+
+        Returns:
+            The files, not yet part of the table, and what became of each raw file. What was quarantined can then be
+            read in queries as `NEWLY_QUARANTINED`.
+
+        Raises:
+            StediError: A file cannot be opened, or the rows cannot be written. No file of the attempt is left.
+        """
+        ...
+
+    def without_source_files(
+        self, files: Sequence[str], source_files: Sequence[str], folder: Location
+    ) -> tuple[Sequence[str], Sequence[DataFile]]:
+        """Writes anew what some Parquet files of a landing table hold of other raw files than those given.
+
+        Args:
+            files: The paths of the table's current Parquet files.
+            source_files: The names of the raw files whose rows are to go.
+            folder: The table's folder.
+
+        Returns:
+            The Parquet files that hold such rows, and what replaces them, not yet committed: nothing where none do.
+
+        Raises:
+            StediError: The rows cannot be written. No file of the attempt is left.
         """
         ...
 

@@ -40,7 +40,7 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
         # Imported here: a process that only loads the definitions does not need DuckDB, and starts sooner without.
         from dagster_duckdb import DuckDBResource  # noqa: PLC0415
 
-        from stedi_assets.engines.duckdb import DuckDBEngine  # noqa: PLC0415
+        from stedi_assets.engines.duckdb.engine import DuckDBEngine  # noqa: PLC0415
 
         with tempfile.TemporaryDirectory(prefix="stedi-spill-", dir=self.spill_folder) as spill_folder:
             configuration = {"temp_directory": spill_folder}

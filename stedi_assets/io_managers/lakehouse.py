@@ -34,14 +34,14 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
         Args:
             context: Says which asset.
-            obj: A `Query`, or a data frame of a type that the engine knows.
+            obj: A `Query`, a data frame of a type that the engine knows, or the version that the asset stored itself.
 
         Raises:
             dagster.Failure: Something that a user can put right. The table is as it was.
         """
         with failures_described():
             name = _table_name(context)
-            stored = self._lakehouse.store(name, obj, {"dagster/run_id": context.run_id})
+            stored = obj if isinstance(obj, Stored) else self._lakehouse.store(name, obj, context.run_id)
         context.add_output_metadata(_metadata(name, stored))
         if isinstance(obj, Query):
             context.add_output_metadata({"query": dagster.MetadataValue.md(obj.markdown)})

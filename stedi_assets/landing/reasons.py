@@ -20,6 +20,7 @@ ReasonCode = Literal[
     "out_of_range",
     "not_exactly_representable",
     "lone_surrogate",
+    "damaged_compression",
 ]
 
 SENTENCES: dict[ReasonCode, str] = {
@@ -40,6 +41,7 @@ SENTENCES: dict[ReasonCode, str] = {
     "out_of_range": "Column {column} holds a number outside the range of its type.",
     "not_exactly_representable": "Column {column} holds an integer that no double represents exactly.",
     "lone_surrogate": "Column {column} holds half of a surrogate pair, which UTF-8 cannot store.",
+    "damaged_compression": "The compressed data breaks off or cannot be read on from here.",
 }
 
 

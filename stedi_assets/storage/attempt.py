@@ -29,10 +29,22 @@ def attempt(folder: Location) -> Iterator[str]:
             f"The folder {folder} cannot be created: {error.strerror}.",
             "Make it writable, or set STEDI_LAKEHOUSE to a folder that is.",
         ) from None
-    try:
+    with discarded_on_failure(folder, f"{prefix}*"):
         yield prefix
+
+
+@contextmanager
+def discarded_on_failure(folder: Location, pattern: str) -> Iterator[None]:
+    """Deletes files of a table's folder when the block fails.
+
+    Args:
+        folder: The table's folder.
+        pattern: What their names match.
+    """
+    try:
+        yield
     except BaseException:
-        for file in folder.local_path.glob(f"{prefix}*"):
+        for file in folder.local_path.glob(pattern):
             with suppress(OSError):
                 file.unlink()
         raise

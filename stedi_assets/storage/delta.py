@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePath
 from urllib.parse import unquote
 
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -22,8 +23,11 @@ from stedi_assets.storage.location import Location
 COMMIT_KEY = "stedi.commit"
 """Marks a commit, so that it can be found again among those of others."""
 
+COMMITS_WITHOUT_ROWS = frozenset({"VACUUM START", "VACUUM END", "OPTIMIZE", "SET TBLPROPERTIES"})
+"""Operations that leave a table's rows as they are."""
+
 RECENT_COMMITS = 100
-"""How many of the newest commits are searched for one just made."""
+"""How many of the newest commits are searched."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,17 @@ def data_files(table: DeltaTable) -> list[str]:
     return [unquote(uri) for uri in table.file_uris()]
 
 
+def current_files(table: DeltaTable) -> list[DataFile]:
+    """Returns the Parquet files that are a table's current version, without their statistics.
+
+    Args:
+        table: The table.
+    """
+    actions = table.get_add_actions(flatten=True)
+    paths, sizes, rows = (actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records"))
+    return [DataFile(*file, statistics={}) for file in zip(paths, sizes, rows, strict=True)]
+
+
 def commit(
     table: Location, schema: Schema, files: Sequence[DataFile], metadata: Mapping[str, str], description: str | None
 ) -> int:
@@ -110,9 +125,53 @@ def commit(
                 table.path, schema, actions, mode="error", description=description, commit_properties=properties
             )
         else:
-            replaced: list[AddAction | RemoveAction] = [*actions]
-            current.create_write_transaction(replaced, "overwrite", schema, commit_properties=properties)
+            current.create_write_transaction([*actions], "overwrite", schema, commit_properties=properties)
     return _version_of(table, marker)
+
+
+def amend(
+    current: DeltaTable, table: Location, added: Sequence[DataFile], removed: Sequence[str], metadata: Mapping[str, str]
+) -> int:
+    """Adds files to a table and takes others away, in one atomic commit.
+
+    Args:
+        current: The table, at the version that the files were chosen by.
+        table: Its folder, which holds the files.
+        added: The new files.
+        removed: The paths of files that are no longer part of it.
+        metadata: Kept with the commit in the table's history.
+
+    Returns:
+        The version that the commit made.
+
+    Raises:
+        StediError: Another writer committed in between. The table is at that writer's version.
+    """
+    marker = uuid.uuid4().hex
+    properties = CommitProperties(custom_metadata={**metadata, COMMIT_KEY: marker})
+    now = int(time.time() * 1000)
+    actions: list[AddAction | RemoveAction] = [file.add_action() for file in added]
+    actions += [RemoveAction(PurePath(path).name, data_change=True, deletion_timestamp=now) for path in removed]
+    with _conflicts_explained(table):
+        current.create_write_transaction(actions, "append", current.schema(), commit_properties=properties)
+    return _version_of(table, marker)
+
+
+def newest_metadata(table: DeltaTable, key: str) -> str | None:
+    """Looks up what the last commit that changed a table's rows keeps.
+
+    Args:
+        table: The table.
+        key: What to look for in the commit's metadata.
+
+    Returns:
+        The value; None where that commit has none, because another program made it.
+    """
+    for entry in table.history(limit=RECENT_COMMITS):
+        if entry["operation"] not in COMMITS_WITHOUT_ROWS:
+            value: str | None = entry.get(key)
+            return value
+    return None
 
 
 @contextmanager

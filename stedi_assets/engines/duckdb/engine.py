@@ -1,0 +1,119 @@
+"""What computes in a DuckDB connection."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import arro3.core
+import duckdb
+from deltalake import Schema
+
+from stedi_assets.engines import LandingRead, ReadStamp, Written
+from stedi_assets.engines.duckdb.errors import errors_explained
+from stedi_assets.engines.duckdb.landing import LandingReader
+from stedi_assets.engines.duckdb.parquet import write_parquet
+from stedi_assets.engines.duckdb.text import identifier, literals
+from stedi_assets.errors import StediError
+from stedi_assets.landing.files import LandingFile
+from stedi_assets.query import Query
+from stedi_assets.storage.attempt import attempt
+from stedi_assets.storage.delta import DataFile
+from stedi_assets.storage.location import Location
+from stedi_assets.tables import SOURCE_FILE, Source
+
+Relation = duckdb.DuckDBPyRelation
+
+FRAME_LOADERS: Mapping[str, Callable[[Relation], Any]] = {
+    "pandas.DataFrame": Relation.df,
+    "polars.DataFrame": Relation.pl,
+    "polars.LazyFrame": lambda relation: relation.pl(lazy=True),
+    "pyarrow.Table": Relation.to_arrow_table,
+    "duckdb.DuckDBPyRelation": lambda relation: relation,
+}
+"""From a type, named without importing its package, to how a relation becomes one."""
+
+STORED_FRAME = "stored_frame"
+
+
+class DuckDBEngine:
+    """Computes in a DuckDB connection; see `Engine`.
+
+    Args:
+        connection: An open in-memory connection, closed by whoever opened it.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        # Delta's timestamps are UTC. The order of a table's rows has no meaning, and keeping it costs memory.
+        connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
+
+    def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
+        """See `Engine`."""
+        rows = f"SELECT * FROM read_parquet({literals(files)})" if files else self._no_rows(schema)
+        with errors_explained():
+            self._connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows}")
+
+    def _no_rows(self, schema: Schema) -> str:
+        empty = self._connection.from_arrow(arro3.core.Table.from_batches([], schema=schema.to_arrow()))
+        columns = zip(empty.columns, empty.types, strict=True)
+        return f"SELECT {', '.join(f'NULL::{kind} AS {identifier(name)}' for name, kind in columns)} WHERE false"
+
+    def write(self, value: Any, folder: Location) -> Written:
+        """See `Engine`."""
+        # A cursor of its own, because a relation that is stored may still be reading from the connection.
+        with self._connection.cursor() as cursor, errors_explained(), attempt(folder) as prefix:
+            return write_parquet(cursor, _select(cursor, value), folder, prefix)
+
+    def read_landing(
+        self, query: Query, source: Source, files: Sequence[LandingFile], folder: Location, stamp: ReadStamp
+    ) -> LandingRead:
+        """See `Engine`."""
+        with self._connection.cursor() as cursor, errors_explained(), attempt(folder) as prefix:
+            return LandingReader(cursor, query, source, folder, prefix, stamp).read(files)
+
+    def without_source_files(
+        self, files: Sequence[str], source_files: Sequence[str], folder: Location
+    ) -> tuple[Sequence[str], Sequence[DataFile]]:
+        """See `Engine`."""
+        with self._connection.cursor() as cursor, errors_explained(), attempt(folder) as prefix:
+            is_gone = f"{SOURCE_FILE.name} IN (SELECT unnest({literals(source_files)}))"
+            found = f"SELECT DISTINCT filename FROM read_parquet({literals(files)}, filename = true) WHERE {is_gone}"
+            touched = [path for (path,) in cursor.sql(found).fetchall()] if source_files else []
+            if not touched:
+                return [], []
+            kept = f"SELECT * FROM read_parquet({literals(touched)}) WHERE NOT {is_gone}"
+            written = write_parquet(cursor, kept, folder, prefix)
+            return touched, [file for file in written.files if file.rows]
+
+    def rows(self, query: Query) -> list[dict[str, Any]]:
+        """See `Engine`."""
+        with errors_explained():
+            relation = self._connection.sql(query.sql)
+            return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+    def load(self, name: str, kind: Any) -> Any:
+        """See `Engine`."""
+        loader = FRAME_LOADERS.get(_type_name(kind))
+        if loader is None:
+            raise StediError(
+                f"The table {name} cannot be loaded as {_type_name(kind)}.",
+                f"Annotate the asset's input with one of {', '.join(FRAME_LOADERS)}.",
+            )
+        return loader(self._connection.table(name))
+
+
+def _select(cursor: duckdb.DuckDBPyConnection, value: Any) -> str:
+    if isinstance(value, Query):
+        return value.sql
+    name = _type_name(type(value))
+    if name not in FRAME_LOADERS:
+        raise StediError(
+            f"A value of type {name} cannot be stored.",
+            f"Return a stedi_assets.query.Query or one of {', '.join(FRAME_LOADERS)} from the asset.",
+        )
+    cursor.register(STORED_FRAME, value.to_arrow_reader() if isinstance(value, Relation) else value)
+    return f"SELECT * FROM {STORED_FRAME}"
+
+
+def _type_name(kind: Any) -> str:
+    package = getattr(kind, "__module__", "").partition(".")[0].removeprefix("_")
+    return f"{package}.{getattr(kind, '__qualname__', kind)}"

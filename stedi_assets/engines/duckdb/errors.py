@@ -1,0 +1,42 @@
+"""DuckDB's errors as ours, without the parts of a message that may quote a value."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from stedi_assets.errors import StediError
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """Explains what DuckDB raises in the block.
+
+    Raises:
+        StediError: DuckDB raised an error. The message does not quote a value of the data.
+    """
+    try:
+        yield
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
+        raise StediError(
+            f"The query cannot be computed: {_first_line(error)}.", "Correct the asset's SELECT."
+        ) from None
+    except duckdb.OutOfMemoryException:
+        raise StediError(
+            "DuckDB ran out of memory.",
+            "Raise STEDI_DUCKDB_MEMORY_LIMIT, or give STEDI_DUCKDB_SPILL_FOLDER a disk with more room.",
+        ) from None
+    except (duckdb.IOException, duckdb.PermissionException) as error:
+        raise StediError(
+            f"DuckDB could not read or write: {_first_line(error)}.",
+            "Check the folder's permissions and its free space; the table is as it was.",
+        ) from None
+    except duckdb.Error as error:
+        raise StediError(
+            f"The query failed with DuckDB's {type(error).__name__}.",
+            "Its message is withheld because it may quote personal data: run the SELECT in DuckDB to see it.",
+        ) from None
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0]

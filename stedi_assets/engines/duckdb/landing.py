@@ -1,0 +1,308 @@
+"""Reading landing files with DuckDB: strictly where that loses nothing, and exactly everywhere else.
+
+DuckDB's JSON reader is fast and strict about shape, but lax about keys and values. So a file counts as read strictly
+only if three things agree: the reader took every line, no value of a row is one that the reader may have changed, and
+the file has no key that the reader passed over (see `stedi_assets.landing.keys`). A file that fails is read again:
+with its records separated by newlines, if that was all, or record by record (see `stedi_assets.landing.records`).
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import arro3.core
+import duckdb
+
+from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.engines.duckdb.parquet import write_parquet
+from stedi_assets.engines.duckdb.text import identifier, literal, literals
+from stedi_assets.landing.files import LandingFile
+from stedi_assets.landing.keys import KeyCount, count_keys
+from stedi_assets.landing.ledger import LedgerEntry
+from stedi_assets.landing.reasons import ReasonCode, sentence
+from stedi_assets.landing.records import Batch, RecordReader
+from stedi_assets.landing.separators import separate
+from stedi_assets.query import Query
+from stedi_assets.storage.location import Location
+from stedi_assets.tables import QUARANTINE_COLUMNS, SOURCE_FILE, Column, Source
+
+READ_TYPES = {"VARCHAR": "VARCHAR", "BIGINT": "DOUBLE", "DOUBLE": "DOUBLE"}
+"""From the contract's types to those that DuckDB reads: it would round 1.5 to a BIGINT without a word."""
+
+ARROW_TYPES = {
+    "VARCHAR": arro3.core.DataType.string(),
+    "BIGINT": arro3.core.DataType.int64(),
+    "DOUBLE": arro3.core.DataType.float64(),
+}
+
+MAY_BE_CHANGED = {
+    # From 2**53 on a double may be another integer than the text says; infinity and NaN are greater still.
+    "BIGINT": "abs({name}) >= 9007199254740992 OR {name} <> trunc({name})",
+    "DOUBLE": "abs({name}) >= 9007199254740992",
+    # A number that became text may not be spelt as it was, unless it is a short integer.
+    "VARCHAR": "{name} >= '-' AND {name} < ':' AND NOT regexp_full_match({name}, '[0-9]{{1,18}}') "
+    "AND regexp_full_match({name}, '-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?')",
+}
+"""From a column's type to the condition under which the strict reader may have changed a value."""
+
+EXACT_ROWS = "exact_rows"
+
+MALFORMED = duckdb.InvalidInputException
+UNREADABLE = (duckdb.InvalidInputException, duckdb.IOException)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A raw file as the strict reader gets it.
+
+    Attributes:
+        file: The raw file.
+        path: What is read: the raw file itself, or a copy with its records separated.
+    """
+
+    file: LandingFile
+    path: str
+
+
+class LandingReader:
+    """Reads raw landing files of one source, once.
+
+    Args:
+        cursor: Computes.
+        query: A SELECT over the source's name.
+        source: The kind of record the files hold.
+        folder: The landing table's folder.
+        prefix: The beginning of the names of the Parquet files.
+        stamp: What marks the quarantined stretches.
+    """
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        query: Query,
+        source: Source,
+        folder: Location,
+        prefix: str,
+        stamp: ReadStamp,
+    ) -> None:
+        self._cursor = cursor
+        self._query = query
+        self._source = source
+        self._folder = folder
+        self._prefix = prefix
+        self._stamp = stamp
+        self._written: list[Written] = []
+        self._entries: list[LedgerEntry] = []
+
+    def read(self, files: Sequence[LandingFile]) -> LandingRead:
+        """Reads files.
+
+        Args:
+            files: The raw files.
+
+        Returns:
+            Their rows and what became of each file.
+        """
+        self._create_table(EXACT_ROWS, (*self._source.columns, SOURCE_FILE))
+        self._create_table(NEWLY_QUARANTINED, QUARANTINE_COLUMNS)
+        refused = self._read_strictly([Input(file, file.path) for file in files])
+        with tempfile.TemporaryDirectory(dir=self._spill_folder()) as folder:
+            for input_ in refused:
+                self._read_refused(input_.file, Path(folder) / "separated.json")
+        self._write_exact_rows()
+        written_files = [file for written in self._written for file in written.files]
+        return LandingRead(self._prefix, Written(self._written[-1].schema, written_files), self._entries)
+
+    def _create_table(self, name: str, columns: Sequence[Column]) -> None:
+        declared = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
+        self._cursor.execute(f"CREATE OR REPLACE TABLE {name} ({declared})")
+
+    def _spill_folder(self) -> str | None:
+        folder: str = self._cursor.sql("SELECT current_setting('temp_directory')").fetchall()[0][0]
+        return folder if Path(folder).is_dir() else None
+
+    def _read_strictly(self, inputs: Sequence[Input]) -> list[Input]:
+        """Reads the files that nothing is lost of, all at once, and returns the others."""
+        # A file of no bytes has no row to prove anything by.
+        accepted = [input_ for input_ in inputs if input_.file.size]
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            key_counts = {input_.path: beside.submit(_count_keys, input_) for input_ in accepted}
+            # What is not gzip is an error of input and output, like a full disk: the second try tells them apart.
+            may_not_be_gzip = any(input_.path.endswith(".gz") for input_ in accepted)
+            written = self._copied(accepted, UNREADABLE if may_not_be_gzip else MALFORMED)
+            if written is None:
+                accepted = [input_ for input_ in accepted if self._is_readable(input_)]
+                written = self._copied(accepted, MALFORMED)
+            if written is None:
+                return list(inputs)
+            rows = self._rows(written)
+            proven = [input_ for input_ in accepted if rows.get(input_.file.name) == key_counts[input_.path].result()]
+        if len(proven) < len([input_ for input_ in accepted if input_.file.name in rows]):
+            self._discard()
+            written = self._copied(proven, MALFORMED)
+        if written is None or not proven:
+            return list(inputs)
+        self._accept(written, proven)
+        return [input_ for input_ in inputs if input_ not in proven]
+
+    def _copied(
+        self, inputs: Sequence[Input], excused: type[duckdb.Error] | tuple[type[duckdb.Error], ...]
+    ) -> Written | None:
+        if not inputs:
+            return None
+        self._define(self._strict_rows(inputs))
+        try:
+            return write_parquet(self._cursor, self._query.sql, self._folder, self._group_prefix)
+        except excused:
+            self._discard()
+            return None
+
+    @property
+    def _group_prefix(self) -> str:
+        return f"{self._prefix}-{len(self._written)}"
+
+    def _discard(self) -> None:
+        for file in self._folder.local_path.glob(f"{self._group_prefix}-*"):
+            file.unlink()
+
+    def _is_readable(self, input_: Input) -> bool:
+        try:
+            self._cursor.execute(f"SELECT count(*) FROM ({self._strict_rows([input_])})").fetchall()
+        except duckdb.Error:
+            return False
+        return True
+
+    def _define(self, select: str) -> None:
+        self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(self._source.name)} AS {select}")
+
+    def _strict_rows(self, inputs: Sequence[Input]) -> str:
+        columns = self._source.columns
+        read = ", ".join(f"{literal(column.name)}: {literal(READ_TYPES[column.type])}" for column in columns)
+        typed = ", ".join(
+            f"CAST({identifier(column.name)} AS {column.type}) AS {identifier(column.name)}" for column in columns
+        )
+        doubts = " OR ".join(condition for column in columns for condition in _doubts(column))
+        # A copy has another name than its raw file.
+        name = "parse_filename(filename)" if inputs[0].path == inputs[0].file.path else literal(inputs[0].file.name)
+        return f"""
+            SELECT {typed}, {name} AS {SOURCE_FILE.name}
+            FROM read_json({literals(input_.path for input_ in inputs)}, format = 'newline_delimited',
+                records = 'true', filename = true, columns = {{{read}}})
+            WHERE CASE WHEN {doubts} THEN error('a value in doubt') ELSE true END
+        """
+
+    def _rows(self, written: Written) -> dict[str, KeyCount]:
+        """Counts the values of the rows of each file, as the keys of a file that lost none count them."""
+        values = " + ".join(f"count({identifier(column.name)})" for column in self._source.columns)
+        paths = literals(str(self._folder / file.path) for file in written.files)
+        counted = self._cursor.execute(
+            f"SELECT {SOURCE_FILE.name}, {values} FROM read_parquet({paths}) GROUP BY {SOURCE_FILE.name}"
+        ).fetchall()
+        return {name: KeyCount(count) for name, count in counted}
+
+    def _accept(self, written: Written, inputs: Sequence[Input]) -> None:
+        self._written.append(written)
+        paths = literals(str(self._folder / file.path) for file in written.files)
+        rows: dict[str, int] = dict(
+            self._cursor.execute(
+                f"SELECT {SOURCE_FILE.name}, count(*) FROM read_parquet({paths}) GROUP BY {SOURCE_FILE.name}"
+            ).fetchall()
+        )
+        self._entries += [
+            LedgerEntry(
+                name=input_.file.name,
+                size=input_.file.size,
+                modified=input_.file.modified,
+                reader="strict",
+                rows=rows[input_.file.name],
+                read_at=self._stamp.read_at,
+            )
+            for input_ in inputs
+        ]
+
+    def _read_refused(self, file: LandingFile, copy: Path) -> None:
+        """Reads a file again, with its records separated or else exactly."""
+        with file.open() as content, copy.open("wb") as target:
+            is_separated = separate(content, target) and not content.is_damaged
+        if not is_separated or self._read_strictly([Input(file, str(copy))]):
+            self._read_exactly(file)
+
+    def _read_exactly(self, file: LandingFile) -> None:
+        with file.open() as content:
+            reader = RecordReader(content, self._source.columns)
+            for batch in reader:
+                self._insert(batch, file)
+            totals = reader.totals
+            if content.is_damaged:
+                self._quarantine_compression(file, totals.bytes_total)
+        self._entries.append(
+            LedgerEntry(
+                name=file.name,
+                size=file.size,
+                modified=file.modified,
+                reader="exact",
+                rows=totals.rows,
+                quarantined=totals.quarantined + content.is_damaged,
+                bytes_total=totals.bytes_total,
+                bytes_in_rows=totals.bytes_in_rows,
+                bytes_quarantined=totals.bytes_quarantined,
+                bytes_between=totals.bytes_between,
+                unknown_keys=dict(totals.unknown_keys),
+                read_at=self._stamp.read_at,
+            )
+        )
+
+    def _insert(self, batch: Batch, file: LandingFile) -> None:
+        self._cursor.register("batch", _arrow_table(self._source.columns, batch.columns))
+        self._cursor.execute(f"INSERT INTO {EXACT_ROWS} SELECT *, {literal(file.name)} FROM batch")
+        self._quarantine(
+            (file.name, record.offset, record.length, record.text, record.code, record.column, record.reason)
+            for record in batch.quarantined
+        )
+
+    def _quarantine_compression(self, file: LandingFile, offset: int) -> None:
+        code: ReasonCode = "damaged_compression"
+        self._quarantine([(file.name, offset, 0, "", code, None, sentence(code))])
+
+    def _quarantine(self, stretches: Iterable[tuple[str, int, int, str, str, str | None, str]]) -> None:
+        marks = (self._stamp.run_id, self._stamp.read_at)
+        rows = [(*stretch, *marks) for stretch in stretches]
+        if not rows:
+            return
+        columns = [list(values) for values in zip(*rows, strict=True)]
+        self._cursor.register("batch", _arrow_table(QUARANTINE_COLUMNS, columns))
+        self._cursor.execute(f"INSERT INTO {NEWLY_QUARANTINED} SELECT * FROM batch")
+
+    def _write_exact_rows(self) -> None:
+        (is_empty,) = self._cursor.sql(f"SELECT count(*) = 0 FROM {EXACT_ROWS}").fetchall()[0]
+        # A table has a file even where it has no row: its readers ask for one.
+        if not is_empty or not self._written:
+            self._define(f"SELECT * FROM {EXACT_ROWS}")
+            self._written.append(write_parquet(self._cursor, self._query.sql, self._folder, self._group_prefix))
+        self._cursor.execute(f"DROP TABLE {EXACT_ROWS}")
+
+
+def _count_keys(input_: Input) -> KeyCount:
+    if input_.path != input_.file.path:
+        with Path(input_.path).open("rb", buffering=0) as content:
+            return count_keys(content)
+    with input_.file.open() as content:
+        return count_keys(content)
+
+
+def _arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> arro3.core.Table:
+    arrays = [
+        arro3.core.Array(list(column_values), ARROW_TYPES[column.type])
+        for column, column_values in zip(columns, values, strict=True)
+    ]
+    return arro3.core.Table.from_arrays(arrays, names=[column.name for column in columns])
+
+
+def _doubts(column: Column) -> Iterator[str]:
+    name = identifier(column.name)
+    yield MAY_BE_CHANGED[column.type].format(name=name)
+    if column.required:
+        yield f"{name} IS NULL"
