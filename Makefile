@@ -22,6 +22,7 @@ lint: .venv/test
 
 bench: .venv/test
 	$(BIN)/python -m benchmarks.bench
+	$(BIN)/python -m benchmarks.bench_landing
 
 bench-peers: .venv/test
 	$(BIN)/python -m benchmarks.bench_peers

@@ -8,9 +8,10 @@ import sys
 import duckdb
 
 from stedi_assets.assets import TABLE_ASSETS
-from stedi_assets.engines.duckdb import DuckDBEngine
+from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.storage.location import Location
+from stedi_assets.tables import SOURCES
 
 
 def build_tables(landing: str, root: str) -> None:
@@ -20,10 +21,14 @@ def build_tables(landing: str, root: str) -> None:
         landing: The landing root.
         root: The folder that holds the tables.
     """
+    sources = {source.landing: source for source in SOURCES.values()}
     with duckdb.connect() as connection:
         lakehouse = Lakehouse(Location.parse(root), Location.parse(landing), DuckDBEngine(connection))
         for asset in TABLE_ASSETS:
-            lakehouse.store(asset.name, asset.query, {})
+            if asset.name in sources:
+                lakehouse.land(sources[asset.name], asset.query, "benchmark", full_refresh=False)
+            else:
+                lakehouse.store(asset.name, asset.query, "benchmark")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ LEDGER_KEY = "stedi.ledger"
 """The commit's metadata that holds the ledger, as JSON: about 200 bytes a file."""
 
 
+BEGINNING_BYTES = 4_096
+"""How many bytes two files of equal size must share before their whole contents are compared."""
+
+
 @dataclass(frozen=True)
 class LedgerEntry:
     """What became of one raw file.
@@ -31,7 +35,7 @@ class LedgerEntry:
         bytes_quarantined: Those in the quarantine.
         bytes_between: White space, commas, brackets and the byte order mark between records.
         unknown_keys: Records by the name of a key that the contract does not have.
-        digest: Of its content, where another file has the same size; files of equal content have equal ones.
+        digest: Of its content, where another file has the same size and beginning.
         read_at: When it was read, in milliseconds since 1970.
     """
 
@@ -94,26 +98,35 @@ def changes(files: Iterable[LandingFile], ledger: Ledger) -> Changes:
 
 
 def with_digests(entries: Iterable[LedgerEntry], files: Iterable[LandingFile]) -> list[LedgerEntry]:
-    """Adds what tells files of equal content, for those that may have a twin: files of one size.
+    """Adds what tells files of equal content, for those that may have a twin: files of one size and beginning.
 
     Args:
         entries: The ledger's entries.
         files: The files that they are about.
 
     Returns:
-        The entries, with digests where another one has the same size.
+        The entries, with a digest where another one has the same size and beginning.
     """
     entries = list(entries)
+    paths = {file.name: Path(file.path) for file in files}
     sizes = Counter(entry.size for entry in entries)
-    paths = {file.name: file.path for file in files}
+    beginnings = {entry.name: (entry.size, _beginning(paths[entry.name])) for entry in entries if sizes[entry.size] > 1}
+    twins = Counter(beginnings.values())
     return [
-        replace(entry, digest=entry.digest or _digest(paths[entry.name])) if sizes[entry.size] > 1 else entry
+        replace(entry, digest=entry.digest or _digest(paths[entry.name]))
+        if entry.name in beginnings and twins[beginnings[entry.name]] > 1
+        else entry
         for entry in entries
     ]
 
 
-def _digest(path: str) -> str:
-    with Path(path).open("rb") as content:
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as content:
+        return content.read(BEGINNING_BYTES)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
         return hashlib.file_digest(content, "blake2b").hexdigest()[:32]
 
 
