@@ -47,6 +47,8 @@ TABLES_ALONE = replace(
     arguments=("{programs}/python", "-m", "benchmarks.build_tables", "{landing}", "{output}"),
 )
 
+GOAL_SCALE = 100
+
 IMPORTS = (
     Command("import stedi_assets.definitions", [sys.executable, "-c", "import stedi_assets.definitions"]),
     Command("import dagster", [sys.executable, "-c", "import dagster"]),
@@ -74,34 +76,36 @@ def measure_on(contenders: Sequence[Contender], folder: Path, scale: int, runs: 
         return list(compare(commands, runs).values())
 
 
-def time_row(title: str, ours: Sequence[Measurement], other: Sequence[Measurement], goal: float) -> list[str]:
+def time_row(title: str, ours: Sequence[Measurement], other: Sequence[Measurement], goal: str) -> list[str]:
     """Write a row of the results about wall time."""
     ratio = wall_ratio(ours, other)
     return [title, format_seconds(wall_seconds(ours)), format_seconds(wall_seconds(other)), *ratio_cells(ratio, goal)]
 
 
-def memory_row(title: str, ours: Sequence[Measurement], other: Sequence[Measurement], goal: float) -> list[str]:
+def memory_row(title: str, ours: Sequence[Measurement], other: Sequence[Measurement], goal: str) -> list[str]:
     """Write a row of the results about peak memory."""
     ratio = Spread.of(one.peak_bytes / two.peak_bytes for one, two in zip(ours, other, strict=True))
     sizes = [format_megabytes(peak_bytes(measurements).median) for measurements in (ours, other)]
     return [title, *sizes, *ratio_cells(ratio, goal)]
 
 
-def ratio_cells(ratio: Spread, goal: float) -> list[str]:
+def ratio_cells(ratio: Spread, goal: str) -> list[str]:
     """Write a ratio and the goal for its median."""
-    return [f"{ratio.median:.2f} ({ratio.minimum:.2f}–{ratio.maximum:.2f})", f"≤ {goal}"]
+    return [f"{ratio.median:.2f} ({ratio.minimum:.2f}–{ratio.maximum:.2f})", goal]
 
 
 def rows(folder: Path, scales: Iterable[int], runs: int) -> Iterable[list[str]]:
     """Measure everything, and give a row of results at a time."""
     for scale in scales:
         ours, bare = measure_on([TABLES_ALONE, BARE_DUCKDB], folder, scale, runs)
-        yield time_row(f"tables in one process / bare DuckDB script, {scale}{TIMES}: seconds", ours, bare, 1.25)
-        yield memory_row(f"the same, {scale}{TIMES}: peak memory", ours, bare, 1.5)
+        # A small run is mostly imports: the goals are for one that is mostly work.
+        time_goal, memory_goal = ("≤ 1.25", "≤ 1.5") if scale >= GOAL_SCALE else ("", "")
+        yield time_row(f"tables in one process / bare DuckDB script, {scale}{TIMES}: seconds", ours, bare, time_goal)
+        yield memory_row(f"the same, {scale}{TIMES}: peak memory", ours, bare, memory_goal)
     ours, empty = measure_on([WHOLE_COMMAND, EMPTY_GRAPH], folder, 1, runs)
-    yield time_row(f"whole command / empty Dagster graph, 1{TIMES}: seconds", ours, empty, 1.35)
+    yield time_row(f"whole command / empty Dagster graph, 1{TIMES}: seconds", ours, empty, "≤ 1.35")
     ours, dagster = compare(IMPORTS, 2 * runs).values()
-    yield time_row("importing the definitions / importing dagster: seconds", ours, dagster, 1.15)
+    yield time_row("importing the definitions / importing dagster: seconds", ours, dagster, "≤ 1.15")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Eight assets that do nothing, with the names, dependencies and checks of the project's: what orchestration costs.
+"""Assets that do nothing, with the names, dependencies and checks of the project's: what orchestration costs.
 
 Usage: dagster asset materialize --select '*' -f benchmarks/empty_graph.py
 """
@@ -9,6 +9,9 @@ DEPENDENCIES = {
     "customer_landing": (),
     "accelerometer_landing": (),
     "step_trainer_landing": (),
+    "customer_quarantine": (),
+    "accelerometer_quarantine": (),
+    "step_trainer_quarantine": (),
     "customer_trusted": ("customer_landing",),
     "accelerometer_trusted": ("accelerometer_landing", "customer_trusted"),
     "customer_curated": ("customer_trusted", "accelerometer_trusted"),

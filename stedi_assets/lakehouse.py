@@ -85,6 +85,7 @@ class Lakehouse:
         self._landing = landing
         self._engine = engine
         self._defined: set[str] = set()
+        self._ledgers: dict[str, Ledger] = {}
 
     def store(self, name: str, value: Any, run_id: str) -> Stored:
         """Replaces a table with the rows of a query or a data frame, in one commit.
@@ -144,9 +145,11 @@ class Lakehouse:
             affected = {*difference.replaced, *(entry.name for entry in read.entries)}
             with discarded_on_failure(folder, f"{read.prefix}*"):
                 self._store_quarantine(source.quarantine, affected, run_id, keep=ledger is not None)
-            self._commit_landing(source, current if ledger is not None else None, difference, read, files, run_id)
+            replaced = current if ledger is not None else None
+            ledger = self._commit_landing(source, replaced, difference, read, files, run_id)
             for entry in read.entries:
                 unknown_keys.update(entry.unknown_keys)
+        self._ledgers[source.landing] = ledger
         return Landed(
             landing=self._current(source.landing, started),
             quarantine=self._current(source.quarantine, started),
@@ -215,7 +218,9 @@ class Lakehouse:
         Raises:
             StediError: The table does not exist.
         """
-        return _ledger_of(self._open(name)) or {}
+        if name not in self._ledgers:
+            self._ledgers[name] = _ledger_of(self._open(name)) or {}
+        return self._ledgers[name]
 
     def _store_quarantine(self, name: str, affected: set[str], run_id: str, *, keep: bool) -> None:
         kept = ""
@@ -235,14 +240,14 @@ class Lakehouse:
         read: LandingRead,
         files: Sequence[LandingFile],
         run_id: str,
-    ) -> None:
+    ) -> Ledger:
         folder = self._folder(source.landing)
         entries = with_digests([*difference.kept, *read.entries], files)
         metadata = {RUN_KEY: run_id, LEDGER_KEY: to_json(entries)}
         if current is None:
             description = TABLES[source.landing].description
             delta.commit(folder, read.written.schema, read.written.files, metadata, description)
-            return
+            return {entry.name: entry for entry in entries}
         stored = delta.data_files(current)
         removed, rewritten = self._engine.without_source_files(stored, difference.replaced, folder)
         added = [file for file in (*read.written.files, *rewritten) if file.rows]
@@ -250,6 +255,7 @@ class Lakehouse:
             # A table has a file even where it has no row.
             added = list(read.written.files)
         delta.amend(current, folder, added, removed, metadata)
+        return {entry.name: entry for entry in entries}
 
     def _current(self, name: str, started: float) -> Stored:
         table = self._open(name)

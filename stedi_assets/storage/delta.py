@@ -26,7 +26,7 @@ COMMIT_KEY = "stedi.commit"
 COMMITS_WITHOUT_ROWS = frozenset({"VACUUM START", "VACUUM END", "OPTIMIZE", "SET TBLPROPERTIES"})
 """Operations that leave a table's rows as they are."""
 
-RECENT_COMMITS = 100
+RECENT_COMMITS = 20
 """How many of the newest commits are searched."""
 
 

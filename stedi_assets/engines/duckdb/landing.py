@@ -43,9 +43,9 @@ EXACT_INTEGERS = 2**53
 """From here on a double may be another integer than the text says."""
 
 MAY_BE_CHANGED = {
-    # Infinity and NaN are greater still.
-    "BIGINT": f"abs({{name}}) >= {EXACT_INTEGERS}",
-    "DOUBLE": f"abs({{name}}) >= {EXACT_INTEGERS}",
+    # Infinity and NaN lie outside too.
+    "BIGINT": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
+    "DOUBLE": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
     # A number that became text may not be spelt as it was, unless it is a short integer.
     "VARCHAR": "{name} >= '-' AND {name} < ':' AND NOT regexp_full_match({name}, '[0-9]{{1,18}}') "
     "AND regexp_full_match({name}, '-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?')",
