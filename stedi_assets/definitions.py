@@ -36,16 +36,16 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
     expected_counts = read_expected_counts(settings)
     checks = {table.name: table_checks(table, expected_counts, settings.max_quarantined) for table in TABLES.values()}
     kinds = {settings.engine, "delta"}
-    landing = {
-        asset.name: landing_definition(asset, source, checks, kinds, full_refresh=settings.full_refresh)
-        for source in SOURCES.values()
-        for asset in TABLE_ASSETS
-        if asset.name == source.landing
-    }
+    sources = {source.landing: source for source in SOURCES.values()}
     return dagster.Definitions(
         assets=[
             *(_landing_folder(source, settings) for source in SOURCES.values()),
-            *(landing.get(asset.name) or asset_definition(asset, checks, kinds) for asset in TABLE_ASSETS),
+            *(
+                landing_definition(asset, sources[asset.name], checks, kinds, full_refresh=settings.full_refresh)
+                if asset.name in sources
+                else asset_definition(asset, checks, kinds)
+                for asset in TABLE_ASSETS
+            ),
         ],
         jobs=[dagster.define_asset_job("lakehouse", description="Builds every table.")],
         resources={

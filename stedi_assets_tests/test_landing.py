@@ -166,6 +166,17 @@ def test_what_the_fast_reader_would_change_or_pass_over_is_read_exactly(shore: S
     assert {shore.entry(name).reader for name in ("a.json", "b.json")} == {"exact"}
 
 
+@pytest.mark.parametrize(
+    "text", [b"garbage", b'{"user":"a","timestamp":"abc"}', b'{"user":"a","timestamp":1.5}', b"", b'{"a":']
+)
+def test_a_file_that_the_fast_reader_refuses_does_not_slow_the_others(shore: Shore, text: bytes) -> None:
+    for name in ("a.json", "c.json"):
+        shore.put(name, reading_record(1) + b"\n")
+    shore.put("b.json", text)
+    shore.land()
+    assert [shore.entry(name).reader for name in ("a.json", "b.json", "c.json")] == ["strict", "exact", "strict"]
+
+
 def test_values_are_converted_without_loss_or_quarantined(shore: Shore) -> None:
     shore.put(
         "a.json",

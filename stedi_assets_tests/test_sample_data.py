@@ -269,7 +269,7 @@ def test_scale_1_gives_the_known_counts(sample: Sample) -> None:
 def test_the_counts_are_written_in_the_order_of_the_tables(sample: Sample) -> None:
     written = json.loads((sample.root / "expected_counts.json").read_text(encoding="utf-8"))
     assert written == sample.counts
-    assert list(written) == list(TABLES)
+    assert list(written) == [table for table in TABLES if table in written]
 
 
 def test_the_counts_are_those_of_the_written_records_by_the_rules_of_the_tables(sample: Sample, triple: Sample) -> None:

@@ -2,15 +2,14 @@
 
 from stedi_assets.assets import curated, landing, trusted
 from stedi_assets.assets.table_asset import TableAsset
+from stedi_assets.tables import TABLES
 
-TABLE_ASSETS: tuple[TableAsset, ...] = (
-    landing.customer_landing,
-    landing.accelerometer_landing,
-    landing.step_trainer_landing,
-    trusted.customer_trusted,
-    trusted.accelerometer_trusted,
-    curated.customer_curated,
-    trusted.step_trainer_trusted,
-    curated.machine_learning_curated,
-)
-"""Every table's asset, in an order in which each can be built after those before it."""
+_DECLARED = {
+    value.name: value
+    for module in (landing, trusted, curated)
+    for value in vars(module).values()
+    if isinstance(value, TableAsset)
+}
+
+TABLE_ASSETS = tuple(_DECLARED[name] for name in TABLES if name in _DECLARED)
+"""Every table's asset, in the order of the contract, in which each can be built after those before it."""

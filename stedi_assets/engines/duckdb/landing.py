@@ -177,8 +177,10 @@ class LandingReader:
             file.unlink()
 
     def _is_readable(self, input_: Input) -> bool:
+        # A column that is not asked for is not converted.
+        counts = ", ".join(f"count({identifier(column.name)})" for column in self._source.columns)
         try:
-            self._cursor.execute(f"SELECT count(*) FROM ({self._strict_rows([input_])})").fetchall()
+            self._cursor.execute(f"SELECT {counts} FROM ({self._strict_rows([input_])})").fetchall()
         except duckdb.Error:
             return False
         return True
