@@ -20,6 +20,18 @@ class Finished:
     output: str
 
 
+def tracked_files(project: Path) -> list[str]:
+    """The files that git would clone, and those it does not ignore."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return listed.stdout.splitlines()
+
+
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("STEDI_", "DAGSTER_", "AWS_"))

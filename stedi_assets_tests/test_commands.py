@@ -15,7 +15,7 @@ import pytest
 from deltalake import DeltaTable
 
 from stedi_assets.tables import TABLES
-from stedi_assets_tests.commands import MATERIALIZE_ALL, PROGRAMS, environment, run
+from stedi_assets_tests.commands import MATERIALIZE_ALL, PROGRAMS, environment, run, tracked_files
 from stedi_assets_tests.conftest import EXPECTED_COUNTS, PROJECT, SELECTED_TABLES, Project
 from stedi_assets_tests.test_acceptance import COURSE_COUNTS
 
@@ -24,14 +24,7 @@ from stedi_assets_tests.test_acceptance import COURSE_COUNTS
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's files as git would clone them, in a folder of their own."""
     folder = tmp_path_factory.mktemp("fresh") / "clone"
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
+    for name in tracked_files(PROJECT):
         if (PROJECT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / name, folder / name)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse, Landed
 from stedi_assets.landing.keys import KeyCount, count_keys
 from stedi_assets.landing.ledger import LedgerEntry
@@ -340,6 +341,26 @@ def test_after_a_crash_at_any_moment_the_next_run_completes(
     shore.land(full_refresh=True)
     assert shore.quarantined() == quarantined
     assert quarantined.total() == 2
+
+
+def test_of_two_runs_that_land_a_file_at_once_one_wins_and_no_row_is_there_twice(
+    shore: Shore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shore.put("a.json", reading_record(1) + b"\n")
+    shore.land()
+    shore.put("b.json", reading_record(2) + b"\n")
+    amend = delta.amend
+
+    def amend_after_another_run(*arguments: Any) -> int:
+        monkeypatch.setattr(delta, "amend", amend)
+        shore.land()
+        return amend(*arguments)
+
+    monkeypatch.setattr(delta, "amend", amend_after_another_run)
+    with pytest.raises(StediError, match="Another run changed the table at"):
+        shore.land()
+    assert shore.landed().total() == 2
+    assert not shore.land().is_changed
 
 
 @pytest.mark.parametrize("seed", range(6))

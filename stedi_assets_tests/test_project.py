@@ -7,6 +7,7 @@ import tomllib
 import pytest
 import yaml
 
+from stedi_assets_tests.commands import tracked_files
 from stedi_assets_tests.conftest import PROJECT
 
 PINNED = {
@@ -20,17 +21,6 @@ PINNED = {
 }
 
 
-def tracked_files() -> list[str]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return listed.stdout.splitlines()
-
-
 def constraints() -> dict[str, str]:
     lines = (PROJECT / "constraints.txt").read_text().splitlines()
     return dict(line.split("==") for line in lines if not line.startswith("#"))
@@ -40,7 +30,7 @@ def test_versions_are_pinned_in_one_plain_list_that_names_no_registry() -> None:
     for line in (PROJECT / "constraints.txt").read_text().splitlines():
         assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)
     assert PINNED.items() <= constraints().items()
-    assert not [name for name in tracked_files() if name.endswith(".lock")]
+    assert not [name for name in tracked_files(PROJECT) if name.endswith(".lock")]
 
 
 def test_every_dependency_is_pinned_and_says_what_it_is_for() -> None:
@@ -70,7 +60,7 @@ def test_the_projects_dagster_home_is_configured_and_its_history_is_not_committe
     assert configuration["nux"] == {"enabled": False}
     assert configuration["concurrency"]["runs"]["max_concurrent_runs"] == 1
     assert "sqlite" in configuration["storage"]
-    assert [name for name in tracked_files() if name.startswith(".dagster/")] == [".dagster/dagster.yaml"]
+    assert [name for name in tracked_files(PROJECT) if name.startswith(".dagster/")] == [".dagster/dagster.yaml"]
 
 
 def test_the_workflow_runs_what_the_project_runs_and_the_asset_checks() -> None:

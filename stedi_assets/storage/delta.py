@@ -115,8 +115,7 @@ def commit(
     Raises:
         StediError: Another writer committed in between. The table is at that writer's version.
     """
-    marker = uuid.uuid4().hex
-    properties = CommitProperties(custom_metadata={**metadata, COMMIT_KEY: marker})
+    marker, properties = _marked(metadata)
     actions = [file.add_action() for file in files]
     current = open_table(table)
     with _conflicts_explained(table):
@@ -147,8 +146,7 @@ def amend(
     Raises:
         StediError: Another writer committed in between. The table is at that writer's version.
     """
-    marker = uuid.uuid4().hex
-    properties = CommitProperties(custom_metadata={**metadata, COMMIT_KEY: marker})
+    marker, properties = _marked(metadata)
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [file.add_action() for file in added]
     actions += [RemoveAction(PurePath(path).name, data_change=True, deletion_timestamp=now) for path in removed]
@@ -172,6 +170,12 @@ def newest_metadata(table: DeltaTable, key: str) -> str | None:
             value: str | None = entry.get(key)
             return value
     return None
+
+
+def _marked(metadata: Mapping[str, str]) -> tuple[str, CommitProperties]:
+    marker = uuid.uuid4().hex
+    # No retry: deltalake would add an append to what another run has just committed, and the rows would be there twice.
+    return marker, CommitProperties(custom_metadata={**metadata, COMMIT_KEY: marker}, max_commit_retries=0)
 
 
 @contextmanager
