@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
-.PHONY: run ui test lint bench bench-peers clean
+.PHONY: run ui test lint screenshots bench bench-peers clean
 
 run: .venv/run
 	$(BIN)/stedi run
@@ -13,16 +13,21 @@ ui: .venv/run
 	$(BIN)/dagster dev -w workspace.yaml
 
 test: .venv/test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadgroup
 
 lint: .venv/test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# The pictures of the README, taken in Debian's chromium.
+screenshots: .venv/test
+	$(BIN)/python -m stedi_assets_tests.screenshots docs/images
+
 bench: .venv/test
 	$(BIN)/python -m benchmarks.bench
 	$(BIN)/python -m benchmarks.bench_landing
+	$(BIN)/python -m benchmarks.bench_locations
 
 bench-peers: .venv/test
 	$(BIN)/python -m benchmarks.bench_peers
@@ -40,5 +45,7 @@ clean:
 	touch $@
 
 .venv/test: .venv/run
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,report,s3,spark]'
+	# An S3 server for the tests; those that need it say so where there is no Go.
+	! command -v go >/dev/null || GOBIN=$(CURDIR)/$(BIN) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	touch $@

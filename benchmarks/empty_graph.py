@@ -17,6 +17,7 @@ DEPENDENCIES = {
     "customer_curated": ("customer_trusted", "accelerometer_trusted"),
     "step_trainer_trusted": ("step_trainer_landing", "customer_curated"),
     "machine_learning_curated": ("step_trainer_trusted", "accelerometer_trusted"),
+    "machine_learning_pseudonymized": ("customer_landing", "step_trainer_trusted", "accelerometer_trusted"),
 }
 
 

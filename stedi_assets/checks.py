@@ -1,96 +1,27 @@
-"""Asset checks, made by functions that take the rule as an argument.
-
-A check counts in SQL, on the engine that holds the table; it never loads a table's rows. What it finds goes into the
-check's metadata: numbers and column names, never a value of a personal column.
-"""
+"""Asset checks, made by functions that take the rule as an argument."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
 
-import dagster
-
-from stedi_assets.landing.ledger import Ledger
+from stedi_assets.check import (
+    CONSENTING_CUSTOMERS,
+    Check,
+    Findings,
+    Lakehouse,
+    counts,
+    none_found,
+    nothing,
+    same_rows,
+    some_found,
+)
 from stedi_assets.tables import SOURCE_FILE, SOURCES, Source, Table
-
-Findings = Mapping[str, int | str]
+from stedi_assets.training_checks import TRAINING_CHECKS
 
 NAMES_SHOWN = 20
 """How many file names a check shows."""
 
 DELTA_TYPES = {"VARCHAR": "string", "BIGINT": "long", "DOUBLE": "double"}
 """From the contract's types to Delta's names for them."""
-
-
-class Lakehouse(Protocol):
-    """What a check asks of the I/O manager that holds the table."""
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Computes a query whose result is small."""
-        ...
-
-    def columns(self, name: str) -> dict[str, str]:
-        """Returns a table's columns, from name to Delta type."""
-        ...
-
-    def ledger(self, name: str) -> Ledger:
-        """Returns which raw files a landing table holds, and what became of each."""
-        ...
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check of one table.
-
-    Attributes:
-        name: What it asserts, as a phrase.
-        description: The rule, and what to do when it fails.
-        blocking: Whether its failure means wrong or leaked data, so that nothing downstream may be built.
-        find: Looks into the lakehouse for what the rule is about.
-        passes: Whether the findings satisfy the rule.
-    """
-
-    name: str
-    description: str
-    blocking: bool
-    find: Callable[[Lakehouse], Findings]
-    passes: Callable[[Findings], bool]
-
-    def spec(self, table: str) -> dagster.AssetCheckSpec:
-        """Returns the check as Dagster knows it before it runs.
-
-        Args:
-            table: The table's name.
-        """
-        return dagster.AssetCheckSpec(self.name, asset=table, description=self.description, blocking=self.blocking)
-
-    def result(self, table: str, lakehouse: Lakehouse) -> dagster.AssetCheckResult:
-        """Runs the check.
-
-        Args:
-            table: The table's name.
-            lakehouse: Where the table is.
-
-        Returns:
-            Whether it passed, with the findings as metadata. A failure is an error if the check blocks, else a warning.
-        """
-        findings = self.find(lakehouse)
-        return dagster.AssetCheckResult(
-            asset_key=table,
-            check_name=self.name,
-            passed=self.passes(findings),
-            severity=dagster.AssetCheckSeverity.ERROR if self.blocking else dagster.AssetCheckSeverity.WARN,
-            metadata=dict(findings),
-        )
-
-
-def _counts(sql: str) -> Callable[[Lakehouse], Findings]:
-    return lambda lakehouse: {name: int(count) for name, count in lakehouse.rows(sql)[0].items()}
-
-
-def _nothing(findings: Findings) -> bool:
-    return not any(findings.values())
 
 
 def expected_rows(table: str, expected: int) -> Check:
@@ -104,7 +35,7 @@ def expected_rows(table: str, expected: int) -> Check:
         "has_expected_rows",
         f"Has exactly {expected} rows. If the landing files are meant to differ, correct the expected counts.",
         True,
-        _counts(f"SELECT count(*) AS actual, {expected} AS expected FROM {table}"),
+        counts(f"SELECT count(*) AS actual, {expected} AS expected FROM {table}"),
         lambda findings: findings["actual"] == findings["expected"],
     )
 
@@ -132,7 +63,7 @@ def contract_schema(table: Table) -> Check:
         "Has the columns and types of stedi_assets/tables.py. Correct the SELECT or the contract.",
         True,
         find,
-        _nothing,
+        nothing,
     )
 
 
@@ -147,27 +78,6 @@ def required_values(table: Table) -> Check:
         "has_no_null_in_required_columns",
         f"Every row has {' and '.join(table.required_columns)}. Have the landing files with such records corrected.",
         f"SELECT {nulls} FROM {table.name} AS stored",
-    )
-
-
-def no_naming_column(table: str) -> Check:
-    """Makes the check that a table has no column that names a person.
-
-    Args:
-        table: The table's name.
-    """
-    naming = {column.name.lower() for source in SOURCES.values() for column in source.columns if column.personal}
-    naming.discard("serialnumber")
-
-    def find(lakehouse: Lakehouse) -> Findings:
-        return {"columns_found": ", ".join(name for name in lakehouse.columns(table) if name.lower() in naming)}
-
-    return Check(
-        "has_no_column_that_names_a_person",
-        f"Has none of the columns {', '.join(sorted(naming))}. Take such a column out of the SELECT.",
-        True,
-        find,
-        _nothing,
     )
 
 
@@ -204,7 +114,7 @@ def every_byte_accounted_for(source: Source) -> Check:
         "between them. Materialize the landing table with full_refresh.",
         True,
         find,
-        _nothing,
+        nothing,
     )
 
 
@@ -254,7 +164,7 @@ def no_equal_files(source: Source) -> Check:
         "No two raw files have the same content. Both are kept: ask the source whether one was delivered twice.",
         False,
         find,
-        _nothing,
+        nothing,
     )
 
 
@@ -285,7 +195,7 @@ def nothing_quarantined(source: Source) -> Check:
         "Every record of the raw files is a row. Have the files corrected, with the offsets and reasons of this table.",
         False,
         find,
-        _nothing,
+        nothing,
     )
 
 
@@ -299,65 +209,6 @@ def _names(names: Iterable[str]) -> str:
     more = f" and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
     return ", ".join(shown[:NAMES_SHOWN]) + more
 
-
-def none_found(name: str, description: str, sql: str, *, blocking: bool = True) -> Check:
-    """Makes the check that something which should not be there is not.
-
-    Args:
-        name: The check's name.
-        description: The rule, and what to do.
-        sql: A SELECT of one row of counts, each 0 when all is well.
-        blocking: Whether a count above 0 means wrong or leaked data.
-    """
-    return Check(name, description, blocking, _counts(sql), _nothing)
-
-
-def some_found(name: str, description: str, sql: str) -> Check:
-    """Makes the check, a warning when it fails, that something which should be there is.
-
-    Args:
-        name: The check's name.
-        description: The rule, and what to do.
-        sql: A SELECT of one row of counts, not all 0 when all is well.
-    """
-    return Check(name, description, False, _counts(sql), lambda findings: not _nothing(findings))
-
-
-def same_rows(table: str, key: str, recomputed: str) -> Check:
-    """Makes the check that a table has, for each value of a key, as many rows as computed another way.
-
-    Args:
-        table: The table's name.
-        key: The column to group by.
-        recomputed: A SELECT of the columns group_key and group_rows, by another route than the asset's own SELECT.
-    """
-    return none_found(
-        "has_the_rows_computed_another_way",
-        f"Has as many rows for each {key} as counts of the tables before it give. Materialize those and this again.",
-        f"""
-        WITH stored AS (
-            SELECT stored_row.{key} AS group_key, count(*) AS group_rows
-            FROM {table} AS stored_row GROUP BY stored_row.{key}
-        ),
-        recomputed AS ({recomputed})
-        SELECT
-            coalesce(sum(CASE WHEN stored.group_rows > coalesce(recomputed.group_rows, 0) THEN 1 END), 0)
-                AS groups_with_too_many_rows,
-            coalesce(sum(CASE WHEN recomputed.group_rows > coalesce(stored.group_rows, 0) THEN 1 END), 0)
-                AS groups_with_too_few_rows
-        FROM stored FULL OUTER JOIN recomputed ON stored.group_key = recomputed.group_key
-        """,
-    )
-
-
-CONSENTING_CUSTOMERS = """
-    SELECT customer.email, customer.serialNumber, count(*) - sum(
-        CASE WHEN coalesce(customer.shareWithResearchAsOfDate, 0) = 0 THEN 1 ELSE 0 END
-    ) AS records
-    FROM customer_landing AS customer
-    GROUP BY customer.email, customer.serialNumber
-"""
-"""The landing records with consent of each customer and device: all less the blank ones."""
 
 PHONE_READINGS = "SELECT reading.user, count(*) AS readings FROM accelerometer_landing AS reading GROUP BY reading.user"
 
@@ -409,7 +260,7 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
             SELECT phone.user AS group_key, phone.readings AS group_rows FROM ({PHONE_READINGS}) AS phone
             INNER JOIN (
                 SELECT consenting.email FROM ({CONSENTING_CUSTOMERS}) AS consenting
-                GROUP BY consenting.email HAVING sum(consenting.records) > 0
+                GROUP BY consenting.email
             ) AS owner ON owner.email = phone.user
             """,
         ),
@@ -438,45 +289,12 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
             INNER JOIN (
                 SELECT consenting.serialNumber FROM ({CONSENTING_CUSTOMERS}) AS consenting
                 INNER JOIN ({PHONE_READINGS}) AS phone ON phone.user = consenting.email
-                GROUP BY consenting.serialNumber HAVING sum(consenting.records) > 0
+                GROUP BY consenting.serialNumber
             ) AS owner ON owner.serialNumber = device.serialNumber
             """,
         ),
     ),
-    "machine_learning_curated": (
-        same_rows(
-            "machine_learning_curated",
-            "sensorReadingTime",
-            """
-            SELECT device.instant AS group_key, device.readings * phone.readings AS group_rows FROM (
-                SELECT reading.sensorReadingTime AS instant, count(*) AS readings
-                FROM step_trainer_trusted AS reading GROUP BY reading.sensorReadingTime
-            ) AS device
-            INNER JOIN (
-                SELECT reading.timestamp AS instant, count(*) AS readings
-                FROM accelerometer_trusted AS reading GROUP BY reading.timestamp
-            ) AS phone ON phone.instant = device.instant
-            """,
-        ),
-        no_naming_column("machine_learning_curated"),
-        none_found(
-            "has_no_pair_of_different_customers",
-            "No row pairs one customer's device with another's phone. A join by instant alone does: whose steps those "
-            "are is not known.",
-            """
-            SELECT stored.pairs - own.pairs AS pairs_of_different_customers
-            FROM (SELECT count(*) AS pairs FROM machine_learning_curated) AS stored
-            CROSS JOIN (
-                SELECT count(*) AS pairs
-                FROM step_trainer_trusted AS device
-                INNER JOIN accelerometer_trusted AS phone ON phone.timestamp = device.sensorReadingTime
-                INNER JOIN (SELECT DISTINCT email, serialNumber FROM customer_curated) AS owner
-                    ON owner.serialNumber = device.serialNumber AND owner.email = phone.user
-            ) AS own
-            """,
-            blocking=False,
-        ),
-    ),
+    **TRAINING_CHECKS,
 }
 
 

@@ -10,15 +10,56 @@ try:
 
     from stedi_assets.assets import TABLE_ASSETS
     from stedi_assets.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
+    from stedi_assets.automation import DAILY_LAKEHOUSE, JOBS, new_landing_files
     from stedi_assets.checks import table_checks
     from stedi_assets.io_managers.duckdb import DuckDBLakehouseIOManager
+    from stedi_assets.io_managers.lakehouse import LakehouseIOManager
+    from stedi_assets.io_managers.spark import SparkLakehouseIOManager
+    from stedi_assets.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
+    from stedi_assets.pseudonyms import Pseudonyms
+    from stedi_assets.report.asset import report_definitions
     from stedi_assets.settings import Settings, read_expected_counts, read_settings
+    from stedi_assets.storage.location import Location
     from stedi_assets.tables import SOURCES, TABLES, Source
 finally:
     gc.freeze()
     gc.enable()
 
 EXECUTORS = {"in_process": dagster.in_process_executor, "multiprocess": dagster.multiprocess_executor}
+
+
+def _pseudonyms(settings: Settings) -> Pseudonyms:
+    key = settings.pseudonym_key
+    return Pseudonyms(bytes.fromhex(key.get_secret_value()) if key is not None else None)
+
+
+def _duckdb_io_manager(settings: Settings) -> LakehouseIOManager:
+    return DuckDBLakehouseIOManager(
+        root=str(settings.lakehouse),
+        landing=str(settings.landing),
+        aws=settings.aws,
+        pseudonyms=_pseudonyms(settings),
+        glue_database=settings.glue_database,
+        memory_limit=settings.duckdb_memory_limit,
+        spill_folder=settings.duckdb_spill_folder,
+    )
+
+
+def _spark_io_manager(settings: Settings) -> LakehouseIOManager:
+    return SparkLakehouseIOManager(
+        root=str(settings.lakehouse),
+        landing=str(settings.landing),
+        aws=settings.aws,
+        pseudonyms=_pseudonyms(settings),
+        glue_database=settings.glue_database,
+        master=settings.spark_master,
+        jars=settings.spark_jars,
+        conf=settings.spark_conf,
+    )
+
+
+IO_MANAGERS = {"duckdb": _duckdb_io_manager, "spark": _spark_io_manager}
+"""From an engine to its I/O manager. A run initialises only those that its assets need."""
 
 
 def build_definitions(settings: Settings) -> dagster.Definitions:
@@ -28,16 +69,16 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
         settings: What the user chose.
 
     Returns:
-        The assets with their checks, the job that materializes all of them, and the resources.
+        The assets with their checks, the jobs with what starts them, and the resources.
 
     Raises:
         StediError: The expected counts cannot be read.
     """
     expected_counts = read_expected_counts(settings)
     checks = {table.name: table_checks(table, expected_counts, settings.max_quarantined) for table in TABLES.values()}
-    kinds = {settings.engine, "delta"}
+    kinds = {settings.engine, "delta", *_store_kinds(settings.lakehouse)}
     sources = {source.landing: source for source in SOURCES.values()}
-    return dagster.Definitions(
+    tables = dagster.Definitions(
         assets=[
             *(_landing_folder(source, settings) for source in SOURCES.values()),
             *(
@@ -47,17 +88,20 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
                 for asset in TABLE_ASSETS
             ),
         ],
-        jobs=[dagster.define_asset_job("lakehouse", description="Builds every table.")],
+        jobs=[*JOBS, vacuum, erase_customer],
+        schedules=[DAILY_LAKEHOUSE, WEEKLY_VACUUM],
+        sensors=[new_landing_files(settings)],
         resources={
-            IO_MANAGER_KEY: DuckDBLakehouseIOManager(
-                root=str(settings.lakehouse),
-                landing=str(settings.landing),
-                memory_limit=settings.duckdb_memory_limit,
-                spill_folder=settings.duckdb_spill_folder,
-            )
+            IO_MANAGER_KEY: IO_MANAGERS[settings.engine](settings),
+            **{f"{engine}_{IO_MANAGER_KEY}": io_manager(settings) for engine, io_manager in IO_MANAGERS.items()},
         },
         executor=EXECUTORS[settings.executor],
     )
+    return dagster.Definitions.merge(tables, report_definitions(checks))
+
+
+def _store_kinds(location: Location) -> set[str]:
+    return set() if location.is_local else {"s3"}
 
 
 def _landing_folder(source: Source, settings: Settings) -> dagster.AssetSpec:
@@ -65,7 +109,7 @@ def _landing_folder(source: Source, settings: Settings) -> dagster.AssetSpec:
         source.name,
         description=source.description,
         group_name="landing",
-        kinds={"json"},
+        kinds={"json", *_store_kinds(settings.landing)},
         metadata={
             "dagster/column_schema": column_schema(source.columns),
             "dagster/uri": dagster.MetadataValue.url((settings.landing / source.path).uri),

@@ -3,8 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from deltalake import DeltaTable
 
@@ -12,14 +12,20 @@ from stedi_assets.engines import NEWLY_QUARANTINED, Engine, LandingRead, ReadSta
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json, to_json, with_digests
+from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
+from stedi_assets.stopwatch import Stopwatch
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import discarded_on_failure
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCE_FILE, TABLES, Source
+from stedi_assets.tombstones import read_tombstones
 
 OTHER_TABLES = "assets"
 """The folder, below the lakehouse root, of the tables that are not in the contract."""
+
+LOG = "/_delta_log/"
+"""What is in the path of every file of a table's log."""
 
 RUN_KEY = "dagster/run_id"
 """The commit's metadata that names the run."""
@@ -34,12 +40,35 @@ class Stored:
         written: Its columns and files.
         version: The Delta version that holds them.
         seconds: What computing, writing and committing it took.
+        registered: Its name in the catalogue, where there is one.
+        phases: From each phase of that to the seconds it took.
     """
 
     folder: Location
     written: Written
     version: int
     seconds: float
+    registered: str | None = None
+    phases: Mapping[str, float] = field(default_factory=dict)
+
+
+class Catalog(Protocol):
+    """What other programs look tables up in."""
+
+    def register(self, name: str, stored: Stored) -> str:
+        """Makes the entry of a table what the table is now.
+
+        Args:
+            name: The table's name.
+            stored: Its current version.
+
+        Returns:
+            The entry's name.
+
+        Raises:
+            StediError: It could not be registered. The table is stored all the same, and another run repairs it.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -78,13 +107,25 @@ class Lakehouse:
         root: The folder that holds the tables.
         landing: The landing root.
         engine: Computes queries.
+        catalog: Where tables are registered after each commit, if anywhere.
+        pseudonyms: Tell by their key which customers were erased.
     """
 
-    def __init__(self, root: Location, landing: Location, engine: Engine) -> None:
-        self._root = root
-        self._landing = landing
+    def __init__(
+        self,
+        root: Location,
+        landing: Location,
+        engine: Engine,
+        catalog: Catalog | None = None,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
+        self.root = root
+        self.landing = landing
+        self.pseudonyms = pseudonyms or Pseudonyms()
         self._engine = engine
+        self._catalog = catalog
         self._defined: set[str] = set()
+        self._results: dict[str, list[dict[str, Any]]] = {}
         self._ledgers: dict[str, Ledger] = {}
 
     def store(self, name: str, value: Any, run_id: str) -> Stored:
@@ -99,18 +140,23 @@ class Lakehouse:
             The version that was stored.
 
         Raises:
-            StediError: Something that a user can put right. The table is as it was.
+            StediError: Something that a user can put right. The table is as it was, or the message says that it is
+                stored.
         """
-        started = time.perf_counter()
-        self._defined.clear()
+        stopwatch = Stopwatch()
+        self._forget()
         if isinstance(value, Query):
             self._define(value.tables)
+        stopwatch.end("open")
         folder = self._folder(name)
         written = self._engine.write(value, folder)
+        stopwatch.end("compute_and_write")
         description = TABLES[name].description if name in TABLES else None
         version = delta.commit(folder, written.schema, written.files, {RUN_KEY: run_id}, description)
+        stopwatch.end("commit")
         self._define_files(name, written)
-        return Stored(folder, written, version, time.perf_counter() - started)
+        stored = Stored(folder, written, version, stopwatch.seconds, phases=stopwatch.phases)
+        return self._registered(name, stored)
 
     def land(self, source: Source, query: Query, run_id: str, *, full_refresh: bool) -> Landed:
         """Brings a landing table and its quarantine up to what the landing folder holds.
@@ -129,30 +175,36 @@ class Lakehouse:
             What both tables hold now.
 
         Raises:
-            StediError: Something that a user can put right. The landing table is as it was.
+            StediError: Something that a user can put right. The landing table is as it was, or the message says that
+                it is stored.
         """
-        started = time.perf_counter()
-        self._defined.clear()
-        files = list_landing_files(self._landing, source)
+        stopwatch = Stopwatch()
+        self._forget()
+        files = list_landing_files(self.landing, source)
         current = None if full_refresh else delta.open_table(self._folder(source.landing))
         ledger = _ledger_of(current)
         difference = changes(files, ledger or {})
+        stopwatch.end("list")
         unknown_keys: Counter[str] = Counter()
         if ledger is None or difference:
-            stamp = ReadStamp(run_id, int(time.time() * 1000))
+            tombstones = read_tombstones(self.root, self.pseudonyms)
+            stamp = ReadStamp(run_id, int(time.time() * 1000), tombstones)
             folder = self._folder(source.landing)
             read = self._engine.read_landing(query, source, difference.to_read, folder, stamp)
+            stopwatch.end("read_and_write")
             affected = {*difference.replaced, *(entry.name for entry in read.entries)}
-            with discarded_on_failure(folder, f"{read.prefix}*"):
+            with discarded_on_failure(folder, read.prefix):
                 self._store_quarantine(source.quarantine, affected, run_id, keep=ledger is not None)
+            stopwatch.end("quarantine")
             replaced = current if ledger is not None else None
             ledger = self._commit_landing(source, replaced, difference, read, files, run_id)
+            stopwatch.end("commit")
             for entry in read.entries:
                 unknown_keys.update(entry.unknown_keys)
         self._ledgers[source.landing] = ledger
         return Landed(
-            landing=self._current(source.landing, started),
-            quarantine=self._current(source.quarantine, started),
+            landing=self._registered(source.landing, self._current(source.landing, stopwatch)),
+            quarantine=self._registered(source.quarantine, self._current(source.quarantine, stopwatch)),
             files_read=[file.name for file in difference.to_read],
             files_removed=sorted(set(difference.replaced) - {file.name for file in difference.to_read}),
             files_kept=len(difference.kept),
@@ -173,11 +225,12 @@ class Lakehouse:
             StediError: The table does not exist, or the engine does not know the type.
         """
         self._defined.discard(name)
+        self._results.clear()
         self._define([name])
         return self._engine.load(name, kind)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Computes a query whose result is small.
+        """Computes a query whose result is small, once until the next table is stored.
 
         Args:
             sql: One SELECT over tables.
@@ -188,9 +241,11 @@ class Lakehouse:
         Raises:
             StediError: A table does not exist, or the query cannot be computed.
         """
-        query = Query(sql)
-        self._define(query.tables)
-        return self._engine.rows(query)
+        if sql not in self._results:
+            query = Query(sql)
+            self._define(query.tables)
+            self._results[sql] = self._engine.rows(query)
+        return self._results[sql]
 
     def columns(self, name: str) -> dict[str, str]:
         """Returns the columns of a table.
@@ -205,6 +260,12 @@ class Lakehouse:
             StediError: The table does not exist.
         """
         return {field.name: field.type.type for field in self._open(name).schema().fields}
+
+    def folders(self) -> list[str]:
+        """Returns the folders of all tables that exist, below the lakehouse, other people's among them."""
+        root = str(self.root)
+        logs = (file.path for file in self.root.files.walk(root) if LOG in file.path)
+        return sorted({log.removeprefix(f"{root}/").partition(LOG)[0] for log in logs})
 
     def ledger(self, name: str) -> Ledger:
         """Returns which raw files a landing table holds.
@@ -257,14 +318,21 @@ class Lakehouse:
         delta.amend(current, folder, added, removed, metadata)
         return {entry.name: entry for entry in entries}
 
-    def _current(self, name: str, started: float) -> Stored:
+    def _current(self, name: str, stopwatch: Stopwatch) -> Stored:
         table = self._open(name)
         written = Written(table.schema(), delta.current_files(table))
         self._define_files(name, written)
-        return Stored(self._folder(name), written, table.version(), time.perf_counter() - started)
+        return Stored(self._folder(name), written, table.version(), stopwatch.seconds, phases=stopwatch.phases)
+
+    def _registered(self, name: str, stored: Stored) -> Stored:
+        return replace(stored, registered=self._catalog.register(name, stored)) if self._catalog else stored
 
     def _folder(self, name: str) -> Location:
-        return self._root / (TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}")
+        return self.root / (TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}")
+
+    def _forget(self) -> None:
+        self._defined.clear()
+        self._results.clear()
 
     def _define(self, names: Iterable[str]) -> None:
         for name in set(names) - self._defined:

@@ -1,5 +1,6 @@
 """The query that an asset returns, and what it reads."""
 
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +24,7 @@ class Query:
     @property
     def markdown(self) -> str:
         """The statement as a block of Markdown."""
-        return f"```sql\n{self.sql}\n```"
+        return f"```sql\n{textwrap.dedent(self.sql).strip()}\n```"
 
     @cached_property
     def tables(self) -> frozenset[str]:

@@ -13,8 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from stedi_assets.assets import TABLE_ASSETS
+from stedi_assets.assets.definition import IO_MANAGER_KEY
+from stedi_assets.automation import ALL_TABLES
+from stedi_assets.check import WHAT_TO_DO
 from stedi_assets.definitions import defs
 from stedi_assets.errors import StediError
+from stedi_assets.lakehouse import Lakehouse
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster prints every event of a run; the table below and the failures say it shorter."""
@@ -58,13 +62,24 @@ def materialize(select: str) -> bool:
     return result.success
 
 
+@contextmanager
+def open_lakehouse() -> Iterator[Lakehouse]:
+    """Opens the lakehouse as a run does, for what is done to it outside of one.
+
+    Yields:
+        The tables, with the engine that the settings name.
+    """
+    with dagster.build_resources({IO_MANAGER_KEY: (defs.resources or {})[IO_MANAGER_KEY]}) as resources:
+        lakehouse: Lakehouse = getattr(resources, IO_MANAGER_KEY).lakehouse
+        yield lakehouse
+
+
 def _selected(select: str) -> Sequence[dagster.AssetKey]:
-    tables = dagster.AssetSelection.all()
     try:
         with warnings.catch_warnings():
             # Dagster warns of a parameter that it passes itself.
             warnings.simplefilter("ignore", dagster.BetaWarning)
-            selected = (dagster.AssetSelection.from_string(select) & tables).resolve(defs.resolve_asset_graph())
+            selected = (dagster.AssetSelection.from_string(select) & ALL_TABLES).resolve(defs.resolve_asset_graph())
     except dagster.DagsterError as error:
         raise StediError(
             f"The selection {select!r} cannot be resolved: {error}", "See Dagster's asset selection syntax."
@@ -121,8 +136,11 @@ def _verdict(check: dagster.AssetCheckEvaluation) -> str:
 def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
     for check in result.get_asset_check_evaluations():
         if not check.passed:
-            findings = ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
-            yield f"{check.asset_key.to_user_string()}: the check {check.check_name} {_verdict(check)}: {findings}"
+            found = {name: value.value for name, value in check.metadata.items()}
+            advice = found.pop(WHAT_TO_DO, "")  # Others' checks have none.
+            findings = ", ".join(f"{name} {value}" for name, value in found.items())
+            problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {_verdict(check)}: {findings}"
+            yield f"{problem}. {advice}".rstrip()
     for event in result.get_step_failure_events():
         failure = event.step_failure_data
         described = failure.user_failure_data.description if failure.user_failure_data else None

@@ -235,6 +235,13 @@ def _count_rows(replica: Replica) -> dict[str, int]:
     serial_numbers = {customer["serialNumber"] for customer in customer_curated}
     step_trainer_trusted = [reading for reading in replica.device_readings if reading.serial_number in serial_numbers]
     phone_readings_at = Counter(reading.instant for reading in accelerometer_trusted)
+    owners = {customer["serialNumber"]: str(customer["email"]) for customer in customer_curated}
+    consents = {customer["email"]: int(customer["shareWithResearchAsOfDate"]) for customer in customer_curated}
+    consented_phone_readings = Counter(
+        (reading.user, reading.instant)
+        for reading in accelerometer_trusted
+        if reading.instant >= consents[reading.user]
+    )
     return {
         "customer_landing": len(replica.customers),
         "accelerometer_landing": len(replica.phone_readings),
@@ -244,6 +251,9 @@ def _count_rows(replica: Replica) -> dict[str, int]:
         "customer_curated": len(customer_curated),
         "step_trainer_trusted": len(step_trainer_trusted),
         "machine_learning_curated": sum(phone_readings_at[reading.instant] for reading in step_trainer_trusted),
+        "machine_learning_pseudonymized": sum(
+            consented_phone_readings[owners[reading.serial_number], reading.instant] for reading in step_trainer_trusted
+        ),
     }
 
 

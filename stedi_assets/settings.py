@@ -2,17 +2,22 @@
 
 import json
 import os
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stedi_assets.errors import StediError
+from stedi_assets.pseudonyms import KEY_BYTES
+from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, TABLES
 
 ENVIRONMENT_PREFIX = "STEDI_"
+
+HEXADECIMAL_KEY = re.compile(rf"([0-9a-fA-F]{{2}}){{{KEY_BYTES},}}")
 
 
 def project_folder() -> Path:
@@ -25,8 +30,8 @@ def project_folder() -> Path:
     return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
 
 
-def _location(value: object) -> object:
-    return Location.parse(str(value)) if isinstance(value, str | Path) else value
+def _location(value: object, known: ValidationInfo) -> object:
+    return Location.parse(str(value), known.data["aws"]) if isinstance(value, str | Path) else value
 
 
 def _absolute(path: Path) -> Path:
@@ -40,15 +45,39 @@ def _existing_folder(path: str) -> str:
     return str(folder)
 
 
+def _spark_options(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        options = json.loads(value)
+    except ValueError:
+        raise ValueError("it is not a JSON object") from None
+    if not isinstance(options, dict) or any(isinstance(option, dict | list) for option in options.values()):
+        raise ValueError("it is not a JSON object from option to text, number or true or false")
+    return {name: option if isinstance(option, str) else json.dumps(option) for name, option in options.items()}
+
+
+def _key(key: SecretStr | None) -> SecretStr | None:
+    if key is not None and not HEXADECIMAL_KEY.fullmatch(key.get_secret_value()):
+        raise ValueError(
+            f"it is not {KEY_BYTES} bytes or more as hexadecimal digits, such as openssl rand -hex 32 gives"
+        )
+    return key
+
+
 FolderOrBucket = Annotated[Location, NoDecode, BeforeValidator(_location)]
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
+Key = Annotated[SecretStr | None, AfterValidator(_key)]
 
 
 class Settings(BaseSettings):
     """What a user can choose, one environment variable a field: `STEDI_` and the field's name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, arbitrary_types_allowed=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX, frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
 
+    aws: Aws = Field(default_factory=Aws, repr=False)
     landing: FolderOrBucket = Field(
         default_factory=lambda: Location.parse(str(project_folder() / "data")),
         description="The landing root: the folder with customer/landing, accelerometer/landing, step_trainer/landing.",
@@ -57,7 +86,11 @@ class Settings(BaseSettings):
         default_factory=lambda: Location.parse(str(project_folder() / "lakehouse")),
         description="The folder that holds the tables, one Delta table a folder.",
     )
-    engine: Literal["duckdb"] = Field(default="duckdb", description="What computes a query.")
+    glue_database: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,255}$")] | None = Field(
+        default=None,
+        description="The AWS Glue database in which every table is registered, created where it does not exist.",
+    )
+    engine: Literal["duckdb", "spark"] = Field(default="duckdb", description="What computes a query.")
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process", description="How Dagster runs the steps of a run: in one process or in one each."
     )
@@ -75,12 +108,28 @@ class Settings(BaseSettings):
     full_refresh: bool = Field(
         default=False, description="Whether to read all landing files again, and not only those that changed."
     )
+    pseudonym_key: Key = Field(
+        default=None,
+        description="The key of the pseudonyms, 32 bytes or more as hexadecimal digits. By default a random one for "
+        "each build.",
+    )
     duckdb_memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] | None = Field(
         default=None, description="The most memory DuckDB may use, such as 4GB. By default 80% of the machine's."
     )
     duckdb_spill_folder: Annotated[str, AfterValidator(_existing_folder)] | None = Field(
         default=None,
         description="Where DuckDB spills what does not fit in memory. By default the system's temporary folder.",
+    )
+    spark_master: str = Field(
+        default="local[*]",
+        min_length=1,
+        description="Where Spark runs: local[*], spark://host:port, yarn or k8s://… . SPARK_REMOTE goes before it.",
+    )
+    spark_jars: Annotated[str, AfterValidator(_existing_folder)] | None = Field(
+        default=None, description="A folder with the jars that Spark loads."
+    )
+    spark_conf: Annotated[dict[str, str], NoDecode, BeforeValidator(_spark_options)] = Field(
+        default={}, description='Any options of Spark, as a JSON object such as {"spark.driver.memory": "8g"}.'
     )
 
 
@@ -91,8 +140,8 @@ def read_settings() -> Settings:
         The validated settings, with absolute locations: a relative path is taken from the current folder.
 
     Raises:
-        StediError: A variable has a value that is not legal, is unknown, or the roots overlap. The message names
-            every such variable with what is legal.
+        StediError: A variable has a value that is not legal, is unknown, or does not go with another. The message
+            names every such variable with what is legal.
     """
     _refuse_unknown_variables()
     try:
@@ -103,6 +152,7 @@ def read_settings() -> Settings:
             "Correct or unset the variable.",
         ) from None
     refuse_overlapping_roots(settings.landing, settings.lakehouse)
+    _refuse_local_tables_in_glue(settings)
     return settings
 
 
@@ -110,15 +160,32 @@ def _readable(location: tuple[int | str, ...], message: str) -> str:
     field = str(location[0])
     variable = f"{ENVIRONMENT_PREFIX}{field.upper()}"
     reason = message.removeprefix("Value error, ").removesuffix(".")
-    return f"{variable}={os.environ.get(variable, '')!r} is not legal: {reason}"
+    is_secret = SecretStr in get_args(Settings.model_fields[field].annotation)
+    shown = variable if is_secret else f"{variable}={os.environ.get(variable, '')!r}"
+    return f"{shown} is not legal: {reason}"
+
+
+def variables() -> set[str]:
+    """Returns the names of the environment variables that are settings: each has a description."""
+    fields = (name for name, field in Settings.model_fields.items() if field.description)
+    return {f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in fields}
 
 
 def _refuse_unknown_variables() -> None:
-    known = {f"{ENVIRONMENT_PREFIX}{field.upper()}" for field in Settings.model_fields}
+    known = variables()
     unknown = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and name not in known)
     if unknown:
         raise StediError(
             f"Unknown setting {', '.join(unknown)}.", f"Unset it, or use one of {', '.join(sorted(known))}."
+        )
+
+
+def _refuse_local_tables_in_glue(settings: Settings) -> None:
+    if settings.glue_database and settings.lakehouse.is_local:
+        raise StediError(
+            f"STEDI_GLUE_DATABASE is set, but the tables are stored at {settings.lakehouse}, which no reader of AWS "
+            "Glue can reach.",
+            "Set STEDI_LAKEHOUSE to s3://bucket/prefix, or unset STEDI_GLUE_DATABASE.",
         )
 
 
@@ -161,7 +228,7 @@ def read_expected_counts(settings: Settings) -> dict[str, int]:
     file = settings.expected_counts
     if file is None:
         file = settings.landing.local_path / "expected_counts.json"
-        if not file.exists():
+        if not settings.landing.is_local or not file.exists():
             return {}
     remedy = 'Correct it to a JSON object such as {"customer_landing": 956}, or unset STEDI_EXPECTED_COUNTS.'
     try:

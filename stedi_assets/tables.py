@@ -92,6 +92,14 @@ ACCELERATION = (
     Column("z", "DOUBLE", "Acceleration along the phone's z axis."),
 )
 
+SUBJECT = Column(
+    "subject",
+    "VARCHAR",
+    "Pseudonym of the customer: the HMAC-SHA-256 of the email under STEDI_PSEUDONYM_KEY, in hexadecimal. Without that "
+    "key the pseudonyms of each build are others.",
+    required=True,
+)
+
 CUSTOMER_COLUMNS = (
     Column("customerName", "VARCHAR", "Full name.", personal=True),
     Column("email", "VARCHAR", "Email address, which names the customer.", required=True, personal=True),
@@ -211,7 +219,8 @@ TABLES = {
             "customer_trusted",
             "trusted",
             "customer/trusted",
-            "Customers who share their data with research: shareWithResearchAsOfDate is neither null nor 0.",
+            "Customers who share their data with research: shareWithResearchAsOfDate is neither null nor 0, and no "
+            "record of the same email that is as late or later (lastUpdateDate, null as 0) lacks that consent.",
             CUSTOMER_COLUMNS,
         ),
         Table(
@@ -242,8 +251,20 @@ TABLES = {
             "curated",
             "machine_learning/curated",
             "Each trusted device reading with each trusted phone reading of the same instant "
-            "(timestamp = sensorReadingTime), whoever they belong to; no user.",
+            "(timestamp = sensorReadingTime), whoever they belong to; no user. To train a model, use "
+            "machine_learning_pseudonymized: this one, kept as the course defines it, pairs devices with strangers' "
+            "phones, has readings from before the consent, and names each customer by the serial number.",
             (SENSOR_READING_TIME, SERIAL_NUMBER, DISTANCE_FROM_OBJECT, TIMESTAMP, *ACCELERATION),
+        ),
+        Table(
+            "machine_learning_pseudonymized",
+            "curated",
+            "machine_learning/pseudonymized",
+            "What to train a model with: each trusted device reading with each trusted phone reading of the same "
+            "customer at the same instant, at or after the customer's consent to research. The consent is that of the "
+            "customer's latest record (lastUpdateDate, null as 0), and without one there is no row. A serial number "
+            "that records of several customers carry is left out. A pseudonym stands for the customer.",
+            (SUBJECT, SENSOR_READING_TIME, DISTANCE_FROM_OBJECT, *ACCELERATION),
         ),
     )
 }

@@ -1,9 +1,14 @@
 """Commands as a user runs them: a process of its own, in a folder, with the variables the test names and no others."""
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +35,15 @@ def tracked_files(project: Path) -> list[str]:
         check=True,
     )
     return listed.stdout.splitlines()
+
+
+def cloned(project: Path, folder: Path) -> Path:
+    """Copies the files that git would clone into a folder of their own."""
+    for name in tracked_files(project):
+        if (project / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(project / name, folder / name)
+    return folder
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -60,3 +74,35 @@ def run(*command: str, folder: Path, before: Sequence[str] = (), **variables: st
         check=False,
     )
     return Finished(finished.returncode, finished.stdout)
+
+
+@contextmanager
+def serving(checkout: Path, **variables: str) -> Iterator[str]:
+    """`dagster dev -w workspace.yaml`, until its server answers; gives the server's address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    log = Path(variables["DAGSTER_HOME"]) / "server.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [str(PROGRAMS / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", port],
+            cwd=checkout,
+            env=environment({"PYTHONPATH": str(checkout), **variables}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+            try:
+                urllib.request.urlopen(f"{address}/server_info", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=60)

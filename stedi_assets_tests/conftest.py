@@ -3,21 +3,31 @@
 import gzip
 import json
 import os
+import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
+import boto3
 import dagster
 import duckdb
 import pytest
+from cloudpathlib import S3Client, S3Path
 from deltalake import DeltaTable
+from pydantic import SecretStr
 
 from stedi_assets.definitions import build_definitions
+from stedi_assets.engines import Engine
+from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.settings import Settings
+from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets_tests.servers import MotoServer, Versitygw, moto_server, versitygw
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +35,10 @@ QUARANTINES = {source.quarantine for source in SOURCES.values()}
 
 SELECTED_TABLES = [table for table in TABLES if table not in QUARANTINES]
 """The tables that a SELECT fills."""
+
+REGION = "us-east-1"
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 Record = dict[str, Any]
 Records = Mapping[str, Sequence[Record]]
@@ -38,16 +52,52 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@dataclass(frozen=True)
+class Place:
+    """A folder of a test's own, on local disk or in a bucket.
+
+    Attributes:
+        root: The folder. In a bucket it is an `S3Path`, which offers what a `Path` does.
+        aws: How the bucket is reached.
+        variables: The environment variables that say so.
+    """
+
+    root: Path
+    aws: Aws
+    variables: Mapping[str, str]
+
+    def __truediv__(self, name: str) -> "Place":
+        """A folder of this one."""
+        return Place(self.root / name, self.aws, self.variables)
+
+    def location(self, path: str) -> Location:
+        """A folder of this one, as the program knows it."""
+        return Location.parse(str(self.root), self.aws) / path
+
+
 @dataclass
 class Project:
     """A landing root and a lakehouse, with what a user does to them."""
 
+    place: Place
     landing: Path
     lakehouse: Path
     engine: str
 
     def settings(self, **choices: Any) -> Settings:
-        return Settings(landing=self.landing, lakehouse=self.lakehouse, engine=self.engine, **choices)
+        roots = {"landing": str(self.landing), "lakehouse": str(self.lakehouse)}
+        return Settings(**{**roots, "engine": self.engine, "aws": self.place.aws, **choices})
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables by which a command finds the project."""
+        roots = {"STEDI_LANDING": str(self.landing), "STEDI_LAKEHOUSE": str(self.lakehouse)}
+        return {**roots, "STEDI_ENGINE": self.engine, **self.place.variables}
+
+    def location(self, path: str = "") -> Location:
+        """The lakehouse, or a folder of it."""
+        root = Location.parse(str(self.lakehouse), self.place.aws)
+        return root / path if path else root
 
     def definitions(self, **choices: Any) -> dagster.Definitions:
         return build_definitions(self.settings(**choices))
@@ -56,22 +106,23 @@ class Project:
         job = self.definitions(**choices).resolve_job_def("lakehouse")
         selection = [dagster.AssetKey(asset) for asset in assets or TABLES]
         with dagster.DagsterInstance.ephemeral() as instance:
-            return job.execute_in_process(instance=instance, asset_selection=selection, raise_on_error=False)
+            return job.execute_in_process(QUIET, instance, asset_selection=selection, raise_on_error=False)
 
-    def delta(self, table: str) -> DeltaTable:
-        return DeltaTable(self.lakehouse / TABLES[table].path)
+    def delta(self, table: str, version: int | None = None) -> DeltaTable:
+        folder = self.location(TABLES[table].path if table in TABLES else f"assets/{table}")
+        return DeltaTable(folder.path, version=version, storage_options=folder.delta_options)
 
     def files(self, table: str) -> list[str]:
         """The Parquet files of a table's current version."""
         return [unquote(uri) for uri in self.delta(table).file_uris()]
 
     def rows(self, table: str) -> Counter[tuple[Any, ...]]:
-        """A table's rows as a multiset, read by DuckDB from the files of its current version."""
-        return Counter(duckdb.sql(f"FROM read_parquet({self.files(table)})").fetchall())
+        """A table's rows as a multiset, as deltalake reads them."""
+        return Counter(tuple(row.values()) for row in self.delta(table).to_pyarrow_table().to_pylist())
 
     def counts(self) -> dict[str, int]:
         """The rows of every table but the quarantines."""
-        return {table: self.rows(table).total() for table in SELECTED_TABLES}
+        return {table: self.delta(table).count() for table in SELECTED_TABLES}
 
     def land(self, source: str, name: str, records: Iterable[Record]) -> Path:
         return self.land_text(source, name, "".join(json.dumps(record) + "\n" for record in records))
@@ -90,10 +141,85 @@ def engine(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def moto() -> Iterator[MotoServer]:
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versitygw]:
+    with versitygw(tmp_path_factory.mktemp("versitygw")) as server:
+        yield server
+
+
 @pytest.fixture
-def empty_project(tmp_path: Path, engine: str) -> Project:
+def local_place(tmp_path: Path) -> Place:
+    return Place(tmp_path, Aws(), {})
+
+
+@pytest.fixture(params=["local", "moto", "versitygw"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Every location: local disk, and a bucket of two kinds of server."""
+    return made_place(request, request.param)
+
+
+def made_place(request: pytest.FixtureRequest, kind: str) -> Place:
+    if kind == "local":
+        local: Place = request.getfixturevalue("local_place")
+        return local
+    server: MotoServer | Versitygw = request.getfixturevalue({"moto": "moto", "versitygw": "gateway"}[kind])
+    scratch: Path = request.getfixturevalue("tmp_path")
+    keys = (server.access_key_id, server.secret_access_key) if isinstance(server, Versitygw) else ("any", "any")
+    return bucket(server.endpoint, *keys, scratch)
+
+
+def bucket(endpoint: str, access_key_id: str, secret_access_key: str, scratch: Path) -> Place:
+    """Makes a bucket.
+
+    Args:
+        endpoint: The server's.
+        access_key_id: Whose it is to be.
+        secret_access_key: Of the same.
+        scratch: Where local copies may lie while a test looks at objects.
+    """
+    variables = {
+        "AWS_ACCESS_KEY_ID": access_key_id,
+        "AWS_SECRET_ACCESS_KEY": secret_access_key,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": endpoint,
+    }
+    aws = Aws(
+        access_key_id=access_key_id,
+        secret_access_key=SecretStr(secret_access_key),
+        region=REGION,
+        endpoint_url=endpoint,
+    )
+    name = f"stedi-{uuid.uuid4()}"
+    aws.s3.create_bucket(Bucket=name)
+    session = boto3.Session(access_key_id, secret_access_key, region_name=REGION)
+    client = S3Client(boto3_session=session, endpoint_url=endpoint, local_cache_dir=scratch / "copies")
+    return Place(cast("Path", S3Path(f"s3://{name}", client=client)), aws, variables)
+
+
+@pytest.fixture
+def computing(engine: str, place: Place) -> Iterator[Engine]:
+    """The engine at work, without Dagster."""
+    assert engine == "duckdb"
+    with duckdb.connect() as connection:
+        yield DuckDBEngine(connection, place.location("").aws, Pseudonyms())
+
+
+@pytest.fixture
+def empty_project(place: Place, engine: str) -> Project:
     """A project without a landing file."""
-    return Project(tmp_path / "landing", tmp_path / "lakehouse", engine)
+    return Project(place, place.root / "landing", place.root / "lakehouse", engine)
+
+
+@pytest.fixture
+def empty_local_project(local_place: Place, engine: str) -> Project:
+    """The same on local disk, for what only local disk has: rights, a working folder."""
+    return Project(local_place, local_place.root / "landing", local_place.root / "lakehouse", engine)
 
 
 def customer(name: str, research: int | None = None, **others: Any) -> Record:
@@ -151,17 +277,28 @@ EXPECTED_COUNTS = {
     "customer_curated": 2,
     "step_trainer_trusted": 3,
     "machine_learning_curated": 6,
+    "machine_learning_pseudonymized": 2,
 }
+
+
+def with_landing_files(project: Project) -> Project:
+    project.land("customer", "customer-1.json", CUSTOMERS)
+    project.land("accelerometer", "accelerometer-1.json", PHONE_READINGS[:4])
+    project.land("accelerometer", "accelerometer-2.json.gz", PHONE_READINGS[4:])
+    project.land("step_trainer", "step_trainer-1.json", DEVICE_READINGS)
+    return project
 
 
 @pytest.fixture
 def project(empty_project: Project) -> Project:
     """A project with the landing files above."""
-    empty_project.land("customer", "customer-1.json", CUSTOMERS)
-    empty_project.land("accelerometer", "accelerometer-1.json", PHONE_READINGS[:4])
-    empty_project.land("accelerometer", "accelerometer-2.json.gz", PHONE_READINGS[4:])
-    empty_project.land("step_trainer", "step_trainer-1.json", DEVICE_READINGS)
-    return empty_project
+    return with_landing_files(empty_project)
+
+
+@pytest.fixture
+def local_project(empty_local_project: Project) -> Project:
+    """The same on local disk."""
+    return with_landing_files(empty_local_project)
 
 
 def evaluations(result: dagster.ExecuteInProcessResult) -> dict[tuple[str, str], dagster.AssetCheckEvaluation]:

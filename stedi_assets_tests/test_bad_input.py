@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stedi_assets_tests.commands import MATERIALIZE_ALL, Finished, run
-from stedi_assets_tests.conftest import Project
+from stedi_assets_tests.conftest import Place, Project
 
 WITHOUT_RIGHTS_OF_ROOT = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 """Root may write everywhere; a user may not."""
@@ -47,11 +47,13 @@ def truncated(project: Project) -> Path:
 
 CASES = {
     "an unknown engine": BadInput(
-        nothing, "Error: STEDI_ENGINE='flink' is not legal: Input should be 'duckdb'.", (("STEDI_ENGINE", "flink"),)
+        nothing,
+        "Error: STEDI_ENGINE='flink' is not legal: Input should be 'duckdb' or 'spark'.",
+        (("STEDI_ENGINE", "flink"),),
     ),
     "a malformed landing root": BadInput(
         nothing,
-        "Error: STEDI_LANDING='ftp://host/x' is not legal: it is neither a folder nor a file:///folder.",
+        "Error: STEDI_LANDING='ftp://host/x' is not legal: it is neither a folder, nor file:///folder, nor s3://bucket/prefix.",
         (("STEDI_LANDING", "ftp://host/x"),),
     ),
     "a malformed lakehouse": BadInput(
@@ -66,20 +68,20 @@ CASES = {
     ),
     "a missing landing folder": BadInput(
         lambda project: shutil.rmtree(project.landing / "customer"),
-        "The landing folder {landing}/customer/landing cannot be read: No such file or directory. Put the files there, "
+        "The folder {landing}/customer/landing cannot be read: No such file or directory. Put the files there, "
         "or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",
     ),
     "an empty landing folder": BadInput(
         lambda project: (project.landing / "customer/landing/customer-1.json").unlink(),
-        "The landing folder {landing}/customer/landing holds no .json or .json.gz file.",
+        "The folder {landing}/customer/landing holds no .json or .json.gz file.",
     ),
     "an unreadable landing folder": BadInput(
         lambda project: (project.landing / "customer/landing").chmod(0),
-        "The landing folder {landing}/customer/landing cannot be read: Permission denied.",
+        "The folder {landing}/customer/landing cannot be read: Permission denied.",
     ),
     "an unreadable landing file": BadInput(
         lambda project: project.land("customer", "customer-2.json", []).chmod(0),
-        "The landing file {landing}/customer/landing/customer-2.json cannot be read: Permission denied.",
+        "The file {landing}/customer/landing/customer-2.json cannot be read: Permission denied.",
     ),
     "a file that is not JSON": BadInput(
         lambda project: project.land_text("customer", "customer-2.json", "ada@example.com;secret\n"),
@@ -108,9 +110,14 @@ CASES = {
 }
 
 
+@pytest.fixture
+def place(local_place: Place) -> Place:
+    """Local disk, whose rights and room a test can take away."""
+    return local_place
+
+
 def materialize(project: Project, before: Sequence[str] = (), **variables: str) -> Finished:
-    roots = {"STEDI_LANDING": str(project.landing), "STEDI_LAKEHOUSE": str(project.lakehouse)}
-    return run(*MATERIALIZE_ALL, folder=project.landing.parent, before=before, **{**roots, **variables})
+    return run(*MATERIALIZE_ALL, folder=project.landing.parent, before=before, **{**project.variables, **variables})
 
 
 def versions(project: Project) -> dict[str, int]:
@@ -142,8 +149,7 @@ def test_a_table_missing_upstream_is_named_with_the_command_that_makes_it(projec
     finished = run(
         *("customer_trusted" if word == "*" else word for word in MATERIALIZE_ALL),
         folder=project.landing,
-        STEDI_LANDING=str(project.landing),
-        STEDI_LAKEHOUSE=str(project.lakehouse),
+        **project.variables,
     )
     assert finished.exit_code == 1
     assert (

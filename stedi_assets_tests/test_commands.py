@@ -2,12 +2,7 @@
 
 import json
 import shutil
-import socket
-import subprocess
-import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +10,21 @@ import pytest
 from deltalake import DeltaTable
 
 from stedi_assets.tables import TABLES
-from stedi_assets_tests.commands import MATERIALIZE_ALL, PROGRAMS, environment, run, tracked_files
-from stedi_assets_tests.conftest import EXPECTED_COUNTS, PROJECT, SELECTED_TABLES, Project
-from stedi_assets_tests.test_acceptance import COURSE_COUNTS
+from stedi_assets_tests.commands import MATERIALIZE_ALL, cloned, run, serving
+from stedi_assets_tests.conftest import EXPECTED_COUNTS, PROJECT, SELECTED_TABLES, Place, Project
+from stedi_assets_tests.test_acceptance import GENERATED_COUNTS
+
+
+@pytest.fixture
+def place(local_place: Place) -> Place:
+    """Local disk: what is tried here is the command."""
+    return local_place
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's files as git would clone them, in a folder of their own."""
-    folder = tmp_path_factory.mktemp("fresh") / "clone"
-    for name in tracked_files(PROJECT):
-        if (PROJECT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PROJECT / name, folder / name)
-    return folder
+    return cloned(PROJECT, tmp_path_factory.mktemp("fresh") / "clone")
 
 
 def stored_counts(lakehouse: Path) -> dict[str, int]:
@@ -38,16 +34,19 @@ def stored_counts(lakehouse: Path) -> dict[str, int]:
 def test_everything_is_built_from_any_folder_with_no_variable_set(checkout: Path, tmp_path: Path) -> None:
     finished = run(*MATERIALIZE_ALL, folder=tmp_path, PYTHONPATH=str(checkout))
     assert finished.exit_code == 0, finished.output
-    assert stored_counts(checkout / "lakehouse") == COURSE_COUNTS
+    assert stored_counts(checkout / "lakehouse") == GENERATED_COUNTS
 
 
 @pytest.mark.parametrize(
     ("selection", "built"),
     [
         ("group:trusted", {"customer_trusted", "accelerometer_trusted", "step_trainer_trusted"}),
-        ("+key:machine_learning_curated", set(SELECTED_TABLES)),
+        ("+key:machine_learning_pseudonymized", {*SELECTED_TABLES} - {"machine_learning_curated"}),
         ("+machine_learning_curated", {"machine_learning_curated", "step_trainer_trusted", "accelerometer_trusted"}),
-        ("key:step_trainer_trusted+", {"step_trainer_trusted", "machine_learning_curated"}),
+        (
+            "key:step_trainer_trusted+",
+            {"step_trainer_trusted", "machine_learning_curated", "machine_learning_pseudonymized"},
+        ),
     ],
 )
 def test_a_selection_builds_what_it_selects(project: Project, selection: str, built: set[str]) -> None:
@@ -57,8 +56,7 @@ def test_a_selection_builds_what_it_selects(project: Project, selection: str, bu
     finished = run(
         *(selection if word == "*" else word for word in MATERIALIZE_ALL),
         folder=project.landing,
-        STEDI_LANDING=str(project.landing),
-        STEDI_LAKEHOUSE=str(project.lakehouse),
+        **project.variables,
     )
     assert finished.exit_code == 0, finished.output
     assert {table for table in SELECTED_TABLES if project.delta(table).version() == 1} == built
@@ -86,7 +84,8 @@ def test_a_run_ends_with_a_table_of_rows_expected_rows_checks_paths_and_time(pro
         table: (str(count), str(count)) for table, count in EXPECTED_COUNTS.items()
     }
     assert rows["customer_trusted"][2:5] == ["5", "0", "0"]
-    assert rows["machine_learning_curated"][2:5] == ["5", "1", "0"]
+    assert rows["machine_learning_curated"][2:5] == ["5", "3", "0"]
+    assert rows["machine_learning_pseudonymized"][2:5] == ["9", "0", "0"]
     assert all(float(cells[5]) > 0 for cells in rows.values())
     assert rows["customer_trusted"][6] == str(project.lakehouse / "customer/trusted")
     assert "has_no_pair_of_different_customers warned: pairs_of_different_customers 3" in finished.output
@@ -98,8 +97,7 @@ def test_a_blocking_check_that_fails_makes_the_command_fail_and_builds_nothing_d
     finished = run(
         *MATERIALIZE_ALL,
         folder=project.landing,
-        STEDI_LANDING=str(project.landing),
-        STEDI_LAKEHOUSE=str(project.lakehouse),
+        **project.variables,
     )
     assert finished.exit_code == 1
     assert "customer_trusted: has_expected_rows" in finished.output
@@ -110,8 +108,7 @@ def test_a_warning_does_not_make_the_command_fail(project: Project) -> None:
     finished = run(
         *MATERIALIZE_ALL,
         folder=project.landing,
-        STEDI_LANDING=str(project.landing),
-        STEDI_LAKEHOUSE=str(project.lakehouse),
+        **project.variables,
     )
     assert finished.exit_code == 0
     assert "'has_no_pair_of_different_customers' on 'machine_learning_curated' did not pass" in finished.output
@@ -123,8 +120,7 @@ def test_the_multiprocess_executor_builds_the_same(project: Project) -> None:
         "run",
         folder=project.landing,
         STEDI_EXECUTOR="multiprocess",
-        STEDI_LANDING=str(project.landing),
-        STEDI_LAKEHOUSE=str(project.lakehouse),
+        **project.variables,
     )
     assert finished.exit_code == 0, finished.output
     assert project.counts() == EXPECTED_COUNTS
@@ -138,11 +134,27 @@ def test_sample_data_is_written_with_its_counts(tmp_path: Path) -> None:
     assert "162,546" in finished.output
 
 
-@pytest.mark.parametrize("arguments", [["--scale", "0", "--output", "x"], ["--scale", "1"]])
-def test_wrong_arguments_are_a_usage_error(tmp_path: Path, arguments: list[str]) -> None:
-    finished = run("stedi", "sample-data", *arguments, folder=tmp_path)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["sample-data", "--scale", "0", "--output", "x"],
+            "Invalid value for '--scale': 0 is not in the range x>=1. See stedi sample-data --help.",
+        ),
+        (["sample-data", "--scale", "1"], "Missing option '--output'. See stedi sample-data --help."),
+        (
+            ["completion"],
+            "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish. See stedi completion --help.",
+        ),
+        (["tables", "more"], "Got unexpected extra argument (more). See stedi tables --help."),
+        (["tabels"], "No such command 'tabels'. Did you mean 'tables'? See stedi --help."),
+        (["--colour"], "No such option '--colour'. See stedi --help."),
+    ],
+)
+def test_wrong_arguments_are_a_usage_error_in_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    finished = run("stedi", *arguments, folder=tmp_path)
     assert finished.exit_code == 2
-    assert "Usage: stedi sample-data" in finished.output
+    assert finished.output == f"Error: {message}\n"
 
 
 def test_sample_data_does_not_mix_with_other_files(tmp_path: Path) -> None:
@@ -161,38 +173,6 @@ def test_a_selection_of_nothing_is_one_line_that_says_so(tmp_path: Path, selecti
     assert finished.exit_code == 1
     assert finished.output.startswith(f"Error: The selection {selection!r} ")
     assert not (tmp_path / "tables").exists()
-
-
-@contextmanager
-def serving(checkout: Path, **variables: str) -> Iterator[str]:
-    """`dagster dev -w workspace.yaml`, until its server answers; gives the server's address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    log = Path(variables["DAGSTER_HOME"]) / "server.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [str(PROGRAMS / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", port],
-            cwd=checkout,
-            env=environment({"PYTHONPATH": str(checkout), **variables}),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 90
-        while True:
-            assert server.poll() is None and time.monotonic() < deadline, log.read_text()
-            try:
-                urllib.request.urlopen(f"{address}/server_info", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
 
 
 def ask(address: str, query: str) -> dict[str, Any]:
@@ -223,12 +203,12 @@ def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_p
             } }""",
         )["assetNodes"]
     by_name = {node["assetKey"]["path"][0]: node for node in nodes}
-    assert {name for name, node in by_name.items() if node["isMaterializable"]} == set(TABLES)
+    assert {name for name, node in by_name.items() if node["isMaterializable"]} == {*TABLES, "lakehouse_report"}
     assert {key["path"][0] for key in by_name["step_trainer_trusted"]["dependencyKeys"]} == {
         "step_trainer_landing",
         "customer_curated",
     }
-    for name, count in COURSE_COUNTS.items():
+    for name, count in GENERATED_COUNTS.items():
         node = by_name[name]
         assert node["groupName"] == TABLES[name].zone
         assert set(node["kinds"]) == {"duckdb", "delta"}

@@ -11,6 +11,7 @@ import pytest
 
 from stedi_assets.assets import TABLE_ASSETS, curated, landing, trusted
 from stedi_assets.definitions import build_definitions, defs
+from stedi_assets.report.asset import REPORT
 from stedi_assets.settings import Settings
 from stedi_assets.tables import SOURCES, TABLES
 from stedi_assets_tests.conftest import QUARANTINES, SELECTED_TABLES
@@ -24,6 +25,10 @@ GRAPH = {
     "customer_curated": ("curated", {"customer_trusted", "accelerometer_trusted"}),
     "step_trainer_trusted": ("trusted", {"step_trainer_landing", "customer_curated"}),
     "machine_learning_curated": ("curated", {"step_trainer_trusted", "accelerometer_trusted"}),
+    "machine_learning_pseudonymized": (
+        "curated",
+        {"customer_landing", "step_trainer_trusted", "accelerometer_trusted"},
+    ),
 }
 
 LANDING_CHECKS = {
@@ -48,6 +53,16 @@ CHECKS = {
         "has_the_rows_computed_another_way",
         "has_no_column_that_names_a_person",
         "has_no_pair_of_different_customers",
+        "has_no_row_before_consent",
+        "has_no_serial_number_that_names_a_customer",
+    },
+    "machine_learning_pseudonymized": {
+        "has_the_rows_computed_another_way",
+        "has_no_pair_of_different_customers",
+        "has_no_row_before_consent",
+        "has_no_row_of_an_ambiguous_serial_number",
+        "has_no_value_that_names_a_customer",
+        "has_no_more_subjects_than_customers_who_consent",
     },
 }
 
@@ -66,7 +81,7 @@ def test_the_graph_has_the_tables_with_their_zones_and_dependencies(specs: dict[
         if name in GRAPH
     }
     assert tables == GRAPH
-    assert specs.keys() == GRAPH.keys() | QUARANTINES | SOURCES.keys()
+    assert specs.keys() == GRAPH.keys() | QUARANTINES | SOURCES.keys() | {REPORT}
 
 
 def test_the_graph_begins_at_the_landing_folders(specs: dict[str, dagster.AssetSpec]) -> None:
@@ -134,7 +149,8 @@ def test_loading_the_definitions_imports_none_of_the_slow_libraries() -> None:
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     imported = set(json.loads(finished.stdout))
     assert "dagster" in imported
-    assert not imported & {"pandas", "polars", "pyarrow", "pyarrow.dataset", "boto3", "pyspark", "duckdb", "numpy"}
+    slow = {"pandas", "polars", "pyarrow", "pyarrow.dataset", "boto3", "pyspark", "duckdb", "numpy", "matplotlib"}
+    assert not imported & slow
 
 
 def test_loading_the_definitions_leaves_the_garbage_collector_on() -> None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import random
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,23 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import dagster
-import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.engines import Engine
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse, Landed
 from stedi_assets.landing.keys import KeyCount, count_keys
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
-from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, TABLES, Source
 from stedi_assets_tests.conftest import (
     EXPECTED_COUNTS,
     PHONE_READINGS,
+    Place,
     Project,
     customer,
     evaluations,
@@ -43,14 +43,12 @@ READINGS = SOURCES["accelerometer_files"]
 class Shore:
     """A landing folder with its tables, without Dagster, for what is tried a hundred times."""
 
-    def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection, source: Source = READINGS) -> None:
-        self.folder = folder / "raw" / source.path
+    def __init__(self, place: Place, engine: Engine, source: Source = READINGS) -> None:
+        self.place = place
+        self.folder = place.root / "raw" / source.path
         self.folder.mkdir(parents=True, exist_ok=True)
         self.source = source
-        self.root = folder / "lakehouse"
-        self.lakehouse = Lakehouse(
-            Location.parse(str(self.root)), Location.parse(str(folder / "raw")), DuckDBEngine(connection)
-        )
+        self.lakehouse = Lakehouse(place.location("lakehouse"), place.location("raw"), engine)
 
     def put(self, name: str, content: bytes) -> None:
         (self.folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
@@ -74,15 +72,9 @@ class Shore:
         return self.lakehouse.ledger(self.source.landing)[name]
 
 
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        yield connection
-
-
 @pytest.fixture
-def shore(tmp_path: Path, connection: duckdb.DuckDBPyConnection) -> Shore:
-    return Shore(tmp_path, connection)
+def shore(place: Place, computing: Engine) -> Shore:
+    return Shore(place, computing)
 
 
 def expected_rows(rows: Sequence[Sequence[Any]], file: str) -> Counter[tuple[str, ...]]:
@@ -95,10 +87,10 @@ def expected_rows(rows: Sequence[Sequence[Any]], file: str) -> Counter[tuple[str
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("suffix", [".json", ".json.gz"])
 def test_each_file_of_the_corpus_becomes_the_rows_and_the_quarantine_that_are_expected(
-    tmp_path: Path, connection: duckdb.DuckDBPyConnection, case: str, suffix: str
+    place: Place, computing: Engine, case: str, suffix: str
 ) -> None:
     expected = json.loads((CORPUS / f"{case}.expected.json").read_text())
-    shore = Shore(tmp_path, connection, SOURCES[expected["source"]])
+    shore = Shore(place, computing, SOURCES[expected["source"]])
     shore.put(f"file{suffix}", (CORPUS / f"{case}.json").read_bytes())
     landed = shore.land()
     assert shore.landed() == expected_rows(expected["rows"], f"file{suffix}")
@@ -225,14 +217,14 @@ def test_a_broken_gzip_file_gives_what_is_before_the_break(shore: Shore) -> None
     damage=st.booleans(),
 )
 def test_records_at_random_in_any_shape_cut_anywhere_are_rows_as_json_reads_them_or_in_quarantine(
-    tmp_path_factory: pytest.TempPathFactory,
-    connection: duckdb.DuckDBPyConnection,
+    place: Place,
+    computing: Engine,
     records: list[bytes],
     shape: Callable[[Sequence[bytes]], bytes],
     cut: float,
     damage: bool,
 ) -> None:
-    shore = Shore(tmp_path_factory.mktemp("shore"), connection)
+    shore = Shore(place / uuid.uuid4().hex, computing)
     content = shape(records)
     end = round(cut * len(content)) if damage else len(content)
     shore.put("a.json", content[:end])
@@ -241,7 +233,7 @@ def test_records_at_random_in_any_shape_cut_anywhere_are_rows_as_json_reads_them
     whole = Counter(row_of(record) for record in records)
     stored = Counter(
         tuple(row.values())
-        for row in shore.lakehouse.rows('SELECT "user", "timestamp", x, y, z FROM accelerometer_landing')
+        for row in shore.lakehouse.rows("SELECT r.user, r.timestamp, r.x, r.y, r.z FROM accelerometer_landing AS r")
     )
     assert stored <= whole
     assert stored == whole or damage
@@ -297,7 +289,7 @@ def test_a_full_refresh_reads_all_files_again(shore: Shore) -> None:
 def test_a_table_that_another_program_wrote_last_is_read_again(shore: Shore) -> None:
     shore.put("a.json", reading_record(1) + b"\n" + reading_record(2) + b"\n")
     shore.land()
-    table = delta.open_table(Location(str(shore.root / "accelerometer/landing")))
+    table = delta.open_table(shore.place.location("lakehouse/accelerometer/landing"))
     assert table is not None
     table.delete("timestamp = 1")
     assert shore.land().files_read == ["a.json"]
@@ -307,7 +299,7 @@ def test_a_table_that_another_program_wrote_last_is_read_again(shore: Shore) -> 
 def test_vacuum_and_optimize_leave_the_ledger_valid(shore: Shore) -> None:
     shore.put("a.json", reading_record(1) + b"\n")
     shore.land()
-    table = delta.open_table(Location(str(shore.root / "accelerometer/landing")))
+    table = delta.open_table(shore.place.location("lakehouse/accelerometer/landing"))
     assert table is not None
     table.optimize.compact()
     table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
@@ -364,11 +356,9 @@ def test_of_two_runs_that_land_a_file_at_once_one_wins_and_no_row_is_there_twice
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_after_any_sequence_of_runs_the_table_equals_one_full_read(
-    tmp_path: Path, connection: duckdb.DuckDBPyConnection, seed: int
-) -> None:
+def test_after_any_sequence_of_runs_the_table_equals_one_full_read(place: Place, computing: Engine, seed: int) -> None:
     chance = random.Random(seed)
-    shore = Shore(tmp_path / "step by step", connection)
+    shore = Shore(place / "step by step", computing)
     contents: dict[str, bytes] = {}
     shapes: list[Callable[[Sequence[bytes]], bytes]] = [
         b"\n".join,
@@ -387,7 +377,7 @@ def test_after_any_sequence_of_runs_the_table_equals_one_full_read(
             contents[name] = chance.choice(shapes)(records)
             shore.put(name, contents[name])
         shore.land()
-    whole = Shore(tmp_path / "at once", connection)
+    whole = Shore(place / "at once", computing)
     whole.put("always.json", b"")
     for name, content in contents.items():
         whole.put(name, content)
@@ -480,12 +470,13 @@ def test_a_row_that_is_lost_is_found_by_the_conservation_check(project: Project,
     project.land_text("accelerometer", "bad.json", "garbage")
     project.materialize("accelerometer_landing", max_quarantined=1.0)
     ledger = delta.newest_metadata(project.delta("accelerometer_landing"), "stedi.ledger")
-    files = duckdb.sql(f"FROM read_parquet({project.files(table)}) LIMIT 0")
+    nothing = project.delta(table).to_pyarrow_table().slice(0, 0)
     from deltalake import CommitProperties, write_deltalake
 
     write_deltalake(
-        project.lakehouse / TABLES[table].path,
-        files.to_arrow_table(),
+        project.location(TABLES[table].path).path,
+        nothing,
+        storage_options=project.location().delta_options,
         mode="overwrite",
         commit_properties=CommitProperties(custom_metadata={"stedi.ledger": ledger}),
     )

@@ -1,7 +1,6 @@
 """Assets of other people's making: what they may return, and what they may ask for."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,6 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
 
 from stedi_assets.query import Query
 from stedi_assets_tests.conftest import PROJECT, Project, failure
@@ -26,14 +24,6 @@ def run(project: Project, *assets: dagster.AssetsDefinition) -> dagster.ExecuteI
         selection=dagster.AssetSelection.assets(*assets),
         raise_on_error=False,
     )
-
-
-def stored(project: Project, name: str) -> DeltaTable:
-    return DeltaTable(project.lakehouse / "assets" / name)
-
-
-def stored_rows(project: Project, name: str) -> Counter[tuple[Any, ...]]:
-    return Counter(duckdb.sql(f"FROM read_parquet({stored(project, name).file_uris()})").fetchall())
 
 
 RETURNED: Mapping[str, Callable[[], Any]] = {
@@ -54,7 +44,7 @@ def test_what_an_asset_returns_is_stored_as_a_delta_table(project: Project, retu
 
     result = run(project, mine)
     assert result.success
-    assert stored_rows(project, "mine") == {(1, "x"): 1, (2, None): 1}
+    assert project.rows("mine") == {(1, "x"): 1, (2, None): 1}
     (event,) = result.get_asset_materialization_events()
     assert event.materialization.metadata["dagster/row_count"].value == 2
 
@@ -82,7 +72,7 @@ def test_an_asset_gets_a_table_as_the_type_it_annotates_its_input_with(
     mine.__annotations__["accelerometer_landing"] = kind
     assert project.materialize("accelerometer_landing").success
     assert run(project, dagster.asset(mine)).success
-    assert stored_rows(project, "mine") == {(100,): 4, (200,): 1, (300,): 1}
+    assert project.rows("mine") == {(100,): 4, (200,): 1, (300,): 1}
 
 
 def test_a_relation_over_a_loaded_table_can_be_returned(project: Project) -> None:
@@ -92,7 +82,7 @@ def test_a_relation_over_a_loaded_table_can_be_returned(project: Project) -> Non
 
     assert project.materialize("accelerometer_landing").success
     assert run(project, mine).success
-    assert stored_rows(project, "mine") == {(100, 4): 1, (200, 1): 1, (300, 1): 1}
+    assert project.rows("mine") == {(100, 4): 1, (200, 1): 1, (300, 1): 1}
 
 
 def test_an_asset_can_load_what_another_of_its_kind_stored(project: Project) -> None:
@@ -105,8 +95,8 @@ def test_an_asset_can_load_what_another_of_its_kind_stored(project: Project) -> 
         return frame.filter(pl.col("a") > 1)
 
     assert run(project, first, second).success
-    assert stored_rows(project, "mine__first").total() == 3
-    assert stored_rows(project, "second").total() == 2
+    assert project.rows("mine__first").total() == 3
+    assert project.rows("second").total() == 2
 
 
 def test_a_type_that_cannot_be_stored_is_an_error_that_lists_those_that_can(project: Project) -> None:
@@ -158,7 +148,7 @@ def test_a_column_is_stored_as_a_type_that_every_delta_reader_knows(
         return duckdb.connect().sql(f"SELECT {expression} AS a")
 
     assert run(project, mine).success
-    table = stored(project, "mine")
+    table = project.delta("mine")
     assert str(table.schema().fields[0].type) == f'PrimitiveType("{delta_type}")'
     assert (table.protocol().min_reader_version, table.protocol().min_writer_version) == (1, 2)
     assert table.to_pyarrow_table().num_rows == 1
@@ -185,7 +175,7 @@ def test_a_new_column_replaces_the_schema_with_the_rows(project: Project) -> Non
 
     assert run(project, mine).success
     assert run(project, mine).success
-    assert stored_rows(project, "mine") == {("x", 2.5): 1}
+    assert project.rows("mine") == {("x", 2.5): 1}
 
 
 def test_names_that_need_quoting_are_stored_and_loaded(project: Project) -> None:
@@ -198,7 +188,7 @@ def test_names_that_need_quoting_are_stored_and_loaded(project: Project) -> None
         return mine
 
     assert run(project, mine, other).success
-    assert stored_rows(project, "other") == {(1, 2, 3): 1}
+    assert project.rows("other") == {(1, 2, 3): 1}
 
 
 def test_an_asset_with_partitions_is_refused(project: Project) -> None:
@@ -217,4 +207,4 @@ def test_the_example_in_the_readme_works(project: Project) -> None:
     exec(compile(example, "README.md", "exec", dont_inherit=True), names)
     assert project.materialize().success
     assert run(project, names["readings_per_minute"]).success
-    assert stored_rows(project, "readings_per_minute") == {(0, 4): 1}
+    assert project.rows("readings_per_minute") == {(0, 4): 1}

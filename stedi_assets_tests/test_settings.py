@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stedi_assets.errors import StediError
-from stedi_assets.settings import read_expected_counts, read_settings
+from stedi_assets.settings import read_expected_counts, read_settings, variables
 from stedi_assets.storage.location import Location
 from stedi_assets_tests.conftest import PROJECT
 
@@ -36,7 +36,7 @@ def test_a_file_uri_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("STEDI_ENGINE", "flink", "STEDI_ENGINE='flink' is not legal: Input should be 'duckdb'"),
         ("STEDI_EXECUTOR", "celery", "'in_process' or 'multiprocess'"),
         ("STEDI_LANDING", "", "STEDI_LANDING='' is not legal: it is empty"),
-        ("STEDI_LANDING", "gs://bucket", "STEDI_LANDING='gs://bucket' is not legal: it is neither a folder nor"),
+        ("STEDI_LANDING", "gs://bucket", "STEDI_LANDING='gs://bucket' is not legal: it is neither a folder, nor"),
         ("STEDI_LAKEHOUSE", "file://host/x", "STEDI_LAKEHOUSE='file://host/x' is not legal"),
         ("STEDI_DUCKDB_MEMORY_LIMIT", "much", "STEDI_DUCKDB_MEMORY_LIMIT='much' is not legal"),
         ("STEDI_DUCKDB_SPILL_FOLDER", "/nowhere/at/all", "it is not an existing folder"),
@@ -126,9 +126,8 @@ def test_the_committed_expected_counts_are_those_of_the_landing_root() -> None:
 
 
 def test_the_readme_lists_every_setting() -> None:
-    from stedi_assets.settings import Settings
 
     readme = (PROJECT / "README.md").read_text()
     documented = {line.split("`")[1] for line in readme.splitlines() if line.startswith("| `STEDI_")}
-    assert documented == {f"STEDI_{name.upper()}" for name in Settings.model_fields}
+    assert documented == variables()
     assert not [name for name in os.environ if name.startswith("STEDI_")]

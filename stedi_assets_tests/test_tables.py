@@ -1,4 +1,4 @@
-"""What the eight tables hold, on every engine and location."""
+"""What the tables hold, on every engine and location."""
 
 import pytest
 

@@ -3,18 +3,25 @@
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster
 
 from stedi_assets.assets.table_asset import TableAsset
-from stedi_assets.checks import Check
-from stedi_assets.io_managers.lakehouse import failures_described
+from stedi_assets.check import Check
+from stedi_assets.io_managers.lakehouse import FIGURES, failures_described
+from stedi_assets.io_managers.shown import lineage_metadata, query_lineage
 from stedi_assets.lakehouse import Landed
 from stedi_assets.query import Query
-from stedi_assets.tables import TABLES, Column, Source, Table
+from stedi_assets.tables import TABLES, Column, Source, Table, Zone
 
 IO_MANAGER_KEY = "io_manager"
+
+FRESHNESS: Mapping[Zone, dagster.FreshnessPolicy] = {
+    "curated": dagster.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
+}
+"""From a zone to how old its tables may get: a day's build may be a little late, and one may be missed."""
 
 
 Checks = Mapping[str, Sequence[Check]]
@@ -43,6 +50,7 @@ def asset_definition(asset: TableAsset, checks: Checks, kinds: set[str]) -> dags
         check_specs=_specs(checks, [asset.name]),
         required_resource_keys={IO_MANAGER_KEY},
         can_subset=True,
+        pool=asset.name,
     )
     def materialize(context: dagster.AssetExecutionContext) -> Iterator[Any]:
         if context.selected_asset_keys:
@@ -76,6 +84,7 @@ def landing_definition(
         check_specs=_specs(checks, names),
         required_resource_keys={IO_MANAGER_KEY},
         can_subset=True,
+        pool=asset.name,
         config_schema={
             "full_refresh": dagster.Field(
                 bool, default_value=full_refresh, description="Whether to read all landing files again."
@@ -86,14 +95,19 @@ def landing_definition(
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         if selected:
             lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
+            configuration = context.op_execution_context.op_config
             with failures_described():
                 landed = lakehouse.land(
-                    source, asset.query, context.run_id, full_refresh=context.op_config["full_refresh"]
+                    source, asset.query, context.run.run_id, full_refresh=configuration["full_refresh"]
                 )
-            outputs = {source.landing: landed.landing, source.quarantine: landed.quarantine}
-            for name in names:
+            lineage = query_lineage(lakehouse, asset.query, landed.landing)
+            outputs = {
+                source.landing: (landed.landing, lineage_metadata(lineage)),
+                source.quarantine: (landed.quarantine, {}),
+            }
+            for name, (stored, metadata) in outputs.items():
                 if name in selected:
-                    yield dagster.Output(outputs[name], output_name=name, metadata=_reading(asset, landed))
+                    yield dagster.Output(stored, output_name=name, metadata=_reading(asset, landed) | metadata)
         yield from _results(context, checks)
 
     return materialize
@@ -126,6 +140,7 @@ def _results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator
 
 
 def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
+    figures = {FIGURES: asset.figures.sql} if asset.figures else {}
     return dagster.AssetOut(
         key=table.name,
         description=table.description,
@@ -133,11 +148,13 @@ def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
         kinds=kinds,
         io_manager_key=IO_MANAGER_KEY,
         is_required=False,
+        freshness_policy=FRESHNESS.get(table.zone),
         metadata={
             "dagster/table_name": table.name,
             "dagster/column_schema": column_schema(table.columns),
             "dagster/code_references": _code_references(asset.function),
             "query": dagster.MetadataValue.md(asset.query.markdown),
+            **figures,
         },
     )
 

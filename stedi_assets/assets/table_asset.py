@@ -18,12 +18,14 @@ class TableAsset:
         query: Its SELECT.
         deps: The names of the sources and tables that the query reads.
         function: The function that returned the query.
+        figures: A SELECT of one row of numbers over the table, which each build computes and shows.
     """
 
     table: Table
     query: Query
     deps: Sequence[str]
     function: Callable[[], Query]
+    figures: Query | None = None
 
     @property
     def name(self) -> str:
@@ -31,11 +33,12 @@ class TableAsset:
         return self.table.name
 
 
-def table_asset(deps: Sequence[str]) -> Callable[[Callable[[], Query]], TableAsset]:
+def table_asset(deps: Sequence[str], figures: Query | None = None) -> Callable[[Callable[[], Query]], TableAsset]:
     """Declares the asset that fills the table of the function's name.
 
     Args:
         deps: The names of the tables and sources that the SELECT reads.
+        figures: A SELECT of one row of numbers over the table, which each build computes and shows.
 
     Returns:
         A decorator of a function without arguments that returns the `Query`.
@@ -50,11 +53,15 @@ def table_asset(deps: Sequence[str]) -> Callable[[Callable[[], Query]], TableAss
             raise StediError(
                 f"The asset {name} has no table in the contract.", "Add it to TABLES in stedi_assets/tables.py."
             )
-        query = Query(textwrap.dedent(function().sql).strip())
+        query = _dedented(function())
         _refuse_undeclared(name, query, deps)
-        return TableAsset(TABLES[name], query, deps, function)
+        return TableAsset(TABLES[name], query, deps, function, figures and _dedented(figures))
 
     return declare
+
+
+def _dedented(query: Query) -> Query:
+    return Query(textwrap.dedent(query.sql).strip())
 
 
 def _refuse_undeclared(name: str, query: Query, deps: Sequence[str]) -> None:

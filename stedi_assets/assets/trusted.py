@@ -9,7 +9,7 @@ from stedi_assets.query import Query
 
 @table_asset(deps=["customer_landing"])
 def customer_trusted() -> Query:
-    """Customers who share their data with research; a blank consent is a null or a 0."""
+    """Customers who share their data with research and have not withdrawn; a blank consent is a null or a 0."""
     return Query("""
         SELECT
             customer.customerName,
@@ -24,6 +24,13 @@ def customer_trusted() -> Query:
             customer.shareWithFriendsAsOfDate
         FROM customer_landing AS customer
         WHERE customer.shareWithResearchAsOfDate <> 0
+            AND NOT EXISTS (
+                SELECT refusal.email
+                FROM customer_landing AS refusal
+                WHERE refusal.email = customer.email
+                    AND coalesce(refusal.lastUpdateDate, 0) >= coalesce(customer.lastUpdateDate, 0)
+                    AND coalesce(refusal.shareWithResearchAsOfDate, 0) = 0
+            )
     """)
 
 

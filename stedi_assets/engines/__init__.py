@@ -12,6 +12,7 @@ from stedi_assets.query import Query
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import Source
+from stedi_assets.tombstones import NO_TOMBSTONES, Tombstones
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,12 @@ class ReadStamp:
     Attributes:
         run_id: The run that reads.
         read_at: When it reads, in milliseconds since 1970.
+        tombstones: The names of customers who were erased, whose records are quarantined without their text.
     """
 
     run_id: str
     read_at: int
+    tombstones: Tombstones = NO_TOMBSTONES
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from stedi_assets.io_managers.lakehouse import LakehouseIOManager
 from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.storage.location import Location
 
 
 class DuckDBLakehouseIOManager(LakehouseIOManager):
@@ -48,6 +47,8 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
                 configuration["memory_limit"] = self.memory_limit
             resource = DuckDBResource(database=":memory:", connection_config=configuration)
             with resource.get_connection() as connection:
-                engine = DuckDBEngine(connection)
-                self._lakehouse = Lakehouse(Location.parse(self.root), Location.parse(self.landing), engine)
+                root, landing = self.location(self.root), self.location(self.landing)
+                pseudonyms = self.pseudonyms_of_build
+                engine = DuckDBEngine(connection, root.aws or landing.aws, pseudonyms)
+                self._lakehouse = Lakehouse(root, landing, engine, self.catalog, pseudonyms)
                 yield self

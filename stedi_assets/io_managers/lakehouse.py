@@ -7,9 +7,17 @@ from typing import Any
 import dagster
 from pydantic import Field, PrivateAttr
 
+from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse import Lakehouse, Stored
+from stedi_assets.io_managers.shown import stored_metadata
+from stedi_assets.lakehouse import Catalog, Lakehouse, Stored
+from stedi_assets.pseudonyms import FUNCTION, Pseudonyms
 from stedi_assets.query import Query
+from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.location import Location
+
+FIGURES = "figures"
+"""The metadata of an asset's definition that is a SELECT of numbers about its table, which each build computes."""
 
 
 class LakehouseIOManager(dagster.ConfigurableIOManager):
@@ -21,8 +29,33 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
     root: str = Field(description="The lakehouse: the folder that holds the tables.")
     landing: str = Field(description="The landing root: the folder that holds the raw files.")
+    aws: dagster.ResourceDependency[Aws]
+    pseudonyms: dagster.ResourceDependency[Pseudonyms]
+    glue_database: str | None = Field(
+        default=None, description="The AWS Glue database in which tables are registered. By default none."
+    )
 
     _lakehouse: Lakehouse = PrivateAttr()
+
+    def location(self, text: str) -> Location:
+        """Reads a location as a user writes it.
+
+        Args:
+            text: A path or s3://bucket/prefix.
+        """
+        # Dagster has resolved the dependency by the time that a run is on.
+        return Location.parse(text, self.aws)
+
+    @property
+    def pseudonyms_of_build(self) -> Pseudonyms:
+        """What makes the pseudonyms of one run."""
+        pseudonyms: Pseudonyms = self.pseudonyms
+        return pseudonyms.for_build()
+
+    @property
+    def catalog(self) -> Catalog | None:
+        """Where tables are registered after each commit, if anywhere."""
+        return GlueCatalog(self.glue_database, self.aws) if self.glue_database else None
 
     @property
     def lakehouse(self) -> Lakehouse:
@@ -42,9 +75,18 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         with failures_described():
             name = _table_name(context)
             stored = obj if isinstance(obj, Stored) else self._lakehouse.store(name, obj, context.run_id)
-        context.add_output_metadata(_metadata(name, stored))
+            figures = self._figures(context)
+            shown = stored_metadata(self._lakehouse, name, stored, obj if isinstance(obj, Query) else None)
+        context.add_output_metadata(_metadata(name, stored) | shown | figures)
         if isinstance(obj, Query):
             context.add_output_metadata({"query": dagster.MetadataValue.md(obj.markdown)})
+            if f"{FUNCTION}(" in obj.sql:
+                context.add_output_metadata({"pseudonym_key": _key_name(self.pseudonyms)})
+
+    def _figures(self, context: dagster.OutputContext) -> dict[str, Any]:
+        sql = context.definition_metadata.get(FIGURES)
+        (figures,) = self._lakehouse.rows(sql) if isinstance(sql, str) else [{}]
+        return {name: figure for name, figure in figures.items() if figure is not None}
 
     def load_input(self, context: dagster.InputContext) -> Any:
         """Loads an asset's table as the type that the downstream asset annotates its input with.
@@ -84,8 +126,13 @@ def _table_name(context: dagster.OutputContext | dagster.InputContext) -> str:
     return context.asset_key.to_python_identifier()
 
 
-def _metadata(name: str, stored: Stored) -> dict[str, dagster.MetadataValue]:
+def _key_name(pseudonyms: Pseudonyms) -> str:
+    return "STEDI_PSEUDONYM_KEY" if pseudonyms.is_linkable else "random, for this build"
+
+
+def _metadata(name: str, stored: Stored) -> dict[str, Any]:
     written = stored.written
+    registered = {"glue_table": dagster.MetadataValue.text(stored.registered)} if stored.registered else {}
     schema = dagster.TableSchema([dagster.TableColumn(field.name, str(field.type)) for field in written.schema.fields])
     return {
         "dagster/row_count": dagster.MetadataValue.int(written.rows),
@@ -97,4 +144,5 @@ def _metadata(name: str, stored: Stored) -> dict[str, dagster.MetadataValue]:
         "bytes": dagster.MetadataValue.int(written.bytes),
         "files": dagster.MetadataValue.int(len(written.files)),
         "seconds": dagster.MetadataValue.float(round(stored.seconds, 3)),
+        **registered,
     }

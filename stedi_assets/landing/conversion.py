@@ -16,7 +16,7 @@ converted from the text of their record, one by one (`RecordConverter.row`).
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -239,13 +239,16 @@ class ConvertedRun:
 class RecordConverter:
     """Converts records to rows of one contract."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], erased: Container[object] = ()) -> None:
         """Prepares for a contract.
 
         Args:
             columns: The contract's columns, whose names differ by more than case.
+            erased: The names of customers whose records are not rows.
         """
         self._columns = tuple(columns)
+        self._erased = erased
+        self._naming = [index for index, column in enumerate(columns) if column.required and column.personal]
         self._indexes = {column.name.lower(): index for index, column in enumerate(columns)}
 
     def unknown_keys(self, keys: Collection[str]) -> Iterator[str]:
@@ -278,6 +281,9 @@ class RecordConverter:
         for column, value in zip(self._columns, row, strict=True):
             if column.required and value is None:
                 raise RefusalError("missing_required", column.name)
+        for index in self._naming:
+            if row[index] in self._erased:
+                raise RefusalError("erased_customer", self._columns[index].name)
         return row
 
     def columns(self, run: Run, shapes: Collection[tuple[str, ...]]) -> ConvertedRun:
@@ -295,7 +301,18 @@ class RecordConverter:
         refusals: dict[int, RefusalError] = {}
         for index in sorted(odd):
             self._convert_odd(index, run, columns, refusals)
+        self._refuse_erased(columns, refusals)
+        refusals = dict(sorted(refusals.items()))
         return ConvertedRun([_without(column, refusals) for column in columns], refusals)
+
+    def _refuse_erased(self, columns: Sequence[Sequence[Value]], refusals: dict[int, RefusalError]) -> None:
+        for naming in self._naming:
+            erased = {value for value in set(columns[naming]) if value in self._erased}
+            if not erased:
+                continue
+            for index, value in enumerate(columns[naming]):
+                if value in erased:
+                    refusals.setdefault(index, RefusalError("erased_customer", self._columns[naming].name))
 
     def _ambiguous_records(self, run: Run, shapes: Collection[tuple[str, ...]]) -> set[int]:
         """Returns the indexes of the records that may hold a key of the contract twice."""

@@ -1,11 +1,11 @@
 """The ledger: which raw files a landing table holds, kept in the same commit as their rows."""
 
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Literal
 
 from stedi_assets.landing.files import LandingFile
@@ -108,25 +108,27 @@ def with_digests(entries: Iterable[LedgerEntry], files: Iterable[LandingFile]) -
         The entries, with a digest where another one has the same size and beginning.
     """
     entries = list(entries)
-    paths = {file.name: Path(file.path) for file in files}
+    by_name = {file.name: file for file in files}
     sizes = Counter(entry.size for entry in entries)
-    beginnings = {entry.name: (entry.size, _beginning(paths[entry.name])) for entry in entries if sizes[entry.size] > 1}
+    beginnings = {
+        entry.name: (entry.size, _beginning(by_name[entry.name])) for entry in entries if sizes[entry.size] > 1
+    }
     twins = Counter(beginnings.values())
     return [
-        replace(entry, digest=entry.digest or _digest(paths[entry.name]))
+        replace(entry, digest=entry.digest or _digest(by_name[entry.name]))
         if entry.name in beginnings and twins[beginnings[entry.name]] > 1
         else entry
         for entry in entries
     ]
 
 
-def _beginning(path: Path) -> bytes:
-    with path.open("rb") as content:
+def _beginning(file: LandingFile) -> bytes:
+    with io.BufferedReader(file.open_stored()) as content:
         return content.read(BEGINNING_BYTES)
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
+def _digest(file: LandingFile) -> str:
+    with io.BufferedReader(file.open_stored()) as content:
         return hashlib.file_digest(content, "blake2b").hexdigest()[:32]
 
 

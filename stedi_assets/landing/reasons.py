@@ -21,6 +21,7 @@ ReasonCode = Literal[
     "not_exactly_representable",
     "lone_surrogate",
     "damaged_compression",
+    "erased_customer",
 ]
 
 SENTENCES: dict[ReasonCode, str] = {
@@ -41,6 +42,7 @@ SENTENCES: dict[ReasonCode, str] = {
     "out_of_range": "Column {column} holds a number outside the range of its type.",
     "not_exactly_representable": "Column {column} holds an integer that no double represents exactly.",
     "lone_surrogate": "Column {column} holds half of a surrogate pair, which UTF-8 cannot store.",
+    "erased_customer": "Column {column} names a customer who was erased; the text is not kept.",
     "damaged_compression": "The compressed data breaks off or cannot be read on from here.",
 }
 

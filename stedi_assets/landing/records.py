@@ -9,7 +9,7 @@ however they arrive.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -97,17 +97,24 @@ class RecordReader:
         totals: What became of the file, complete once all batches are read.
     """
 
-    def __init__(self, stream: BinaryIO, columns: Sequence[Column], limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        columns: Sequence[Column],
+        limits: Limits = DEFAULT_LIMITS,
+        erased: Container[object] = (),
+    ) -> None:
         """Prepares to read a file.
 
         Args:
             stream: The decompressed file, from its current position on; only `read(size)` is called.
             columns: The contract of its records.
             limits: What bounds memory.
+            erased: The names of customers whose records are quarantined, without their text.
         """
         self.totals = Totals()
         self._scanner = RecordScanner(stream, [column.name for column in columns], limits)
-        self._converter = RecordConverter(columns)
+        self._converter = RecordConverter(columns, erased)
         self._limits = limits
         self._width = len(columns)
         self._batch = self._new_batch()
@@ -203,7 +210,7 @@ class RecordReader:
         return data.decode(errors="backslashreplace")
 
     def _quarantine(self, offset: int, length: int, text: str, code: ReasonCode, column: str | None = None) -> None:
-        kept = text[: self._limits.text_characters]
+        kept = "" if code == "erased_customer" else text[: self._limits.text_characters]
         self._batch.quarantined.append(QuarantinedRecord(offset, length, kept, code, sentence(code, column), column))
         self.totals.quarantined += 1
         self.totals.bytes_quarantined += length

@@ -22,29 +22,23 @@ def attempt(folder: Location) -> Iterator[str]:
         StediError: The folder cannot be created.
     """
     prefix = f"part-{uuid.uuid4()}"
-    try:
-        folder.local_path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StediError(
-            f"The folder {folder} cannot be created: {error.strerror}.",
-            "Make it writable, or set STEDI_LAKEHOUSE to a folder that is.",
-        ) from None
-    with discarded_on_failure(folder, f"{prefix}*"):
+    folder.files.make_folder(folder.path)
+    with discarded_on_failure(folder, prefix):
         yield prefix
 
 
 @contextmanager
-def discarded_on_failure(folder: Location, pattern: str) -> Iterator[None]:
+def discarded_on_failure(folder: Location, prefix: str) -> Iterator[None]:
     """Deletes files of a table's folder when the block fails.
 
     Args:
         folder: The table's folder.
-        pattern: What their names match.
+        prefix: The beginning of their names.
     """
     try:
         yield
     except BaseException:
-        for file in folder.local_path.glob(pattern):
-            with suppress(OSError):
-                file.unlink()
+        # The first failure is the one to tell of.
+        with suppress(StediError, OSError):
+            folder.files.delete(folder.path, prefix)
         raise

@@ -7,9 +7,10 @@ Delta reader understands.
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import PurePath
 from urllib.parse import unquote
 
@@ -19,6 +20,7 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 
 from stedi_assets.errors import StediError
 from stedi_assets.storage.location import Location
+from stedi_assets.storage.s3 import refusal_told
 
 COMMIT_KEY = "stedi.commit"
 """Marks a commit, so that it can be found again among those of others."""
@@ -69,9 +71,13 @@ def open_table(table: Location) -> DeltaTable | None:
         The table, or None where there is none.
     """
     try:
-        return DeltaTable(table.path)
+        return DeltaTable(table.path, storage_options=table.delta_options)
     except TableNotFoundError:
         return None
+    except (DeltaError, OSError) as error:
+        if table.is_local:
+            raise
+        raise refusal_told(str(error), table.path) from None
 
 
 def data_files(table: DeltaTable) -> list[str]:
@@ -118,14 +124,12 @@ def commit(
     marker, properties = _marked(metadata)
     actions = [file.add_action() for file in files]
     current = open_table(table)
-    with _conflicts_explained(table):
-        if current is None:
-            create_table_with_add_actions(
-                table.path, schema, actions, mode="error", description=description, commit_properties=properties
-            )
-        else:
-            current.create_write_transaction([*actions], "overwrite", schema, commit_properties=properties)
-    return _version_of(table, marker)
+    if current is not None:
+        replace = partial(current.create_write_transaction, [*actions], "overwrite", schema)
+        return _committed(table, marker, partial(replace, commit_properties=properties))
+    create = partial(create_table_with_add_actions, table.path, schema, actions, mode="error", description=description)
+    options = table.delta_options
+    return _committed(table, marker, partial(create, storage_options=options, commit_properties=properties))
 
 
 def amend(
@@ -149,10 +153,34 @@ def amend(
     marker, properties = _marked(metadata)
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [file.add_action() for file in added]
-    actions += [RemoveAction(PurePath(path).name, data_change=True, deletion_timestamp=now) for path in removed]
-    with _conflicts_explained(table):
-        current.create_write_transaction(actions, "append", current.schema(), commit_properties=properties)
-    return _version_of(table, marker)
+    names = [PurePath(path).relative_to(table.path).as_posix() for path in removed]
+    actions += [RemoveAction(name, data_change=True, deletion_timestamp=now) for name in names]
+    replace = partial(current.create_write_transaction, actions, "append", current.schema())
+    return _committed(table, marker, partial(replace, commit_properties=properties))
+
+
+def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> Sequence[str]:
+    """Deletes the files that no version within a retention needs: of old versions, and of attempts that failed.
+
+    Args:
+        table: The table's folder.
+        retention: How old a version may be and still be read. With 0, only while no run writes the table.
+        dry_run: Whether to delete nothing.
+
+    Returns:
+        The paths of the files, relative to the table's folder; none where there is no table.
+
+    Raises:
+        StediError: They cannot be deleted.
+    """
+    current = open_table(table)
+    if current is None:
+        return []
+    hours = int(retention / timedelta(hours=1))
+    try:
+        return current.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+    except (DeltaError, OSError) as error:
+        raise _failure(table, error) from None
 
 
 def newest_metadata(table: DeltaTable, key: str) -> str | None:
@@ -178,29 +206,34 @@ def _marked(metadata: Mapping[str, str]) -> tuple[str, CommitProperties]:
     return marker, CommitProperties(custom_metadata={**metadata, COMMIT_KEY: marker}, max_commit_retries=0)
 
 
-@contextmanager
-def _conflicts_explained(table: Location) -> Iterator[None]:
+def _committed(table: Location, marker: str, make: Callable[[], None]) -> int:
+    failure: Exception | None = None
     try:
-        yield
-    except CommitFailedError:
-        raise StediError(
+        make()
+    except (DeltaError, OSError) as error:
+        failure = error
+    # A store that took the commit may lose its answer, and refuse the second try: the commit is there all the same.
+    version = _version_of(table, marker)
+    if version is None:
+        raise _failure(table, failure) from None
+    return version
+
+
+def _failure(table: Location, error: Exception | None) -> StediError:
+    if isinstance(error, CommitFailedError) or "already exists" in str(error):
+        return StediError(
             f"Another run changed the table at {table} while this one wrote it; this run's rows were not stored.",
             "Materialize the asset again, with one run at a time.",
-        ) from None
-    except OSError as error:
-        raise StediError(
-            f"The table at {table} could not be committed: {str(error).splitlines()[0]}.",
-            "Check the folder's permissions and its free space; the table is as it was.",
-        ) from None
-    except DeltaError as error:
-        if "already exists" not in str(error):
-            raise
-        raise StediError(
-            f"Another run created the table at {table} while this one wrote it; this run's rows were not stored.",
-            "Materialize the asset again, with one run at a time.",
-        ) from None
+        )
+    if not table.is_local:
+        return refusal_told(str(error), table.path)
+    return StediError(
+        f"The table at {table} could not be committed: {str(error).splitlines()[0]}.",
+        "Check the folder's permissions and its free space; the table is as it was.",
+    )
 
 
-def _version_of(table: Location, marker: str) -> int:
-    history = DeltaTable(table.path).history(limit=RECENT_COMMITS)
-    return next(int(entry["version"]) for entry in history if entry.get(COMMIT_KEY) == marker)
+def _version_of(table: Location, marker: str) -> int | None:
+    stored = open_table(table)
+    history = stored.history(limit=RECENT_COMMITS) if stored else []
+    return next((int(entry["version"]) for entry in history if entry.get(COMMIT_KEY) == marker), None)

@@ -1,62 +1,91 @@
-"""Locations: a folder, joined and validated."""
+"""Locations: a folder on local disk or in a bucket, joined and validated."""
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import Self
 from urllib.parse import unquote, urlsplit
+
+from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.files import Files, LocalFiles
+from stedi_assets.storage.s3 import S3Files
+
+S3_SCHEME = "s3://"
+S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/]+)*/*")
 
 
 @dataclass(frozen=True)
 class Location:
-    """A folder.
+    """A folder on local disk or in a bucket.
 
     Attributes:
-        path: Its absolute, normalized path.
+        path: Its absolute, normalized path, or `s3://bucket/prefix`.
+        aws: How a bucket is reached.
     """
 
     path: str
+    aws: Aws | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, aws: Aws | None = None) -> Self:
         """Reads a location as a user writes it.
 
         Args:
-            text: A path, relative to the current folder or absolute, or a file:// URI.
+            text: A path, relative to the current folder or absolute, a file:// URI, or s3://bucket/prefix.
+            aws: How a bucket is reached; by what the environment says where it is not given.
 
         Returns:
-            The location, absolute, with symbolic links resolved so that equal folders compare equal.
+            The location; a path is absolute, with symbolic links resolved so that equal folders compare equal.
 
         Raises:
-            ValueError: The text is empty, or names something other than a local folder.
+            ValueError: The text is empty, or names neither a local folder nor a bucket.
         """
         if not text.strip():
             raise ValueError("it is empty; give a folder")
         scheme, _, rest = text.partition("://")
         if not rest:
             return cls(os.path.realpath(Path(text).expanduser()))
+        if S3_LOCATION.fullmatch(text):
+            return cls(text.rstrip("/"), aws or Aws())
         uri = urlsplit(text)
         if scheme != "file" or uri.netloc not in ("", "localhost") or not uri.path:
-            raise ValueError("it is neither a folder nor a file:///folder")
+            raise ValueError("it is neither a folder, nor file:///folder, nor s3://bucket/prefix")
         return cls(os.path.realpath(unquote(uri.path)))
 
     def __truediv__(self, relative: str) -> Self:
         """Returns the location of a folder below this one."""
-        return type(self)(f"{self.path.rstrip('/')}/{relative}")
+        return type(self)(f"{self.path.rstrip('/')}/{relative}", self.aws)
 
     def __str__(self) -> str:
         return self.path
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is a folder on local disk."""
+        return not self.path.startswith(S3_SCHEME)
+
+    @property
+    def files(self) -> Files:
+        """What lists, opens and deletes its files."""
+        return S3Files(self.aws) if self.aws else LocalFiles()
+
+    @property
+    def delta_options(self) -> dict[str, str] | None:
+        """What deltalake needs to reach it."""
+        return self.aws.delta_options() if self.aws else None
+
+    @property
     def local_path(self) -> Path:
-        """The folder as a path."""
+        """The folder as a path, where it is local."""
         return Path(self.path)
 
     @property
     def uri(self) -> str:
         """The location as a URI."""
-        return self.local_path.as_uri()
+        return self.local_path.as_uri() if self.is_local else self.path
 
     def overlaps(self, other: Self) -> bool:
         """Whether the two folders are the same or one lies in the other."""
-        return self.local_path.is_relative_to(other.local_path) or other.local_path.is_relative_to(self.local_path)
+        mine, others = PurePosixPath(self.path), PurePosixPath(other.path)
+        return mine.is_relative_to(others) or others.is_relative_to(mine)

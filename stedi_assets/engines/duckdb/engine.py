@@ -1,6 +1,7 @@
 """What computes in a DuckDB connection."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import arro3.core
@@ -11,11 +12,14 @@ from stedi_assets.engines import LandingRead, ReadStamp, Written
 from stedi_assets.engines.duckdb.errors import errors_explained
 from stedi_assets.engines.duckdb.landing import LandingReader
 from stedi_assets.engines.duckdb.parquet import write_parquet
-from stedi_assets.engines.duckdb.text import identifier, literals
+from stedi_assets.engines.duckdb.s3 import S3Access
+from stedi_assets.engines.duckdb.text import identifier, literals, paths
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
+from stedi_assets.pseudonyms import FUNCTION, Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.storage.attempt import attempt
+from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCE_FILE, Source
@@ -39,17 +43,24 @@ class DuckDBEngine:
 
     Args:
         connection: An open in-memory connection, closed by whoever opened it.
+        aws: How buckets are reached, where there are any.
+        pseudonyms: What queries call as `pseudonym`, where they may.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, aws: Aws | None = None, pseudonyms: Pseudonyms | None = None
+    ) -> None:
         self._connection = connection
+        self._access = S3Access(connection, aws) if aws else None
         # Delta's timestamps are UTC. The order of a table's rows has no meaning, and keeping it costs memory.
         connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
+        if pseudonyms:
+            connection.execute(_pseudonym_function(pseudonyms))
 
     def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
         """See `Engine`."""
-        rows = f"SELECT * FROM read_parquet({literals(files)})" if files else self._no_rows(schema)
-        with errors_explained():
+        rows = f"SELECT * FROM read_parquet({paths(files)})" if files else self._no_rows(schema)
+        with self._working():
             self._connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows}")
 
     def _no_rows(self, schema: Schema) -> str:
@@ -60,33 +71,33 @@ class DuckDBEngine:
     def write(self, value: Any, folder: Location) -> Written:
         """See `Engine`."""
         # A cursor of its own, because a relation that is stored may still be reading from the connection.
-        with self._connection.cursor() as cursor, errors_explained(), attempt(folder) as prefix:
+        with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
             return write_parquet(cursor, _select(cursor, value), folder, prefix)
 
     def read_landing(
         self, query: Query, source: Source, files: Sequence[LandingFile], folder: Location, stamp: ReadStamp
     ) -> LandingRead:
         """See `Engine`."""
-        with self._connection.cursor() as cursor, errors_explained(), attempt(folder) as prefix:
+        with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
             return LandingReader(cursor, query, source, folder, prefix, stamp).read(files)
 
     def without_source_files(
         self, files: Sequence[str], source_files: Sequence[str], folder: Location
     ) -> tuple[Sequence[str], Sequence[DataFile]]:
         """See `Engine`."""
-        with self._connection.cursor() as cursor, errors_explained(), attempt(folder) as prefix:
+        with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
             is_gone = f"{SOURCE_FILE.name} IN (SELECT unnest({literals(source_files)}))"
-            found = f"SELECT DISTINCT filename FROM read_parquet({literals(files)}, filename = true) WHERE {is_gone}"
+            found = f"SELECT DISTINCT filename FROM read_parquet({paths(files)}, filename = true) WHERE {is_gone}"
             touched = [path for (path,) in cursor.sql(found).fetchall()] if source_files else []
             if not touched:
                 return [], []
-            kept = f"SELECT * FROM read_parquet({literals(touched)}) WHERE NOT {is_gone}"
+            kept = f"SELECT * FROM read_parquet({paths(touched)}) WHERE NOT {is_gone}"
             written = write_parquet(cursor, kept, folder, prefix)
             return touched, [file for file in written.files if file.rows]
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """See `Engine`."""
-        with errors_explained():
+        with self._working():
             relation = self._connection.sql(query.sql)
             return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
@@ -98,7 +109,25 @@ class DuckDBEngine:
                 f"The table {name} cannot be loaded as {_type_name(kind)}.",
                 f"Annotate the asset's input with one of {', '.join(FRAME_LOADERS)}.",
             )
-        return loader(self._connection.table(name))
+        with self._working():
+            return loader(self._connection.table(name))
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        if self._access:
+            self._access.renew()
+        with errors_explained():
+            yield
+
+
+def _pseudonym_function(pseudonyms: Pseudonyms) -> str:
+    # HMAC spelt out, because a function in Python costs far more: with its first result DuckDB imports pandas, which
+    # takes seconds, and where there is no pandas it tries to again with every result.
+    inner, outer = ("'" + "".join(f"\\x{byte:02X}" for byte in pad) + "'::BLOB" for pad in pseudonyms.pads)
+    return (
+        f"CREATE FUNCTION {FUNCTION}(text) AS "
+        f"sha256({outer} || unhex(sha256({inner} || encode(CAST(text AS VARCHAR)))))"
+    )
 
 
 def _select(cursor: duckdb.DuckDBPyConnection, value: Any) -> str:

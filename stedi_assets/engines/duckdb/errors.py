@@ -1,11 +1,17 @@
 """DuckDB's errors as ours, without the parts of a message that may quote a value."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
 
 from stedi_assets.errors import StediError
+from stedi_assets.storage.s3 import refusal
+
+OBJECT = re.compile(r"s3://[^\s:?']+")
+ERROR_CODE = re.compile(r"^([A-Z]\w+): ", re.MULTILINE)
+STATUS = re.compile(r"HTTP (?:code )?(\d{3})")
 
 
 @contextmanager
@@ -26,6 +32,8 @@ def errors_explained() -> Iterator[None]:
             "DuckDB ran out of memory.",
             "Raise STEDI_DUCKDB_MEMORY_LIMIT, or give STEDI_DUCKDB_SPILL_FOLDER a disk with more room.",
         ) from None
+    except duckdb.HTTPException as error:
+        raise _refusal(error) from None
     except (duckdb.IOException, duckdb.PermissionException) as error:
         raise StediError(
             f"DuckDB could not read or write: {_first_line(error)}.",
@@ -36,6 +44,16 @@ def errors_explained() -> Iterator[None]:
             f"The query failed with DuckDB's {type(error).__name__}.",
             "Its message is withheld because it may quote personal data: run the SELECT in DuckDB to see it.",
         ) from None
+
+
+def _refusal(error: duckdb.HTTPException) -> StediError:
+    found = OBJECT.search(str(error))
+    path = found[0] if found else "the bucket"
+    _, *answer = str(error).splitlines()
+    code = ERROR_CODE.search("\n".join(answer)) or STATUS.search(str(error))
+    # DuckDB reads raw files and Parquet files, and writes those of an attempt alone.
+    action = "s3:GetObject" if path.endswith((".json", ".gz")) else "s3:GetObject or s3:PutObject"
+    return refusal(code[1] if code else "no answer", path, action)
 
 
 def _first_line(error: duckdb.Error) -> str:

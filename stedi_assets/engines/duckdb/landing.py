@@ -18,7 +18,7 @@ import duckdb
 
 from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
 from stedi_assets.engines.duckdb.parquet import write_parquet
-from stedi_assets.engines.duckdb.text import identifier, literal, literals
+from stedi_assets.engines.duckdb.text import identifier, literal, paths
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.keys import KeyCount, count_keys
 from stedi_assets.landing.ledger import LedgerEntry
@@ -143,8 +143,9 @@ class LandingReader:
             if written is None:
                 return list(inputs)
             keys = {input_.file.name: key_counts[input_.path].result() for input_ in accepted}
-        if not self._is_all_sound(written, keys.values()):
-            sound = self._sound_files(written, keys)
+        erased = self._files_with_erased_customers(written)
+        if erased or not self._is_all_sound(written, keys.values()):
+            sound = self._sound_files(written, keys) - erased
             accepted = [input_ for input_ in accepted if input_.file.name in sound]
             self._discard()
             written = self._copied(accepted, MALFORMED)
@@ -173,8 +174,7 @@ class LandingReader:
         return f"{self._prefix}-{len(self._written)}"
 
     def _discard(self) -> None:
-        for file in self._folder.local_path.glob(f"{self._group_prefix}-*"):
-            file.unlink()
+        self._folder.files.delete(self._folder.path, f"{self._group_prefix}-")
 
     def _is_readable(self, input_: Input) -> bool:
         # A column that is not asked for is not converted.
@@ -197,7 +197,7 @@ class LandingReader:
         names = ", ".join(literal(input_.file.name) for input_ in inputs)
         return f"""
             SELECT {typed}, CAST({name} AS ENUM ({names})) AS {SOURCE_FILE.name}
-            FROM read_json({literals(input_.path for input_ in inputs)}, format = 'newline_delimited',
+            FROM read_json({paths(input_.path for input_ in inputs)}, format = 'newline_delimited',
                 records = 'true', filename = true, columns = {{{read}}})
         """
 
@@ -241,12 +241,26 @@ class LandingReader:
         ).fetchall()
         return {name for name, count, is_sound in found if is_sound and keys[name] == KeyCount(count)}
 
+    def _files_with_erased_customers(self, written: Written) -> set[str]:
+        if not self._stamp.tombstones:
+            return set()
+        named = {
+            pair
+            for column in self._source.columns
+            if column.required and column.personal
+            for pair in self._cursor.execute(
+                f"SELECT DISTINCT {SOURCE_FILE.name}, {identifier(column.name)} "
+                f"FROM read_parquet({self._paths(written)})"
+            ).fetchall()
+        }
+        return {file for file, name in named if name in self._stamp.tombstones}
+
     def _rows(self, written: Written) -> dict[str, int]:
         counted = f"SELECT {SOURCE_FILE.name}, count(*) FROM read_parquet({self._paths(written)}) GROUP BY ALL"
         return dict(self._cursor.execute(counted).fetchall())
 
     def _paths(self, written: Written) -> str:
-        return literals(str(self._folder / file.path) for file in written.files)
+        return paths(str(self._folder / file.path) for file in written.files)
 
     def _accept(self, written: Written, rows: Mapping[str, int], inputs: Sequence[Input]) -> None:
         self._written.append(written)
@@ -271,7 +285,7 @@ class LandingReader:
 
     def _read_exactly(self, file: LandingFile) -> None:
         with file.open() as content:
-            reader = RecordReader(content, self._source.columns)
+            reader = RecordReader(content, self._source.columns, erased=self._stamp.tombstones)
             for batch in reader:
                 self._insert(batch, file)
             totals = reader.totals

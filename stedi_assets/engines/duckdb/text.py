@@ -1,6 +1,9 @@
 """SQL text: names and values, quoted."""
 
+import re
 from collections.abc import Iterable
+
+WILDCARD = re.compile(r"[*?\[]")
 
 
 def identifier(name: str) -> str:
@@ -28,6 +31,16 @@ def literals(texts: Iterable[str]) -> str:
         texts: Any.
     """
     return f"[{', '.join(map(literal, texts))}]"
+
+
+def paths(files: Iterable[str]) -> str:
+    """Writes the paths of files as a list.
+
+    Args:
+        files: Their paths. DuckDB looks for a local file of the very name first, but takes the characters *, ? and [ in
+            the name of an object for wildcards.
+    """
+    return literals(WILDCARD.sub(r"[\g<0>]", file) if file.startswith("s3://") else file for file in files)
 
 
 def unquoted(name: str) -> str:

@@ -1,0 +1,46 @@
+"""stedi clean: removes what runs have made."""
+
+import click
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+def clean(yes: bool, dry_run: bool) -> None:
+    """Removes the tables at STEDI_LAKEHOUSE and, with STEDI_GLUE_DATABASE, their entries in AWS Glue.
+
+    Only what runs have made is removed: where the folder of a table holds anything else, nothing is. Landing files are
+    never touched. No run may be on meanwhile; a removal that was interrupted can be run again.
+
+    Example: stedi clean --dry-run
+    """
+    from rich.filesize import decimal  # noqa: PLC0415
+
+    from stedi_assets.clean import clean as remove_all  # noqa: PLC0415
+    from stedi_assets.clean import plan_cleaning  # noqa: PLC0415
+    from stedi_assets.settings import read_settings  # noqa: PLC0415
+
+    settings = read_settings()
+    cleaning = plan_cleaning(settings)
+    if cleaning.refused:
+        reasons = "; ".join(f"{folder}: {reason}" for folder, reason in cleaning.refused)
+        raise click.ClickException(
+            f"Nothing was removed, for not all is this program's. {reasons}. Move or remove that yourself."
+        )
+    if not cleaning.tables and not cleaning.entries:
+        click.echo(f"There is nothing to remove at {cleaning.lakehouse}.")
+        return
+    for table in cleaning.tables:
+        click.echo(f"{table.folder}: {len(table.files):,} files, {decimal(table.bytes)}")
+    for entry in cleaning.entries:
+        click.echo(f"AWS Glue: {settings.glue_database}.{entry}")
+    total = f"{len(cleaning.tables)} tables with {cleaning.files:,} files, {decimal(cleaning.bytes)}"
+    if cleaning.entries:
+        total += f", and {len(cleaning.entries)} entries in AWS Glue"
+    if dry_run:
+        click.echo(f"Would be removed: {total}.")
+        return
+    if not yes:
+        click.confirm(f"Remove {total}?", abort=True)
+    is_database_removed = remove_all(cleaning, settings)
+    click.echo(f"Removed: {total}{', and its database' if is_database_removed else ''}.")

@@ -1,0 +1,105 @@
+"""stedi query: one SELECT over tables, or a prompt for many."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from stedi_assets.settings import Settings
+    from stedi_assets.shell.moments import Moment
+
+FORMATS = ("table", "csv", "json", "parquet")
+
+
+@click.command()
+@click.argument("sql", required=False)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    help="What to write; by default what the output file's name ends in, or a table.",
+)
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write to instead of printing."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most rows that a table shows."
+)
+@click.option(
+    "--as-of",
+    "as_of_text",
+    metavar="VERSION|TIMESTAMP",
+    help="Read tables as they were: a version of each, or an instant such as 2030-01-31T12:00:00Z.",
+)
+def query(sql: str | None, format_: str | None, output: Path | None, limit: int, as_of_text: str | None) -> None:
+    """Computes a SELECT over tables.
+
+    SQL is one SELECT in DuckDB's dialect, over tables by their names. It reads those tables and changes nothing.
+    Personal columns are shown as they are.
+
+    Without SQL a prompt opens: a semicolon ends a statement, Tab completes names, Ctrl-D leaves. What is piped in is
+    read as one statement.
+
+    Example: stedi query 'SELECT count(*) FROM customer_trusted'
+
+    Example: stedi query 'FROM step_trainer_trusted' --output readings.parquet
+
+    Example: stedi query 'FROM customer_landing' --as-of 0 --format csv
+    """
+    chosen = format_ or _format_of(output)
+    _refuse_what_does_not_go_together(chosen, output)
+    as_of = _moment(as_of_text)
+    from stedi_assets.settings import read_settings  # noqa: PLC0415
+
+    settings = read_settings()
+    if sql is None and sys.stdin.isatty():
+        if output:
+            raise click.UsageError("--output needs a statement.")
+        from stedi_assets.shell.prompt import ask  # noqa: PLC0415
+
+        ask(settings.lakehouse, partial(_answer, settings, as_of, chosen, None, limit))
+        return
+    _answer(settings, as_of, chosen, output, limit, sql if sql is not None else sys.stdin.read())
+
+
+def _format_of(output: Path | None) -> str:
+    if output is None:
+        return "table"
+    # A file may be named .csv.gz.
+    named = next((name for name in FORMATS if f".{name}" in output.suffixes), None)
+    if named is None:
+        raise click.UsageError(f"{output.name} does not say a format: give --format csv, json or parquet.")
+    return named
+
+
+def _refuse_what_does_not_go_together(format_: str, output: Path | None) -> None:
+    if format_ == "parquet" and output is None:
+        raise click.UsageError("Parquet cannot be printed: give --output FILE.")
+    if format_ == "table" and output is not None:
+        raise click.UsageError("A table is printed, not written to a file: give --format csv, json or parquet.")
+
+
+def _moment(text: str | None) -> "Moment | None":
+    from stedi_assets.shell.moments import parse_moment  # noqa: PLC0415
+
+    try:
+        return None if text is None else parse_moment(text)
+    except ValueError as error:
+        raise click.UsageError(f"--as-of: {error}") from None
+
+
+def _answer(
+    settings: "Settings", as_of: "Moment | None", format_: str, output: Path | None, limit: int, sql: str
+) -> None:
+    from stedi_assets.shell.formats import print_result, show_table, write_result  # noqa: PLC0415
+
+    if format_ == "table":
+        show_table(settings, sql, as_of, limit)
+    elif output is None:
+        print_result(settings, sql, as_of, format_, sys.stdout.buffer)
+    else:
+        rows = write_result(settings, sql, as_of, format_, output)
+        click.echo(f"{output}: {rows:,} rows", err=True)

@@ -1,0 +1,28 @@
+"""stedi sample-data: writes made-up landing files."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("sample-data")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="The landing root to write, created where it does not exist.",
+)
+@click.option("--scale", type=click.IntRange(min=1), default=1, show_default=True, help="How many times the customers.")
+def sample_data(output: Path, scale: int) -> None:
+    """Writes made-up landing files and their expected counts.
+
+    Example: stedi sample-data --scale 100 --output landing-100
+    """
+    from stedi_assets.sample_data import write_sample_data  # noqa: PLC0415
+
+    try:
+        counts = write_sample_data(output, scale)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    for table, rows in counts.items():
+        click.echo(f"{table:<28}{rows:>14,}")

@@ -1,0 +1,64 @@
+"""DuckDB's way to a bucket: its extension, its secret, and its patience."""
+
+import importlib.util
+from pathlib import Path
+
+import duckdb
+
+from stedi_assets.engines.duckdb.text import literal
+from stedi_assets.errors import StediError
+from stedi_assets.storage.aws import Aws
+
+EXTENSION_PACKAGE = "duckdb_extension_httpfs"
+
+SETTINGS = {"http_retries": 13, "http_retry_wait_ms": 100, "http_retry_backoff": 1.5, "http_timeout": 60}
+"""Together 26 seconds of waiting for a store that is gone or asks to slow down."""
+
+
+class S3Access:
+    """Lets a connection read and write buckets.
+
+    Args:
+        connection: An open connection.
+        aws: How the buckets are reached.
+
+    Raises:
+        StediError: The extension is not to be had.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, aws: Aws) -> None:
+        self._connection = connection
+        self._aws = aws
+        self._secret: dict[str, str] = {}
+        _load_extension(connection)
+        for name, value in SETTINGS.items():
+            connection.execute(f"SET GLOBAL {name} = {value}")
+
+    def renew(self) -> None:
+        """Hands over the credentials that hold now, where they are others than before."""
+        secret = self._aws.duckdb_secret()
+        if secret == self._secret:
+            return
+        options = ", ".join(f"{name} {literal(value)}" for name, value in secret.items())
+        try:
+            self._connection.execute(f"CREATE OR REPLACE SECRET stedi ({options})")
+        except duckdb.Error as error:
+            # The message may quote the statement, and the keys with it.
+            raise StediError(
+                f"DuckDB refused the AWS credentials with {type(error).__name__}.", "Check the AWS_* variables."
+            ) from None
+        self._secret = secret
+
+
+def _load_extension(connection: duckdb.DuckDBPyConnection) -> None:
+    """Loads the extension from its wheel, or, on a platform that the wheel does not serve, from DuckDB's own store."""
+    found = importlib.util.find_spec(EXTENSION_PACKAGE)
+    folder = Path(found.origin or "").parent if found else Path()
+    file = folder / f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension"
+    try:
+        connection.execute(f"LOAD {literal(str(file))}" if file.exists() else "INSTALL httpfs; LOAD httpfs")
+    except duckdb.Error:
+        raise StediError(
+            "DuckDB's httpfs extension, which reads and writes buckets, is not installed.",
+            "pip install 'stedi_assets[s3]'.",
+        ) from None

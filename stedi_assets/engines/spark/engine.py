@@ -1,0 +1,160 @@
+"""What computes in a Spark session."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import Schema
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812
+
+from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.engines.spark.errors import errors_explained
+from stedi_assets.engines.spark.frames import FILE_NAME, files_read, parquet_read, spark_schema
+from stedi_assets.engines.spark.landing import LandingReader, staging_folder
+from stedi_assets.engines.spark.parquet import write_parquet
+from stedi_assets.engines.spark.session import Session
+from stedi_assets.errors import StediError
+from stedi_assets.landing.files import LandingFile
+from stedi_assets.pseudonyms import FUNCTION, Pseudonyms
+from stedi_assets.query import Query
+from stedi_assets.storage.attempt import attempt
+from stedi_assets.storage.delta import DataFile
+from stedi_assets.storage.location import Location
+from stedi_assets.tables import SOURCE_FILE, Source
+
+SIGNED_TYPES = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.decimal128(20, 0),
+}
+"""From the Arrow types that Spark lacks to those that hold their values."""
+
+if TYPE_CHECKING:
+    from pyspark.sql._typing import UserDefinedFunctionLike
+
+FRAME_LOADERS: Mapping[str, Callable[[DataFrame], Any]] = {
+    "pyspark.sql.DataFrame": lambda frame: frame,
+    "pandas.DataFrame": lambda frame: frame.toArrow().to_pandas(),
+    "pyarrow.Table": lambda frame: frame.toArrow(),
+}
+"""From a type, named without importing its package, to how a Spark data frame becomes one."""
+
+FRAMES_STORED: Mapping[str, Callable[[SparkSession, Any], DataFrame]] = {
+    "pyspark.sql.DataFrame": lambda _, frame: frame,
+    "pandas.DataFrame": lambda spark, frame: _from_arrow(spark, pa.Table.from_pandas(frame, preserve_index=False)),
+    "pyarrow.Table": lambda spark, table: _from_arrow(spark, table),
+}
+"""From the type of what an asset returns to how it becomes a Spark data frame."""
+
+
+class SparkEngine:
+    """Computes in a Spark session; see `Engine`.
+
+    Args:
+        session: Started when the first query needs it, stopped by whoever opened it.
+        pseudonyms: What queries call as `pseudonym`, where they may.
+    """
+
+    def __init__(self, session: Session, pseudonyms: Pseudonyms | None = None) -> None:
+        self._session = session
+        self._pseudonyms = pseudonyms
+        self._staged: tuple[Location, str] | None = None
+
+    @cached_property
+    def _spark(self) -> SparkSession:
+        spark = self._session.spark
+        if self._pseudonyms:
+            spark.udf.register(FUNCTION, _pseudonym_function(self._pseudonyms))
+        return spark
+
+    def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
+        """See `Engine`."""
+        with errors_explained():
+            parquet_read(self._spark, files, spark_schema(schema)).createOrReplaceTempView(name)
+
+    def write(self, value: Any, folder: Location) -> Written:
+        """See `Engine`."""
+        with errors_explained(), attempt(folder) as name:
+            written = write_parquet(self._frame(value), folder, name)
+        if isinstance(value, Query) and NEWLY_QUARANTINED in value.tables:
+            self._discard_staged()
+        return written
+
+    def read_landing(
+        self, query: Query, source: Source, files: Sequence[LandingFile], folder: Location, stamp: ReadStamp
+    ) -> LandingRead:
+        """See `Engine`."""
+        with errors_explained(), attempt(folder) as prefix:
+            self._staged = folder, staging_folder(prefix)
+            return LandingReader(self._spark, query, source, folder, prefix, stamp).read(files)
+
+    def without_source_files(
+        self, files: Sequence[str], source_files: Sequence[str], folder: Location
+    ) -> tuple[Sequence[str], Sequence[DataFile]]:
+        """See `Engine`."""
+        if not (files and source_files):
+            return [], []
+        with errors_explained(), attempt(folder) as name:
+            is_gone = F.col(SOURCE_FILE.name).isin(list(source_files))
+            found = files_read(self._spark, "parquet", files, SOURCE_FILE.name, FILE_NAME)
+            names = {unquote(row.file_name) for row in found.where(is_gone).select("file_name").distinct().collect()}
+            touched = [path for path in files if PurePath(path).name in names]
+            if not touched:
+                return [], []
+            kept = files_read(self._spark, "parquet", touched, "*").where(~is_gone)
+            return touched, [file for file in write_parquet(kept, folder, name).files if file.rows]
+
+    def rows(self, query: Query) -> list[dict[str, Any]]:
+        """See `Engine`."""
+        with errors_explained():
+            return [row.asDict() for row in self._spark.sql(query.sql).collect()]
+
+    def load(self, name: str, kind: Any) -> Any:
+        """See `Engine`."""
+        loader = FRAME_LOADERS.get(_type_name(kind))
+        if loader is None:
+            raise StediError(
+                f"The table {name} cannot be loaded as {_type_name(kind)}.",
+                f"Annotate the asset's input with one of {', '.join(FRAME_LOADERS)}.",
+            )
+        with errors_explained():
+            return loader(self._spark.table(name))
+
+    def _discard_staged(self) -> None:
+        """Deletes what the last reading staged, once the quarantine is stored."""
+        if self._staged:
+            folder, name = self._staged
+            folder.files.delete(folder.path, name)
+
+    def _frame(self, value: Any) -> DataFrame:
+        if isinstance(value, Query):
+            return self._spark.sql(value.sql)
+        name = _type_name(type(value))
+        if name not in FRAMES_STORED:
+            raise StediError(
+                f"A value of type {name} cannot be stored.",
+                f"Return a stedi_assets.query.Query or one of {', '.join(FRAMES_STORED)} from the asset.",
+            )
+        return FRAMES_STORED[name](self._spark, value)
+
+
+def _from_arrow(spark: SparkSession, table: pa.Table) -> DataFrame:
+    types = [pa.field(column.name, SIGNED_TYPES.get(column.type, column.type)) for column in table.schema]
+    return spark.createDataFrame(table.cast(pa.schema(types)))
+
+
+def _pseudonym_function(pseudonyms: Pseudonyms) -> "UserDefinedFunctionLike":
+    # In Python, because an expression of SQL would show the key in the plans that Spark's pages and logs keep.
+    return F.udf(lambda text: None if text is None else pseudonyms(text), "string")
+
+
+def _type_name(kind: Any) -> str:
+    module = getattr(kind, "__module__", "")
+    # Spark has more than one class of data frame, in modules of their own; pyspark.pandas has another kind.
+    package = "pyspark.sql" if module.startswith("pyspark.sql.") else module.partition(".")[0].removeprefix("_")
+    return f"{package}.{getattr(kind, '__qualname__', kind)}"

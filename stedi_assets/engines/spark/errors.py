@@ -1,0 +1,80 @@
+"""Spark's errors as ours, without the parts of a message that may quote a value."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import AnalysisException, PySparkException
+
+from stedi_assets.errors import StediError
+
+REFUSALS = re.compile(
+    r"[^\n:]+ \(Permission denied\)|Mkdirs failed to create [^\n]+?(?=/_temporary|[\n(]|$)|Permission denied"
+    r"|No space left on device|Disk quota exceeded|Access ?Denied"
+)
+"""What a file system says when it refuses, with the path where it tells it."""
+
+OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|Java heap space|GC overhead limit exceeded")
+
+MISSING = re.compile(r"FAILED_READ_FILE\.FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException")
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """Explains what Spark raises in the block.
+
+    Raises:
+        StediError: Spark raised an error. The message does not quote a value of the data.
+    """
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        raise explained(error) from None
+
+
+def explained(error: PySparkException | Py4JError) -> StediError:
+    """Says what went wrong, without a value of the data.
+
+    Args:
+        error: What Spark raised.
+    """
+    text = str(error)
+    if refusal := REFUSALS.search(text):
+        return StediError(
+            f"Spark could not read or write: {refusal[0].strip()}.",
+            "Check the folder's permissions and its free space; the table is as it was.",
+        )
+    if MISSING.search(text):
+        return StediError(
+            "Spark could not read a file that a table or a landing folder had a moment ago.",
+            "Materialize the asset again, and see that nothing deletes files meanwhile.",
+        )
+    if OUT_OF_MEMORY.search(text):
+        return StediError(
+            "Spark ran out of memory.",
+            "Raise spark.driver.memory, or on a cluster spark.executor.memory, in STEDI_SPARK_CONF.",
+        )
+    if isinstance(error, AnalysisException) or _condition(error).startswith("UNSUPPORTED_DATA_TYPE"):
+        return StediError(f"The query cannot be computed: {first_line(error)}.", "Correct the asset's SELECT.")
+    if isinstance(error, Py4JError) and not isinstance(error, Py4JJavaError):
+        return StediError("Spark's process has ended.", "See its log, and materialize the asset again.")
+    return StediError(
+        f"The query failed with Spark's {_condition(error)}.",
+        "Its message is withheld because it may quote personal data: run the SELECT in Spark to see it.",
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Returns the line that says what went wrong.
+
+    Args:
+        error: What Spark raised.
+    """
+    text = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
+    return str(text).strip().partition("\n")[0].rstrip(".; ")
+
+
+def _condition(error: Exception) -> str:
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    return condition or type(error).__name__

@@ -1,0 +1,230 @@
+"""Landing files as Arrow batches: what reads them wherever an engine hands over their content in pieces.
+
+It runs on other machines than the rest of the project: it needs pyarrow, and of the project the contract and those
+modules of this folder that need nothing but the standard library.
+"""
+
+import io
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stedi_assets.landing.compression import Decompressed
+from stedi_assets.landing.reasons import ReasonCode, sentence
+from stedi_assets.landing.records import Batch, QuarantinedRecord, RecordReader
+from stedi_assets.tables import QUARANTINE_COLUMNS, Column
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Batches = Iterator[pa.RecordBatch]
+
+STRETCH_COLUMNS = tuple(
+    column for column in QUARANTINE_COLUMNS if column.name not in ("sourceFile", "runId", "quarantinedAt")
+)
+"""The columns of the quarantine that tell of a stretch of a file; the others tell which file, and of the reading."""
+
+ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
+"""From the contract's types to Arrow's."""
+
+BUFFER_BYTES = 1 << 18
+"""How many bytes of content are read at once, at least."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+DEPENDS_ON_WHAT_IS_BEFORE = re.compile(rb"\A\xef\xbb\xbf|(?:\A|[\n\]},])[ \t\r\n]*\[")
+"""What may mean one thing in the middle of a file and another at its beginning: a byte order mark, and an array."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A file that a line reader cuts into pieces, each of which then ends with what was cut at.
+
+    Attributes:
+        size: Its bytes. The last piece may end with a separator that the file does not end with.
+        begins_with_mark: Whether it begins with a byte order mark, which line readers take away.
+    """
+
+    size: int
+    begins_with_mark: bool
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What reading gives: Arrow batches of the file's name, and one of a row, a quarantined stretch or a note.
+
+    Attributes:
+        columns: The contract of the rows.
+    """
+
+    columns: Sequence[Column]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of a batch."""
+        row, stretch = _struct_type(self.columns), _struct_type(STRETCH_COLUMNS)
+        return pa.schema([("file", pa.string()), ("row", row), ("stretch", stretch), ("note", pa.string())])
+
+    def rows(self, name: str, part: Batch) -> pa.RecordBatch:
+        """Makes a batch of a file's rows."""
+        return self._batch(name, part.row_count, row=_struct(self.columns, part.columns))
+
+    def stretches(self, name: str, records: Sequence[QuarantinedRecord]) -> pa.RecordBatch:
+        """Makes a batch of a file's quarantined stretches."""
+        told = [(each.offset, each.length, each.text, each.code, each.column, each.reason) for each in records]
+        values = list(zip(*told, strict=True)) or [()] * len(STRETCH_COLUMNS)
+        return self._batch(name, len(records), stretch=_struct(STRETCH_COLUMNS, values))
+
+    def note(self, name: str, content: Mapping[str, Any]) -> pa.RecordBatch:
+        """Makes a batch of one note on a file, as JSON."""
+        return self._batch(name, 1, note=pa.array([json.dumps(content)]))
+
+    def _batch(self, name: str, size: int, **given: pa.Array) -> pa.RecordBatch:
+        names = pa.repeat(pa.scalar(name), size)
+        others = [given.get(field.name, pa.nulls(size, field.type)) for field in list(self.schema)[1:]]
+        return pa.RecordBatch.from_arrays([names, *others], schema=self.schema)
+
+
+def line_reader(columns: Sequence[Column]) -> Callable[[Batches], Batches]:
+    """Makes the function that reads files line by line, in any number of parts.
+
+    A record that spans two parts is broken in the first of them. So if no part of a file has anything to quarantine,
+    the rows of all its parts are those of the file.
+
+    Args:
+        columns: The contract of the records.
+
+    Returns:
+        A function from batches of file name, as in a URI, and line with its end, to `Findings`. A note says whether
+        the file must be read as a whole, and how many records of the part have each unknown key.
+    """
+
+    def read(batches: Batches) -> Batches:
+        findings = Findings(columns)
+        for name, content in _contents(batches):
+            reader = RecordReader(io.BytesIO(content), columns)
+            parts = list(reader)
+            is_refused = reader.totals.quarantined > 0 or DEPENDS_ON_WHAT_IS_BEFORE.search(content) is not None
+            if not is_refused:
+                yield from (findings.rows(name, part) for part in parts)
+            if is_refused or reader.totals.unknown_keys:
+                yield findings.note(name, {"is_refused": is_refused, "unknown_keys": reader.totals.unknown_keys})
+
+    return read
+
+
+def whole_file_reader(columns: Sequence[Column], cut: Mapping[str, Cut]) -> Callable[[Batches], Batches]:
+    """Makes the function that reads whole files exactly.
+
+    Args:
+        columns: The contract of the records.
+        cut: By name, the files that come in pieces, one after the other; any other comes in one piece.
+
+    Returns:
+        A function from batches of file name, as in a URI, and content, to `Findings`. There is one note for each file:
+        what became of it, in the words of the ledger.
+    """
+
+    def read(batches: Batches) -> Batches:
+        findings = Findings(columns)
+        for name, group in itertools.groupby(_contents(batches), key=lambda content: content[0]):
+            content = _stream(name, (piece for _, piece in group), cut.get(name))
+            yield from _read_whole(name, content, findings)
+
+    return read
+
+
+def _contents(batches: Batches) -> Iterator[tuple[str, bytes]]:
+    """Yields the name and the content of each sequence of rows that are of one file."""
+    for batch in batches:
+        names, contents = batch.columns
+        sequences = pc.run_end_encode(names)
+        start = 0
+        for end, name in zip(sequences.run_ends.to_pylist(), sequences.values.to_pylist(), strict=True):
+            yield unquote(name), b"".join(contents.slice(start, end - start).to_pylist())
+            start = end
+
+
+def _stream(name: str, pieces: Iterator[bytes], cut: Cut | None) -> io.RawIOBase:
+    mark = [BYTE_ORDER_MARK] if cut and cut.begins_with_mark else []
+    stored = Pieces(itertools.chain(mark, pieces), cut.size if cut else None)
+    return Decompressed(stored) if name.endswith(".gz") else stored
+
+
+def _read_whole(name: str, content: io.RawIOBase, findings: Findings) -> Batches:
+    reader = RecordReader(io.BufferedReader(content, BUFFER_BYTES), findings.columns)
+    for part in reader:
+        yield findings.rows(name, part)
+        yield findings.stretches(name, part.quarantined)
+    totals = dict(vars(reader.totals))
+    del totals["records_found"]
+    if isinstance(content, Decompressed) and content.is_damaged:
+        code: ReasonCode = "damaged_compression"
+        yield findings.stretches(
+            name, [QuarantinedRecord(reader.totals.bytes_total, 0, "", code, sentence(code), column=None)]
+        )
+        totals["quarantined"] += 1
+    yield findings.note(name, totals)
+
+
+def _struct_type(columns: Sequence[Column]) -> pa.DataType:
+    return pa.struct([(column.name, ARROW_TYPES[column.type]) for column in columns])
+
+
+def _struct(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> pa.Array:
+    kind = _struct_type(columns)
+    arrays = [pa.array(each, field.type) for each, field in zip(values, kind, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=list(kind))
+
+
+class Pieces(io.RawIOBase):
+    """Pieces of a file's content, one after the other."""
+
+    def __init__(self, pieces: Iterable[bytes], size: int | None) -> None:
+        """Prepares to read.
+
+        Args:
+            pieces: The content.
+            size: After how many bytes the content ends, if not with the last piece.
+        """
+        self._pieces = iter(pieces)
+        self._left = size
+        self._piece = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Reads into a buffer.
+
+        Args:
+            buffer: Filled as far as content is at hand.
+
+        Returns:
+            The bytes read; 0 at the end.
+        """
+        while not self._piece:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._piece = self._within_size(memoryview(piece))
+        view = memoryview(buffer).cast("B")
+        size = min(len(view), len(self._piece))
+        view[:size] = self._piece[:size]
+        self._piece = self._piece[size:]
+        return size
+
+    def _within_size(self, piece: memoryview) -> memoryview:
+        if self._left is None:
+            return piece
+        piece = piece[: self._left]
+        self._left -= len(piece)
+        return piece

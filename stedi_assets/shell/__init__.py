@@ -1,0 +1,1 @@
+"""What the commands that look at the lakehouse share. Nothing here writes to it."""

@@ -1,0 +1,47 @@
+"""The folders in a folder."""
+
+from collections.abc import Iterator
+
+from stedi_assets.errors import StediError
+from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.location import Location
+from stedi_assets.storage.s3 import refusal
+
+
+def folder_names(folder: Location) -> list[str]:
+    """Lists the folders that lie in a folder itself, sorted.
+
+    Args:
+        folder: Where to look; it need not exist.
+
+    Raises:
+        StediError: The folder cannot be read.
+    """
+    return sorted(_in_bucket(folder.aws, folder.path) if folder.aws else _on_disk(folder))
+
+
+def _on_disk(folder: Location) -> Iterator[str]:
+    try:
+        yield from (path.name for path in folder.local_path.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StediError(f"The folder {folder} cannot be read: {error.strerror}.", "Make it readable.") from None
+
+
+def _in_bucket(aws: Aws, path: str) -> Iterator[str]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    bucket, _, prefix = path.removeprefix("s3://").partition("/")
+    pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/")
+    try:
+        for page in pages:
+            for found in page.get("CommonPrefixes", []):
+                yield found["Prefix"].removesuffix("/").rpartition("/")[2]
+    except ClientError as error:
+        raise refusal(error.response["Error"]["Code"], path, "s3:ListBucket") from None
+    except BotoCoreError as error:
+        raise StediError(
+            f"The store of {path} could not be reached: {type(error).__name__}.",
+            "Check AWS_ENDPOINT_URL and the network, and try again.",
+        ) from None

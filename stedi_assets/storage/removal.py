@@ -1,0 +1,232 @@
+"""Removing a table: only one that this program wrote, and never so that a reader takes a part of it for the whole.
+
+First one commit empties the table, so that every reader sees all of it or nothing. Then go the files that it no longer
+names, and the log last, for it says whose table it is: a removal that was interrupted is known again by it, and goes
+on. Of the log, the newest commit of this program goes last: as long as it is there, what is left of the log is an empty
+table, or none.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deltalake.exceptions import DeltaError
+
+from stedi_assets.errors import StediError
+from stedi_assets.storage import delta
+from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.files import StoredFile
+from stedi_assets.storage.location import Location
+from stedi_assets.storage.s3 import DELETED_AT_ONCE, refusal
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+LOG = "_delta_log/"
+COMMIT = re.compile(r"_delta_log/\d{20}\.json")
+LOG_FILE = re.compile(r"_delta_log/(\.?\d{20}\.[\w.-]+|\.?_last_checkpoint(\.crc)?|_commit_[\w-]+\.json\.tmp)?")
+"""What Delta's writers put into a log. Here and below, an empty name is the folder itself, which may be an object."""
+
+ATTEMPT_FOLDER = r"part-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[^/]*"
+DATA_FILE = re.compile(rf"(\.?part-[^/]+\.parquet(\.crc)?|{ATTEMPT_FOLDER}/.*)?")
+"""What engines write: Parquet files, and a folder of them for each attempt."""
+
+REMOVAL_KEY = "stedi.removal"
+"""Marks the commit that empties a table which is being removed."""
+
+SHOWN = 3
+"""How many foreign files a refusal names."""
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """What lies in a table's folder.
+
+    Attributes:
+        folder: The folder.
+        files: Its files; the name of each is its path in the folder.
+    """
+
+    folder: Location
+    files: Sequence[StoredFile]
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(file.size for file in self.files)
+
+
+def files_below(folder: Location) -> list[StoredFile]:
+    """Lists the files in a folder and in its folders.
+
+    Args:
+        folder: It need not exist.
+
+    Returns:
+        The files, each named by its path in the folder.
+
+    Raises:
+        StediError: The folder cannot be read.
+    """
+    return list(_in_bucket(folder.aws, folder) if folder.aws else _on_disk(folder))
+
+
+def why_not_ours(table: TableFiles) -> str | None:
+    """Says why a folder must not be removed.
+
+    Args:
+        table: A folder that holds files.
+
+    Returns:
+        The reason; None where it holds a table that this program wrote, or has begun to remove, and nothing else.
+
+    Raises:
+        StediError: The log cannot be read.
+    """
+    names = [file.name for file in table.files]
+    foreign = [name for name in names if not LOG_FILE.fullmatch(name) and not DATA_FILE.fullmatch(name)]
+    if foreign:
+        more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
+        return f"it holds {', '.join(foreign[:SHOWN])}{more}, which this program does not write"
+    if not any(COMMIT.fullmatch(name) for name in names):
+        return "it is not a Delta table"
+    return None if _newest_own_commit(table) else "no commit in its log is one of this program's"
+
+
+def remove(folder: Location) -> None:
+    """Removes a table that is this program's.
+
+    Args:
+        folder: Its folder.
+
+    Raises:
+        StediError: It is not this program's, another run changes it, or a file cannot be deleted. What has begun goes
+            on when it is removed again.
+    """
+    found = TableFiles(folder, files_below(folder))
+    reason = why_not_ours(found)
+    if reason is not None:
+        raise StediError(f"The folder {folder} is not this program's: {reason}.", "Move or remove that yourself.")
+    _empty(found)
+    # The commit has brought a file, and may have brought a checkpoint.
+    emptied = TableFiles(folder, files_below(folder))
+    last = _newest_own_commit(emptied)
+    _delete(folder, [file for file in emptied.files if not file.name.startswith(LOG)])
+    _delete(folder, [file for file in emptied.files if file.name.startswith(LOG) and file != last])
+    _delete(folder, [last] if last else [])
+    if folder.is_local:
+        _remove_empty_folders(folder.local_path)
+
+
+def _empty(table: TableFiles) -> None:
+    if REMOVAL_KEY in _commit_information(table.folder, max(_commits(table), key=lambda file: file.name)):
+        return
+    try:
+        current = delta.open_table(table.folder)
+        if current is not None:
+            delta.amend(current, table.folder, [], delta.data_files(current), {REMOVAL_KEY: "begun"})
+    except (DeltaError, OSError, StediError) as error:
+        raise StediError(
+            f"The table at {table.folder} could not be emptied, and nothing of it was removed: "
+            f"{str(error).splitlines()[0]}",
+            "End what else writes it, and try again; or remove the folder yourself.",
+        ) from None
+
+
+def _commits(table: TableFiles) -> list[StoredFile]:
+    return [file for file in table.files if COMMIT.fullmatch(file.name)]
+
+
+def _newest_own_commit(table: TableFiles) -> StoredFile | None:
+    newest_first = sorted(_commits(table), key=lambda file: file.name, reverse=True)
+    return next((file for file in newest_first if delta.COMMIT_KEY in _commit_information(table.folder, file)), None)
+
+
+def _commit_information(folder: Location, commit: StoredFile) -> Mapping[str, Any]:
+    with folder.files.open(commit) as content:
+        lines = content.readall().splitlines()
+    with suppress(ValueError, AttributeError):
+        return {key: value for line in lines for key, value in json.loads(line).get("commitInfo", {}).items()}
+    return {}
+
+
+def _on_disk(folder: Location) -> Iterator[StoredFile]:
+    root = folder.local_path
+
+    def fail(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise StediError(f"The folder {error.filename} cannot be read: {error.strerror}.", "Make it readable.")
+
+    for parent, folders, names in os.walk(root, onerror=fail):
+        # A link to a folder is not gone into, so it must count as something that is there.
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        for path in sorted(Path(parent, name) for name in [*names, *links]):
+            status = path.lstat()
+            yield StoredFile(str(path), path.relative_to(root).as_posix(), status.st_size, str(status.st_mtime_ns))
+
+
+def _in_bucket(aws: Aws, folder: Location) -> Iterator[StoredFile]:
+    bucket, prefix = _split(folder)
+    with _refusals_explained(folder, "s3:ListBucket"):
+        for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for entry in page.get("Contents", []):
+                path, name = f"s3://{bucket}/{entry['Key']}", entry["Key"].removeprefix(prefix)
+                yield StoredFile(path, name, entry["Size"], entry["ETag"].strip('"'))
+
+
+def _delete(folder: Location, files: Sequence[StoredFile]) -> None:
+    if folder.aws:
+        _delete_in_bucket(folder.aws, folder, files)
+        return
+    for file in files:
+        try:
+            Path(file.path).unlink(missing_ok=True)
+        except OSError as error:
+            raise StediError(
+                f"The file {file.path} cannot be deleted: {error.strerror}.", "Make it writable."
+            ) from None
+
+
+def _delete_in_bucket(aws: Aws, folder: Location, files: Sequence[StoredFile]) -> None:
+    bucket, prefix = _split(folder)
+    keys: list[ObjectIdentifierTypeDef] = [{"Key": prefix + file.name} for file in files]
+    with _refusals_explained(folder, "s3:DeleteObject"):
+        for start in range(0, len(keys), DELETED_AT_ONCE):
+            some = keys[start : start + DELETED_AT_ONCE]
+            answer = aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+            # The request is answered with 200 also where an object was not deleted.
+            for error in answer.get("Errors", []):
+                raise refusal(error.get("Code", "nothing"), str(folder), "s3:DeleteObject")
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    attempts = [path for path in folder.glob("part-*") if re.fullmatch(ATTEMPT_FOLDER, path.name)]
+    below = [path for attempt in attempts for path in attempt.rglob("*") if path.is_dir()]
+    for path in [*sorted(below, reverse=True), *attempts, folder / LOG, folder]:
+        with suppress(OSError):
+            path.rmdir()
+
+
+def _split(folder: Location) -> tuple[str, str]:
+    bucket, _, prefix = f"{folder}/".removeprefix("s3://").partition("/")
+    return bucket, prefix
+
+
+@contextmanager
+def _refusals_explained(folder: Location, action: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except ClientError as error:
+        raise refusal(error.response["Error"]["Code"], str(folder), action) from None
+    except BotoCoreError as error:
+        raise StediError(
+            f"The store of {folder} could not be reached: {type(error).__name__}.",
+            "Check AWS_ENDPOINT_URL and the network, and try again.",
+        ) from None

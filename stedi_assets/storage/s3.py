@@ -1,0 +1,265 @@
+"""Files in a bucket."""
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
+
+from stedi_assets.errors import StediError
+from stedi_assets.storage.aws import ATTEMPTS, Aws
+from stedi_assets.storage.files import StoredFile
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+DELETED_AT_ONCE = 1_000
+"""How many objects one request may delete."""
+
+REFUSALS = {
+    "NoSuchBucket": ("The bucket does not exist", "Create it, or correct STEDI_LANDING and STEDI_LAKEHOUSE"),
+    "AccessDenied": ("Access was denied", "Allow the action, or use other credentials"),
+    "InvalidAccessKeyId": ("The access key is not known", "Correct AWS_ACCESS_KEY_ID or AWS_PROFILE"),
+    "SignatureDoesNotMatch": ("The secret key is wrong", "Correct AWS_SECRET_ACCESS_KEY or AWS_PROFILE"),
+    "ExpiredToken": ("The session has expired", "Sign in again"),
+    "PreconditionFailed": ("The file has changed since it was listed", "Materialize the asset again"),
+    "403": ("Access was denied", "Allow the action, or use other credentials"),
+    "404": ("It does not exist", "Correct STEDI_LANDING and STEDI_LAKEHOUSE"),
+}
+"""From a store's error code to what is wrong and what to do."""
+
+
+REQUEST = re.compile(r"performing (GET|HEAD|PUT|POST|DELETE) (\S+)")
+ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
+STATUS = re.compile(r"\b([45]\d\d) [A-Z]")
+
+ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}
+
+
+def refusal(code: str, path: str, action: str) -> StediError:
+    """Says why a store refused, naming the bucket and the action.
+
+    Args:
+        code: The store's error code, or the HTTP status.
+        path: The bucket, folder or object.
+        action: Which permission is needed, such as s3:ListBucket.
+    """
+    what, remedy = REFUSALS.get(code, (f"The store answered {code}", "Try again, or see the store's own log"))
+    return StediError(f"{what}: {action} on {path}.", f"{remedy}.")
+
+
+def refusal_told(text: str, path: str) -> StediError:
+    """Says why a store refused deltalake, which passes on what the store said.
+
+    Args:
+        text: Its message.
+        path: The table's folder.
+    """
+    request = REQUEST.search(text)
+    code = ERROR_CODE.search(text) or STATUS.search(text)
+    if request is None or code is None:
+        what = text.splitlines()[0].removesuffix(".")
+        return StediError(f"The store of {path} could not be reached: {what}.", "Check the network, and try again.")
+    method, target = request.groups()
+    action = "s3:ListBucket" if "list-type" in target else ACTIONS.get(method, "s3:PutObject")
+    return refusal(code[1], path, action)
+
+
+class S3Files:
+    """Files in a bucket; see `Files`.
+
+    Args:
+        aws: How the bucket is reached.
+    """
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def list(self, folder: str, remedy: str, limit: int | None = None) -> Sequence[StoredFile]:
+        """See `Files`."""
+        del remedy  # A store says itself why it refuses.
+        bucket, prefix = _split(folder)
+        with _refusals_explained(folder, "s3:ListBucket"):
+            pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=f"{prefix}/".lstrip("/"), Delimiter="/"
+            )
+            found = (
+                StoredFile(f"s3://{bucket}/{entry['Key']}", name, entry["Size"], entry["ETag"].strip('"'))
+                for page in pages
+                for entry in page.get("Contents", [])
+                if (name := entry["Key"].rpartition("/")[2])
+            )
+            return list(islice(found, limit))
+
+    def open(self, file: StoredFile) -> io.RawIOBase:
+        """See `Files`."""
+        return S3Object(self._aws, file)
+
+    def walk(self, folder: str) -> Iterator[StoredFile]:
+        """See `Files`."""
+        bucket, prefix = _split(folder)
+        with _refusals_explained(folder, "s3:ListBucket"):
+            pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=f"{prefix}/".lstrip("/")
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    path, name = f"s3://{bucket}/{entry['Key']}", entry["Key"].rpartition("/")[2]
+                    yield StoredFile(path, name, entry["Size"], entry["ETag"].strip('"'))
+
+    def replace(self, file: StoredFile, content: BinaryIO) -> None:
+        """See `Files`."""
+        bucket, key = _split(file.path)
+        with _refusals_explained(file.path, "s3:PutObject"):
+            self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content, IfMatch=file.modified)
+
+    def write(self, path: str, content: bytes) -> None:
+        """See `Files`."""
+        bucket, key = _split(path)
+        with _refusals_explained(path, "s3:PutObject"):
+            self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def old_versions(self, folder: str) -> Sequence[tuple[str, str]]:
+        """Finds what a bucket with versioning keeps of objects that were replaced or deleted.
+
+        Args:
+            folder: Its path.
+
+        Returns:
+            The key and the version of each; none where versioning is off.
+
+        Raises:
+            StediError: The store refuses.
+        """
+        bucket, prefix = _split(folder)
+        with _refusals_explained(folder, "s3:ListBucketVersions"):
+            if not self._aws.s3.get_bucket_versioning(Bucket=bucket).get("Status"):
+                return []
+            pages = self._aws.s3.get_paginator("list_object_versions").paginate(
+                Bucket=bucket, Prefix=f"{prefix}/".lstrip("/")
+            )
+            found = [entry for page in pages for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))]
+        return [(entry["Key"], entry["VersionId"]) for entry in found if not entry["IsLatest"] or "Size" not in entry]
+
+    def delete_versions(self, folder: str, versions: Sequence[tuple[str, str]]) -> None:
+        """Deletes old versions of objects for good.
+
+        Args:
+            folder: A folder of the bucket.
+            versions: As `old_versions` found them.
+
+        Raises:
+            StediError: The store refuses.
+        """
+        bucket, _ = _split(folder)
+        with _refusals_explained(folder, "s3:DeleteObjectVersion"):
+            for start in range(0, len(versions), DELETED_AT_ONCE):
+                keys: list[ObjectIdentifierTypeDef] = [
+                    {"Key": key, "VersionId": version} for key, version in versions[start : start + DELETED_AT_ONCE]
+                ]
+                self._delete(bucket, keys)
+
+    def _delete(self, bucket: str, keys: "Sequence[ObjectIdentifierTypeDef]") -> None:
+        answer = self._aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise refusal(error.get("Code", ""), f"s3://{bucket}/{error.get('Key')}", "s3:DeleteObject")
+
+    def make_folder(self, folder: str) -> None:
+        """See `Files`; a bucket has no folders that could be made."""
+
+    def delete(self, folder: str, prefix: str) -> None:
+        """See `Files`."""
+        bucket, parent = _split(folder)
+        with _refusals_explained(folder, "s3:DeleteObject"):
+            pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=f"{parent}/{prefix}".lstrip("/"), PaginationConfig={"PageSize": DELETED_AT_ONCE}
+            )
+            for page in pages:
+                keys: list[ObjectIdentifierTypeDef] = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
+                if keys:
+                    self._delete(bucket, keys)
+
+
+class S3Object(io.RawIOBase):
+    """An object's content, read once from its beginning to its end; a connection that breaks is taken up again."""
+
+    def __init__(self, aws: Aws, file: StoredFile) -> None:
+        """Opens the object.
+
+        Args:
+            aws: How the bucket is reached.
+            file: The object as it was listed.
+
+        Raises:
+            StediError: The store refuses.
+        """
+        self._aws = aws
+        self._file = file
+        self._position = 0
+        self._body: StreamingBody | io.BytesIO = self._requested() if file.size else io.BytesIO()
+
+    def readable(self) -> bool:
+        """Returns True."""
+        return True
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._body.close()
+        super().close()
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Reads into a buffer.
+
+        Args:
+            buffer: Filled as far as content is at hand.
+
+        Returns:
+            The bytes read; 0 at the end.
+
+        Raises:
+            StediError: The store is gone for long, or the object has changed meanwhile.
+        """
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+        if self._position == self._file.size:
+            return 0
+        view = memoryview(buffer).cast("B")
+        for _ in range(ATTEMPTS):
+            try:
+                content = self._body.read(len(view))
+            except BotoCoreError:
+                self._body = self._requested()
+                continue
+            view[: len(content)] = content
+            self._position += len(content)
+            return len(content)
+        raise refusal("no whole answer", self._file.path, "s3:GetObject")
+
+    def _requested(self) -> "StreamingBody":
+        bucket, key = _split(self._file.path)
+        wanted = f"bytes={self._position}-"
+        with _refusals_explained(self._file.path, "s3:GetObject"):
+            return self._aws.s3.get_object(Bucket=bucket, Key=key, IfMatch=self._file.modified, Range=wanted)["Body"]
+
+
+@contextmanager
+def _refusals_explained(path: str, action: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except ClientError as error:
+        raise refusal(error.response["Error"]["Code"], path, action) from None
+    except BotoCoreError as error:
+        raise StediError(
+            f"The store of {path} could not be reached: {type(error).__name__}.",
+            "Check AWS_ENDPOINT_URL and the network, and try again.",
+        ) from None
+
+
+def _split(path: str) -> tuple[str, str]:
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    return bucket, key

@@ -1,0 +1,548 @@
+"""Training data that keeps its promise: whose readings it holds, since when, and who could tell."""
+
+import hmac
+import json
+import pickle
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster
+import duckdb
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.errors import StediError
+from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.query import Query
+from stedi_assets.settings import Settings, read_settings
+from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets_tests.conftest import (
+    PROJECT,
+    Project,
+    Record,
+    customer,
+    device_reading,
+    evaluations,
+    failed_checks,
+    phone_reading,
+)
+from stedi_assets_tests.test_acceptance import COURSE_DATA
+from stedi_assets_tests.test_checks import check_alone, rewrite
+
+TABLE = "machine_learning_pseudonymized"
+COMPUTED_TABLES = [name for name, table in TABLES.items() if table.zone != "landing"]
+
+KEY = bytes(range(7, 39))
+LONG_KEY = bytes(range(100, 200))
+
+READINGS = "sensorReadingTime, distanceFromObject, x, y, z"
+
+
+def land(project: Project, customers: Iterable[Record], phones: Iterable[Record], devices: Iterable[Record]) -> Project:
+    project.land("customer", "customer-1.json", customers)
+    project.land("accelerometer", "accelerometer-1.json", phones)
+    project.land("step_trainer", "step_trainer-1.json", devices)
+    return project
+
+
+def instants(project: Project) -> list[int]:
+    """When the rows of the table were read."""
+    assert project.materialize().success
+    return sorted(row[1] for row in project.rows(TABLE).elements())
+
+
+def subjects(project: Project) -> set[str]:
+    return {row[0] for row in project.rows(TABLE)}
+
+
+def metadata(result: dagster.ExecuteInProcessResult, table: str) -> Mapping[str, Any]:
+    (event,) = result.asset_materializations_for_node(table)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def findings(result: dagster.ExecuteInProcessResult, table: str, check: str) -> dict[str, int]:
+    """What a check counted."""
+    found = evaluations(result)[table, check].metadata
+    return {name: value.value for name, value in found.items() if isinstance(value.value, int)}
+
+
+def secret(key: bytes) -> SecretStr:
+    return SecretStr(key.hex())
+
+
+@pytest.fixture
+def ada(empty_local_project: Project) -> Project:
+    """A project with a reading of one customer's device and phone at 99, 100, 150 and 200."""
+    times = (99, 100, 150, 200)
+    return land(
+        empty_local_project,
+        [customer("ada", research=100)],
+        [phone_reading("ada", time) for time in times],
+        [device_reading("ada", time) for time in times],
+    )
+
+
+# The rule
+
+
+def test_a_row_pairs_the_device_and_the_phone_of_one_customer_at_one_instant(project: Project) -> None:
+    assert project.materialize().success
+    rows = project.rows(TABLE)
+    assert Counter(row[1:] for row in rows.elements()) == {
+        (100, 201, 0.25, -1.0, 0.5): 1,
+        (100, 201, 0.75, -1.0, 0.5): 1,
+    }
+    assert len(subjects(project)) == 1
+
+
+def test_a_reading_counts_from_the_very_instant_of_consent(ada: Project) -> None:
+    assert instants(ada) == [100, 150, 200]
+
+
+def test_a_strangers_phone_at_the_same_instant_is_not_paired(empty_local_project: Project) -> None:
+    customers = [customer("ada", research=1), customer("eve", research=1)]
+    phones = [phone_reading("ada", 100, x=0.25), phone_reading("eve", 100, x=0.75)]
+    project = land(empty_local_project, customers, phones, [device_reading("ada", 100)])
+    assert instants(project) == [100]
+    assert {row[3] for row in project.rows(TABLE)} == {0.25}
+
+
+@pytest.mark.parametrize("other", [customer("eve", research=1), customer("eve")], ids=["consents", "does not"])
+def test_a_serial_number_that_another_customer_carries_too_is_left_out(ada: Project, other: Record) -> None:
+    ada.land("customer", "customer-2.json", [{**other, "serialNumber": "serial-ada"}])
+    assert instants(ada) == []
+
+
+def test_a_serial_number_that_two_records_of_one_customer_carry_is_kept_once(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("ada", research=100, lastUpdateDate=30)])
+    assert instants(ada) == [100, 150, 200]
+
+
+def test_a_customer_with_two_devices_is_one_subject(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("ada", research=100, serialNumber="serial-other")])
+    ada.land("step_trainer", "step_trainer-2.json", [device_reading("other", 200)])
+    assert instants(ada) == [100, 150, 200, 200]
+    assert len(subjects(ada)) == 1
+
+
+def test_the_device_of_a_record_from_before_the_consent_is_left_out(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("ada", serialNumber="serial-old", lastUpdateDate=10)])
+    ada.land("step_trainer", "step_trainer-2.json", [device_reading("old", 200)])
+    assert instants(ada) == [100, 150, 200]
+
+
+# Consent withdrawn
+
+
+def test_a_customer_whose_later_record_has_no_consent_leaves_every_trusted_and_curated_table(project: Project) -> None:
+    assert project.materialize().success
+    project.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=21)])
+    assert project.materialize().success
+    for table in COMPUTED_TABLES:
+        assert not [row for row in project.rows(table) if {"ada@example.com", "serial-ada"} & set(row)]
+    assert project.counts() == {
+        "customer_landing": 6,
+        "accelerometer_landing": 6,
+        "step_trainer_landing": 5,
+        "customer_trusted": 2,
+        "accelerometer_trusted": 1,
+        "customer_curated": 1,
+        "step_trainer_trusted": 1,
+        "machine_learning_curated": 1,
+        TABLE: 0,
+    }
+
+
+def test_a_record_without_consent_as_late_as_one_with_it_withdraws_it(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("ada", research=0, lastUpdateDate=20)])
+    assert instants(ada) == []
+    assert ada.counts()["customer_trusted"] == 0
+
+
+def test_an_earlier_record_without_consent_withdraws_nothing(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=19)])
+    assert instants(ada) == [100, 150, 200]
+    assert ada.counts()["customer_trusted"] == 1
+
+
+def test_a_later_consent_takes_the_place_of_the_earlier(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("ada", research=150, lastUpdateDate=30)])
+    assert instants(ada) == [150, 200]
+
+
+def test_an_earlier_record_does_not_bring_its_consent_back(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("ada", research=1, lastUpdateDate=19)])
+    assert instants(ada) == [100, 150, 200]
+
+
+def test_who_consents_again_after_a_withdrawal_is_back_from_then_on(ada: Project) -> None:
+    again = [customer("ada", lastUpdateDate=30), customer("ada", research=200, lastUpdateDate=40)]
+    ada.land("customer", "customer-2.json", again)
+    assert instants(ada) == [200]
+    assert ada.counts()["customer_trusted"] == 1
+
+
+def test_of_consents_of_equally_late_records_the_last_counts(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("ada", research=150)])
+    assert instants(ada) == [150, 200]
+
+
+@pytest.mark.parametrize(("dated", "expected"), [(1, [100, 150, 200]), (0, []), (None, [])])
+def test_a_record_without_a_date_is_older_than_any(ada: Project, dated: int | None, expected: list[int]) -> None:
+    ada.land("customer", "customer-1.json", [customer("ada", research=100, lastUpdateDate=dated)])
+    ada.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=None)])
+    assert instants(ada) == expected
+
+
+# The numbers, by plain Python
+
+
+def count_by_rules(root: Path) -> int:
+    records = {
+        source: [json.loads(line) for file in sorted((root / source / "landing").iterdir()) for line in file.open("rb")]
+        for source in ("customer", "accelerometer", "step_trainer")
+    }
+    carriers: defaultdict[str, set[str]] = defaultdict(set)
+    latest: dict[str, Record] = {}
+    for record in records["customer"]:
+        carriers[record["serialNumber"]].add(record["email"])
+        assert record["email"] not in latest
+        latest[record["email"]] = record
+    phones = Counter((record["user"], record["timestamp"]) for record in records["accelerometer"])
+    rows = 0
+    for device in records["step_trainer"]:
+        (owner,) = carriers[device["serialNumber"]]
+        consent = latest[owner].get("shareWithResearchAsOfDate")
+        if consent and device["sensorReadingTime"] >= consent:
+            rows += phones[owner, device["sensorReadingTime"]]
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("root", "rows"), [(COURSE_DATA, 32_025), (PROJECT / "data", 27_190)], ids=["course", "generated"]
+)
+def test_the_known_numbers_of_rows_are_those_that_plain_python_counts(root: Path, rows: int) -> None:
+    if not root.is_dir():
+        pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
+    assert count_by_rules(root) == rows
+
+
+# The checks
+
+
+@pytest.fixture
+def tempting(empty_local_project: Project) -> Project:
+    """A project where each rule leaves out one pair, and one pair is allowed."""
+    project = land(
+        empty_local_project,
+        [
+            customer("ada", research=100),
+            customer("eve", research=100),
+            customer("fay", research=1, serialNumber="serial-shared"),
+            customer("gil", research=1, serialNumber="serial-shared"),
+            customer("bob"),
+        ],
+        [
+            phone_reading("ada", 100, x=0.25),
+            phone_reading("ada", 90, x=0.5),
+            phone_reading("eve", 100, x=0.75),
+            phone_reading("eve", 90, x=1.0),
+            phone_reading("fay", 400, x=0.125),
+            phone_reading("bob", 500, x=0.0625),
+        ],
+        [
+            device_reading("ada", 100),
+            device_reading("ada", 90),
+            device_reading("shared", 400),
+            device_reading("bob", 500),
+        ],
+    )
+    assert project.materialize().success
+    assert Counter(row[1:] for row in project.rows(TABLE)) == {(100, 250, 0.25, -1.0, 0.5): 1}
+    return project
+
+
+COMPARED = ("has_the_rows_computed_another_way", "groups_with_too_many_rows")
+BEFORE_CONSENT = ("has_no_row_before_consent", "rows_before_consent")
+STRANGERS = ("has_no_pair_of_different_customers", "pairs_of_different_customers")
+AMBIGUOUS = ("has_no_row_of_an_ambiguous_serial_number", "rows_of_an_ambiguous_serial_number")
+
+
+@pytest.mark.parametrize(
+    ("leaked", "found"),
+    [
+        ("90, 250, 0.5, -1.0, 0.5", {COMPARED, BEFORE_CONSENT}),
+        ("100, 250, 0.75, -1.0, 0.5", {COMPARED, STRANGERS}),
+        ("400, 250, 0.125, -1.0, 0.5", {COMPARED, AMBIGUOUS}),
+        ("90, 250, 1.0, -1.0, 0.5", {COMPARED, BEFORE_CONSENT, STRANGERS}),
+        ("500, 250, 0.0625, -1.0, 0.5", {COMPARED, BEFORE_CONSENT}),
+        ("100, 999, 0.25, -1.0, 0.5", {COMPARED}),
+        ("100, 250, 0.25, -1.0, NULL", {COMPARED}),
+    ],
+    ids=[
+        "before consent",
+        "a stranger's phone",
+        "an ambiguous serial number",
+        "two rules",
+        "no consent",
+        "made up",
+        "a null",
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_found_by_the_checks_of_the_rules_it_breaks(
+    tempting: Project, leaked: str, found: set[tuple[str, str]]
+) -> None:
+    rewrite(tempting, TABLE, f"FROM stored UNION ALL SELECT subject, {leaked} FROM stored")
+    result = check_alone(tempting, TABLE)
+    assert not result.success
+    assert failed_checks(result) == {(TABLE, check) for check, _ in found}
+    checked = evaluations(result)
+    assert {checked[TABLE, check].metadata[finding].value for check, finding in found} == {1}
+
+
+def test_a_row_twice_is_found(tempting: Project) -> None:
+    rewrite(tempting, TABLE, "FROM stored UNION ALL FROM stored")
+    assert failed_checks(check_alone(tempting, TABLE)) == {(TABLE, COMPARED[0])}
+
+
+def test_readings_with_nulls_are_compared_like_others(empty_local_project: Project) -> None:
+    phones = [{**phone_reading("ada", 100), "x": None}, {**phone_reading("ada", 100), "x": None, "y": None}]
+    devices = [{**device_reading("ada", 100), "distanceFromObject": None}]
+    project = land(empty_local_project, [customer("ada", research=1)], phones, devices)
+    assert project.materialize().success
+    assert Counter(row[1:] for row in project.rows(TABLE)) == {
+        (100, None, None, -1.0, 0.5): 1,
+        (100, None, None, None, 0.5): 1,
+    }
+    rewrite(project, TABLE, "FROM stored WHERE y IS NOT NULL")
+    found = findings(check_alone(project, TABLE), TABLE, COMPARED[0])
+    assert found == {"groups_with_too_many_rows": 0, "groups_with_too_few_rows": 1}
+
+
+def test_the_join_of_the_course_stored_in_its_place_is_found_with_the_counts_of_its_leaks(project: Project) -> None:
+    assert project.materialize().success
+    rewrite(project, TABLE, f"SELECT 'anyone' AS subject, {READINGS} FROM stored", source="machine_learning_curated")
+    result = check_alone(project, TABLE)
+    found = evaluations(result)
+    assert not result.success
+    assert found[TABLE, BEFORE_CONSENT[0]].metadata[BEFORE_CONSENT[1]].value == 2
+    assert found[TABLE, STRANGERS[0]].metadata[STRANGERS[1]].value == 3
+
+
+@pytest.mark.parametrize("column", ["email", "customerName", "phone", "birthDay", "serialNumber"])
+def test_a_value_of_a_personal_column_in_a_column_of_text_is_found(tempting: Project, column: str) -> None:
+    value = customer("ada")[column]
+    rewrite(tempting, TABLE, f"SELECT * REPLACE ('{value}' AS subject) FROM stored")
+    result = check_alone(tempting, TABLE)
+    assert not result.success
+    assert failed_checks(result) == {(TABLE, "has_no_value_that_names_a_customer")}
+    found = findings(result, TABLE, "has_no_value_that_names_a_customer")
+    assert found["personal_values_in_subject"] == sum(found.values()) == 1
+
+
+@pytest.mark.parametrize("column", ["distanceFromObject", "x"])
+def test_a_personal_text_that_is_a_number_is_found_in_a_column_of_numbers(tempting: Project, column: str) -> None:
+    rewrite(tempting, TABLE, f"SELECT * REPLACE (2065550100 AS {column}) FROM stored")
+    found = evaluations(check_alone(tempting, TABLE))[TABLE, "has_no_value_that_names_a_customer"]
+    assert not found.passed
+    assert found.metadata[f"personal_values_in_{column}"].value == 1
+
+
+def test_a_personal_value_is_found_in_a_column_that_the_contract_does_not_have(tempting: Project) -> None:
+    rewrite(tempting, TABLE, "SELECT *, DATE '1980-02-03' AS born FROM stored")
+    found = evaluations(check_alone(tempting, TABLE))[TABLE, "has_no_value_that_names_a_customer"]
+    assert found.metadata["personal_values_in_born"].value == 1
+
+
+def test_more_subjects_than_customers_who_consent_are_found(ada: Project) -> None:
+    assert ada.materialize().success
+    rewrite(ada, TABLE, "SELECT * REPLACE (subject || sensorReadingTime AS subject) FROM stored")
+    result = check_alone(ada, TABLE)
+    assert not result.success
+    assert failed_checks(result) == {(TABLE, "has_no_more_subjects_than_customers_who_consent")}
+    found = findings(result, TABLE, "has_no_more_subjects_than_customers_who_consent")
+    assert found == {"subjects": 3, "customers_who_consent": 1}
+
+
+def test_every_check_of_the_table_blocks(tempting: Project) -> None:
+    checked = [
+        evaluation for (table, _), evaluation in evaluations(check_alone(tempting, TABLE)).items() if table == TABLE
+    ]
+    assert len(checked) == 8
+    assert all(evaluation.blocking for evaluation in checked)
+
+
+def test_the_leaks_of_the_course_are_counted_as_warnings(project: Project) -> None:
+    result = project.materialize()
+    assert result.success
+    table = "machine_learning_curated"
+    assert findings(result, table, "has_no_pair_of_different_customers") == {"pairs_of_different_customers": 3}
+    assert findings(result, table, "has_no_row_before_consent") == {"rows_before_consent": 2}
+    assert findings(result, table, "has_no_serial_number_that_names_a_customer") == {"rows_that_name_a_customer": 6}
+    warned = [found for (name, _), found in evaluations(result).items() if name == table and not found.passed]
+    assert [found.severity for found in warned] == [dagster.AssetCheckSeverity.WARN] * 3
+
+
+def test_the_leaks_of_the_course_are_not_warned_of_where_there_are_none(ada: Project) -> None:
+    ada.land("accelerometer", "accelerometer-1.json", [phone_reading("ada", 200)])
+    assert ada.materialize().success
+    rewrite(ada, "machine_learning_curated", "SELECT * REPLACE ('none' AS serialNumber) FROM stored")
+    result = check_alone(ada, "machine_learning_curated")
+    assert result.success
+    assert not failed_checks(result)
+
+
+def test_the_description_of_the_courses_table_names_the_one_to_train_with() -> None:
+    assert f"To train a model, use {TABLE}" in TABLES["machine_learning_curated"].description
+    assert TABLES[TABLE].description.startswith("What to train a model with")
+
+
+def test_the_table_has_none_of_the_columns_that_name_a_person() -> None:
+    personal = {column.name for source in SOURCES.values() for column in source.columns if column.personal}
+    assert not personal & {column.name for column in TABLES[TABLE].columns}
+    assert TABLES[TABLE].personal_columns == ()
+
+
+def test_a_result_is_computed_once_until_the_next_table_is_stored(empty_local_project: Project) -> None:
+    root = empty_local_project.location()
+    with duckdb.connect() as connection:
+        lakehouse = Lakehouse(root, root, DuckDBEngine(connection))
+        drawn = [lakehouse.rows("SELECT random() AS number") for _ in range(2)]
+        lakehouse.store("customer_trusted", Query("SELECT 1 AS number"), "run")
+        assert drawn[0] == drawn[1] != lakehouse.rows("SELECT random() AS number")
+
+
+# The pseudonyms
+
+
+@pytest.mark.parametrize("key", [KEY, LONG_KEY], ids=["32 bytes", "more than a block"])
+def test_a_subject_is_the_hmac_of_the_email_under_the_key(ada: Project, key: bytes) -> None:
+    ada.land("customer", "customer-1.json", [{**customer("ada", research=100), "email": "ädä@example.com"}])
+    ada.land("accelerometer", "accelerometer-1.json", [{**phone_reading("ada", 200), "user": "ädä@example.com"}])
+    assert ada.materialize(pseudonym_key=secret(key)).success
+    assert subjects(ada) == {hmac.new(key, "ädä@example.com".encode(), "sha256").hexdigest()}
+
+
+def test_with_a_key_the_subjects_of_every_build_and_place_are_the_same(project: Project) -> None:
+    for _ in range(2):
+        result = project.materialize(pseudonym_key=secret(KEY))
+        assert metadata(result, TABLE)["pseudonym_key"] == "STEDI_PSEUDONYM_KEY"
+        assert subjects(project) == {hmac.new(KEY, b"ada@example.com", "sha256").hexdigest()}
+
+
+def test_without_a_key_the_subjects_of_another_build_are_others(project: Project) -> None:
+    built = []
+    for _ in range(2):
+        result = project.materialize()
+        assert metadata(result, TABLE)["pseudonym_key"] == "random, for this build"
+        built.append(subjects(project))
+    assert len(built[0]) == len(built[1]) == 1
+    assert not built[0] & built[1]
+
+
+def test_without_a_key_two_builds_of_one_process_cannot_be_linked_either(ada: Project) -> None:
+    job = ada.definitions().resolve_job_def("lakehouse")
+    built = []
+    for _ in range(2):
+        with dagster.DagsterInstance.ephemeral() as instance:
+            assert job.execute_in_process(instance=instance).success
+        built.append(subjects(ada))
+    assert not built[0] & built[1]
+
+
+def test_the_metadata_says_how_many_rows_a_subject_has(ada: Project) -> None:
+    ada.land("customer", "customer-2.json", [customer("eve", research=1)])
+    ada.land("accelerometer", "accelerometer-2.json", [phone_reading("eve", 7), phone_reading("eve", 8)])
+    ada.land("step_trainer", "step_trainer-2.json", [device_reading("eve", 7), device_reading("eve", 8)])
+    found = metadata(ada.materialize(), TABLE)
+    assert (found["subjects"], found["rows_per_subject_least"], found["rows_per_subject_median"]) == (2, 2, 2.5)
+
+
+def test_a_table_without_rows_has_no_rows_per_subject(ada: Project) -> None:
+    ada.land("customer", "customer-1.json", [customer("ada")])
+    found = metadata(ada.materialize(), TABLE)
+    assert found["subjects"] == 0
+    assert "rows_per_subject_least" not in found
+
+
+def test_only_the_table_with_pseudonyms_says_which_key(ada: Project) -> None:
+    assert "pseudonym_key" not in metadata(ada.materialize(), "machine_learning_curated")
+
+
+@pytest.mark.parametrize(
+    "value", ["", "not hexadecimal", KEY.hex()[2:], KEY.hex() + "0", "x" * 64], ids=lambda value: f"{len(value)} long"
+)
+def test_an_illegal_key_is_one_line_that_does_not_show_it(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", value)
+    with pytest.raises(StediError) as raised:
+        read_settings()
+    assert str(raised.value) == (
+        "STEDI_PSEUDONYM_KEY is not legal: it is not 32 bytes or more as hexadecimal digits, such as "
+        "openssl rand -hex 32 gives. Correct or unset the variable."
+    )
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert not value or value not in str(refused.value)
+
+
+def test_a_key_shows_neither_in_the_settings_nor_in_what_makes_pseudonyms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", KEY.hex())
+    assert KEY.hex() not in f"{read_settings()!r} {read_settings()}"
+    assert repr(Pseudonyms(KEY)) == str(Pseudonyms(KEY)) == "Pseudonyms(under a given key)"
+    assert repr(Pseudonyms()) == "Pseudonyms(under a random key)"
+
+
+def test_pseudonyms_are_the_same_in_another_process() -> None:
+    for pseudonyms in (Pseudonyms(KEY), Pseudonyms()):
+        copy = pickle.loads(pickle.dumps(pseudonyms))
+        assert copy("ada@example.com") == pseudonyms("ada@example.com")
+        assert copy.is_linkable == pseudonyms.is_linkable
+
+
+def forms_of_the_key() -> Sequence[bytes]:
+    """The key and what it can be told from, as bytes and as text."""
+    secrets = (KEY, *Pseudonyms(KEY).pads)
+    spelt = [form for content in secrets for form in (content.hex(), content.hex(" "), content.hex("\\"))]
+    escaped = ["".join(f"\\x{byte:02X}" for byte in content) for content in secrets]
+    texts = [*spelt, *escaped]
+    return [*secrets, *(form.encode() for text in texts for form in (text, text.upper(), text.lower()))]
+
+
+def test_the_key_is_in_no_output_no_event_no_metadata_and_no_file(
+    tmp_path: Path, ada: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    job = ada.definitions(pseudonym_key=secret(KEY)).resolve_job_def("lakehouse")
+    debug = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    with dagster.DagsterInstance.local_temp(str(storage)) as instance:
+        result = job.execute_in_process(debug, instance)
+        events = "".join(str(record) for record in instance.all_logs(result.run_id))
+    assert subjects(ada) == {hmac.new(KEY, b"ada@example.com", "sha256").hexdigest()}
+    captured = capfd.readouterr()
+    printed = captured.out + captured.err
+    assert "machine_learning_pseudonymized" in printed
+    assert "machine_learning_pseudonymized" in events
+    files = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert any(b"machine_learning_pseudonymized" in content for content in files.values())
+    for form in forms_of_the_key():
+        assert form not in printed.encode()
+        assert form not in events.encode()
+        assert not [file for file, content in files.items() if form in content]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["pseudonym()", "pseudonym(1, 2)", "pseudonym(missing)", "sum(pseudonym('ada'))", "abs(pseudonym('ada'))"],
+)
+def test_the_key_is_in_no_error(expression: str) -> None:
+    with duckdb.connect() as connection:
+        engine = DuckDBEngine(connection, pseudonyms=Pseudonyms(KEY))
+        with pytest.raises(StediError) as raised:
+            engine.rows(Query(f"SELECT {expression} AS subject"))
+    for form in forms_of_the_key():
+        assert form not in str(raised.value).encode()
