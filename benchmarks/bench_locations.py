@@ -1,0 +1,123 @@
+"""Measure the eight tables in a bucket against local disk, and the erasure of a customer.
+
+    python -m benchmarks.bench_locations [--scale 10] [--erasure-scale 100] [--runs 3]
+
+The bucket is versitygw's on loopback. Both build what `benchmarks.build_tables` does, in turns, landing files and
+tables in the bucket or on disk. An erasure is timed with its verification, on local disk, in a copy of the files.
+"""
+
+import argparse
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import duckdb
+
+from benchmarks.bench_peers import PACKAGES, PROJECT, TIMES, landing_root, runs_from
+from benchmarks.build_tables import build_tables
+from benchmarks.measure import Spread, describe_machine, format_seconds, print_markdown_table
+from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.erasure import Certificate, erase, find_customer
+from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.storage.location import Location
+from stedi_assets_tests.servers import versitygw
+
+KEY = bytes(32)
+
+
+def timed_build(landing: str, root: str) -> float:
+    """Measure the building of the tables."""
+    started = time.perf_counter()
+    build_tables(landing, root)
+    return time.perf_counter() - started
+
+
+def bucket_turns(landing: Path, runs: int, scratch: Path) -> Iterator[tuple[float, float]]:
+    """Measure disk and bucket in turns, after one turn that does not count."""
+    (scratch / "store").mkdir()
+    with versitygw(scratch / "store") as server:
+        os.environ |= {
+            "AWS_ACCESS_KEY_ID": server.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": server.secret_access_key,
+            "AWS_ENDPOINT_URL": server.endpoint,
+            "AWS_REGION": "us-east-1",
+        }
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="landing")
+        for file in landing.rglob("*.json"):
+            client.upload_file(str(file), "landing", file.relative_to(landing).as_posix())
+        for turn in range(runs + 1):
+            client.create_bucket(Bucket=f"lakehouse-{turn}")
+            disk = timed_build(str(landing), str(scratch / f"lakehouse-{turn}"))
+            bucket = timed_build("s3://landing", f"s3://lakehouse-{turn}/tables")
+            if turn:
+                yield disk, bucket
+
+
+def timed_erasure(landing: Path, scratch: Path) -> tuple[float, int, Certificate]:
+    """Measure the erasure of one customer, and count the files that named them."""
+    copy, root = scratch / "landing", scratch / "lakehouse"
+    shutil.copytree(landing, copy)
+    build_tables(str(copy), str(root))
+    pseudonyms = Pseudonyms(KEY)
+    with duckdb.connect() as connection:
+        engine = DuckDBEngine(connection, None, pseudonyms)
+        lakehouse = Lakehouse(Location.parse(str(root)), Location.parse(str(copy)), engine, pseudonyms=pseudonyms)
+        ((email,),) = duckdb.sql(
+            f"SELECT min(email) FROM read_json('{copy}/customer/landing/*.json') WHERE shareWithResearchAsOfDate > 0"
+        ).fetchall()
+        customer = find_customer(lakehouse, email)
+        named = sum(
+            any(name.encode() in content for name in customer.person.names)
+            for content in (file.read_bytes() for file in copy.rglob("*.json"))
+        )
+        started = time.perf_counter()
+        certificate = erase(lakehouse, customer, "benchmark", "benchmark")
+        return time.perf_counter() - started, named, certificate
+
+
+def main() -> None:
+    """Measure and print the results."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scale", type=int, default=10, help="size of the data for the bucket; 10 by default")
+    parser.add_argument("--erasure-scale", type=int, default=100, help="size for the erasure; 100 by default")
+    parser.add_argument("--runs", type=runs_from, default=3, help="turns after one that does not count; 3 by default")
+    parser.add_argument("--folder", type=Path, default=PROJECT / ".bench", help="where data is kept; .bench by default")
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="runs-", dir=folder) as scratch:
+        turns = list(bucket_turns(landing_root(folder, arguments.scale), arguments.runs, Path(scratch)))
+    with tempfile.TemporaryDirectory(prefix="runs-", dir=folder) as scratch:
+        seconds, named, certificate = timed_erasure(landing_root(folder, arguments.erasure_scale), Path(scratch))
+    ratio = Spread.of(bucket / disk for disk, bucket in turns)
+    print(f"\nMedian (minimum–maximum) of {arguments.runs} runs on {describe_machine(PACKAGES)}.\n")
+    print_markdown_table(
+        [f"{arguments.scale}{TIMES}", "bucket", "disk", "ratio", "goal"],
+        [
+            [
+                "tables in one process",
+                format_seconds(Spread.of(bucket for _, bucket in turns)),
+                format_seconds(Spread.of(disk for disk, _ in turns)),
+                f"{ratio.median:.2f} ({ratio.minimum:.2f}–{ratio.maximum:.2f})",
+                "≤ 2",
+            ]
+        ],
+    )
+    print_markdown_table(
+        [f"erasure of one customer, {arguments.erasure_scale}{TIMES}", "measured"],
+        [
+            ["with rebuilding, vacuum and verification", f"{seconds:.1f} s"],
+            ["raw files rewritten / that named the customer", f"{len(certificate.records_by_file)} / {named}"],
+            ["complete", str(certificate.is_complete)],
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
