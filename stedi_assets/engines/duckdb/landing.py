@@ -98,6 +98,7 @@ class LandingReader:
         self._folder = folder
         self._prefix = prefix
         self._stamp = stamp
+        self._groups = 0
         self._written: list[Written] = []
         self._entries: list[LedgerEntry] = []
 
@@ -164,14 +165,19 @@ class LandingReader:
             return None
         self._define(self._strict_rows(inputs))
         try:
-            return write_parquet(self._cursor, self._query.sql, self._folder, self._group_prefix)
+            return self._write()
         except excused:
             self._discard()
             return None
 
+    def _write(self) -> Written:
+        # A name is never given twice: DuckDB may still have in its cache what an earlier file of that name held.
+        self._groups += 1
+        return write_parquet(self._cursor, self._query.sql, self._folder, self._group_prefix)
+
     @property
     def _group_prefix(self) -> str:
-        return f"{self._prefix}-{len(self._written)}"
+        return f"{self._prefix}-{self._groups}"
 
     def _discard(self) -> None:
         self._folder.files.delete(self._folder.path, f"{self._group_prefix}-")
@@ -334,7 +340,7 @@ class LandingReader:
         # A table has a file even where it has no row: its readers ask for one.
         if not is_empty or not self._written:
             self._define(f"SELECT * FROM {EXACT_ROWS}")
-            self._written.append(write_parquet(self._cursor, self._query.sql, self._folder, self._group_prefix))
+            self._written.append(self._write())
         self._cursor.execute(f"DROP TABLE {EXACT_ROWS}")
 
 
