@@ -1,16 +1,20 @@
 """This project's tables, built in this one process without Dagster: what its storage costs.
 
-python -m benchmarks.build_tables LANDING_ROOT LAKEHOUSE
+python -m benchmarks.build_tables LANDING_ROOT LAKEHOUSE [ENGINE]
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 
 from stedi_assets.assets import TABLE_ASSETS
+from stedi_assets.engines import Engine
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, TABLES
 
@@ -18,18 +22,39 @@ COURSE_TABLES = frozenset(table for table in TABLES if table != "machine_learnin
 """What the scripts build that this is compared with."""
 
 
-def build_tables(landing: str, root: str) -> None:
+@contextmanager
+def duckdb_engine(aws: Aws | None) -> Iterator[Engine]:
+    """Opens DuckDB."""
+    with duckdb.connect() as connection:
+        yield DuckDBEngine(connection, aws, Pseudonyms())
+
+
+@contextmanager
+def spark_engine(aws: Aws | None) -> Iterator[Engine]:
+    """Opens Spark on this machine."""
+    # Imported here: its import would count for DuckDB too.
+    from stedi_assets.engines.spark.engine import SparkEngine
+    from stedi_assets.engines.spark.session import Session
+
+    with Session(aws=aws) as session:
+        yield SparkEngine(session, Pseudonyms())
+
+
+OPENED = {"duckdb": duckdb_engine, "spark": spark_engine}
+
+
+def build_tables(landing: str, root: str, engine: str = "duckdb") -> None:
     """Builds the tables of the course, each read by the queries that follow it.
 
     Args:
         landing: The landing root.
         root: The folder that holds the tables.
+        engine: What computes them, duckdb or spark.
     """
     sources = {source.landing: source for source in SOURCES.values()}
-    with duckdb.connect() as connection:
-        where = Location.parse(root)
-        engine = DuckDBEngine(connection, where.aws, Pseudonyms())
-        lakehouse = Lakehouse(where, Location.parse(landing), engine)
+    where = Location.parse(root)
+    with OPENED[engine](where.aws) as opened:
+        lakehouse = Lakehouse(where, Location.parse(landing), opened)
         for asset in TABLE_ASSETS:
             if asset.name not in COURSE_TABLES:
                 continue

@@ -20,8 +20,9 @@ from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.landing.redaction import Person, Redaction, copy_without, find_records
 from stedi_assets.storage import delta
 from stedi_assets.storage.s3 import S3Files
+from stedi_assets.storage.tombstones import read_tombstones, write_tombstones
 from stedi_assets.tables import SOURCES, TABLES, Source
-from stedi_assets.tombstones import read_tombstones, tombstone_hash, write_tombstones
+from stedi_assets.tombstones import tombstone_hash
 from stedi_assets.verification import files_that_name
 
 READINGS_FIRST = ("step_trainer_files", "accelerometer_files", "customer_files")

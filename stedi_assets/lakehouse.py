@@ -18,8 +18,8 @@ from stedi_assets.stopwatch import Stopwatch
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import discarded_on_failure
 from stedi_assets.storage.location import Location
+from stedi_assets.storage.tombstones import read_tombstones
 from stedi_assets.tables import SOURCE_FILE, TABLES, Source
-from stedi_assets.tombstones import read_tombstones
 
 OTHER_TABLES = "assets"
 """The folder, below the lakehouse root, of the tables that are not in the contract."""

@@ -126,7 +126,8 @@ class Settings(BaseSettings):
         description="Where Spark runs: local[*], spark://host:port, yarn or k8s://… . SPARK_REMOTE goes before it.",
     )
     spark_jars: Annotated[str, AfterValidator(_existing_folder)] | None = Field(
-        default=None, description="A folder with the jars that Spark loads."
+        default=None,
+        description="A folder with the jars that Spark loads. By default those for S3, where a root is there.",
     )
     spark_conf: Annotated[dict[str, str], NoDecode, BeforeValidator(_spark_options)] = Field(
         default={}, description='Any options of Spark, as a JSON object such as {"spark.driver.memory": "8g"}.'

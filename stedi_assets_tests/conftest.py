@@ -6,6 +6,7 @@ import os
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +23,9 @@ from pydantic import SecretStr
 from stedi_assets.definitions import build_definitions
 from stedi_assets.engines import Engine
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.engines.spark.engine import SparkEngine
+from stedi_assets.engines.spark.jars import s3_jars
+from stedi_assets.engines.spark.session import Session
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.settings import Settings
 from stedi_assets.storage.aws import Aws
@@ -37,6 +41,14 @@ SELECTED_TABLES = [table for table in TABLES if table not in QUARANTINES]
 """The tables that a SELECT fills."""
 
 REGION = "us-east-1"
+
+SPARK_ON_FEW_ROWS = {
+    "spark.sql.shuffle.partitions": "1",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+"""What makes Spark start on a query sooner, where there is little to compute."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -86,7 +98,8 @@ class Project:
 
     def settings(self, **choices: Any) -> Settings:
         roots = {"landing": str(self.landing), "lakehouse": str(self.lakehouse)}
-        return Settings(**{**roots, "engine": self.engine, "aws": self.place.aws, **choices})
+        spark = {"spark_conf": SPARK_ON_FEW_ROWS} if self.engine == "spark" else {}
+        return Settings(**{**roots, "engine": self.engine, "aws": self.place.aws, **spark, **choices})
 
     @property
     def variables(self) -> dict[str, str]:
@@ -134,11 +147,21 @@ class Project:
         return file
 
 
-@pytest.fixture(params=["duckdb"])
+@pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.xdist_group("spark"))])
 def engine(request: pytest.FixtureRequest) -> str:
     """Every engine."""
     name: str = request.param
+    if name == "spark":
+        request.getfixturevalue("spark")
     return name
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Session]:
+    """The session of all tests; whatever else asks for one runs beside it, on the same application."""
+    with Session(jars=str(s3_jars()[0].parent)) as shared:
+        shared.spark.range(1).count()
+        yield shared
 
 
 @pytest.fixture(scope="session")
@@ -202,12 +225,26 @@ def bucket(endpoint: str, access_key_id: str, secret_access_key: str, scratch: P
     return Place(cast("Path", S3Path(f"s3://{name}", client=client)), aws, variables)
 
 
+@contextmanager
+def duckdb_engine(aws: Aws | None) -> Iterator[Engine]:
+    with duckdb.connect() as connection:
+        yield DuckDBEngine(connection, aws, Pseudonyms())
+
+
+@contextmanager
+def spark_engine(aws: Aws | None) -> Iterator[Engine]:
+    with Session(conf=SPARK_ON_FEW_ROWS, aws=aws) as session:
+        yield SparkEngine(session, Pseudonyms())
+
+
+OPENED = {"duckdb": duckdb_engine, "spark": spark_engine}
+
+
 @pytest.fixture
 def computing(engine: str, place: Place) -> Iterator[Engine]:
     """The engine at work, without Dagster."""
-    assert engine == "duckdb"
-    with duckdb.connect() as connection:
-        yield DuckDBEngine(connection, place.location("").aws, Pseudonyms())
+    with OPENED[engine](place.location("").aws) as opened:
+        yield opened
 
 
 @pytest.fixture

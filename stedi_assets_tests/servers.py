@@ -11,12 +11,13 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+import pyspark
 import pytest
 
 from stedi_assets_tests.faulty_proxy import Request, Rule
@@ -26,6 +27,14 @@ HOST = "127.0.0.1"
 PATIENCE_SECONDS = 60
 
 PROGRAMS = Path(sys.executable).parent
+
+MASTER = "org.apache.spark.deploy.master.Master"
+
+WORKER = "org.apache.spark.deploy.worker.Worker"
+
+SPARK = Path(pyspark.__file__).parent
+
+_SPARK_VARIABLES = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": HOST}
 
 LAST_LINES = 20
 """How many lines of a server's output an error shows."""
@@ -221,6 +230,92 @@ def faulty_proxy(endpoint: str) -> Iterator[FaultyProxy]:
         server = FaultyProxy(command, port, {"PYTHONPATH": str(Path(__file__).parents[1])})
         with _running(server):
             yield server
+
+
+@dataclass
+class SparkCluster:
+    """A standalone cluster of Spark on loopback.
+
+    Attributes:
+        master: Its master.
+        workers: Those who compute, a core each.
+    """
+
+    master: Server
+    workers: Sequence[Server]
+
+    @property
+    def url(self) -> str:
+        return f"spark://{HOST}:{self.master.port}"
+
+
+@contextmanager
+def spark_cluster(folder: Path, workers: int = 2) -> Iterator[SparkCluster]:
+    """Runs a standalone cluster.
+
+    Args:
+        folder: An existing one, for what the workers keep.
+        workers: How many.
+
+    Yields:
+        The cluster.
+    """
+    with ExitStack() as stack:
+        port = stack.enter_context(_free_port())
+        master = _spark_server(port, MASTER, "--webui-port", "0")
+        stack.enter_context(_running(master))
+        cluster = SparkCluster(master, [])
+        for number in range(workers):
+            kept = (
+                "--work-dir",
+                str(folder / f"worker-{number}"),
+                "--webui-port",
+                "0",
+                "--cores",
+                "1",
+                "--memory",
+                "2g",
+            )
+            worker_port = stack.enter_context(_free_port())
+            worker = _spark_server(worker_port, WORKER, *kept, "--cores", "1", cluster.url)
+            stack.enter_context(_running(worker))
+            cluster.workers = [*cluster.workers, worker]
+        yield cluster
+
+
+@contextmanager
+def spark_connect_server(folder: Path, jars: Sequence[Path]) -> Iterator[str]:
+    """Runs a Spark Connect server.
+
+    Args:
+        folder: An existing one, for what it keeps.
+        jars: What it loads.
+
+    Yields:
+        The URL by which SPARK_REMOTE names it.
+    """
+    with _free_port() as port:
+        options = {
+            "spark.connect.grpc.binding.address": HOST,
+            "spark.connect.grpc.binding.port": str(port),
+            "spark.driver.host": HOST,
+            "spark.driver.bindAddress": HOST,
+            "spark.local.dir": str(folder),
+            "spark.master": "local[2]",
+            "spark.sql.warehouse.dir": str(folder / "warehouse"),
+            "spark.ui.enabled": "false",
+            "spark.jars": ",".join(map(str, jars)),
+        }
+        conf = [part for name, value in options.items() for part in ("--conf", f"{name}={value}")]
+        service = ("--class", "org.apache.spark.sql.connect.service.SparkConnectServer")
+        command = [str(SPARK / "bin" / "spark-submit"), *service, *conf]
+        with _running(Server(command, port, _SPARK_VARIABLES)):
+            yield f"sc://{HOST}:{port}"
+
+
+def _spark_server(port: int, kind: str, *arguments: str) -> Server:
+    command = [str(SPARK / "bin" / "spark-class"), kind, "--host", HOST, "--port", str(port), *arguments]
+    return Server(command, port, _SPARK_VARIABLES)
 
 
 @contextmanager

@@ -790,10 +790,10 @@ def test_the_prompt_answers_statements_until_ctrl_d(built: Built, tmp_path: Path
 def test_tab_completes_the_names_of_tables_and_columns(built: Built, tmp_path: Path) -> None:
     with terminal(built.project, tmp_path, "query") as prompt:
         prompt.wait_for(PROMPT)
-        prompt.type(f"FROM machine{TAB}")
+        prompt.type(f"FROM machine_learning_c{TAB}")
         prompt.wait_for("machine_learning_curated")
         prompt.type(f" WHERE distanceF{TAB}")
-        prompt.wait_for("distanceFromObject")
+        prompt.wait_for("romObject")
         prompt.type(f" < 250;{ENTER}")
         prompt.wait_for("3 rows")
         prompt.wait_for(PROMPT)

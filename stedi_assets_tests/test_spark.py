@@ -23,7 +23,8 @@ from stedi_assets.engines import Engine
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.engines.spark import landing
 from stedi_assets.engines.spark.engine import SparkEngine
-from stedi_assets.engines.spark.session import Session, require_java
+from stedi_assets.engines.spark.java import required_java
+from stedi_assets.engines.spark.session import Session
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse, Landed
 from stedi_assets.landing.arrow import line_reader
@@ -64,12 +65,10 @@ SHORT_PARTS = {
 """What makes Spark split small files between tasks, and what a task reads into several batches."""
 
 
-@pytest.fixture(scope="session")
-def spark() -> Iterator[Session]:
-    """The session of these tests; whatever else asks for one runs beside it, on the same application."""
-    with Session() as shared:
-        shared.spark.range(1).count()
-        yield shared
+@pytest.fixture(autouse=True)
+def every_file_of_lines_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small."""
+    monkeypatch.setattr(landing, "SMALL_BYTES", 0)
 
 
 @pytest.fixture
@@ -556,7 +555,7 @@ def test_a_java_that_is_too_old_is_named_with_the_version_that_is_needed(
     program = java(tmp_path, told)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(StediError) as raised:
-        require_java()
+        required_java()
     remedy = "Install Java 17 or newer, and set JAVA_HOME to its folder."
     assert str(raised.value) == f"Spark needs Java 17 or newer, and {program} {found}. {remedy}"
 
@@ -565,17 +564,17 @@ def test_a_java_that_is_too_old_is_named_with_the_version_that_is_needed(
 def test_a_java_that_is_new_enough_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     java(tmp_path, f'openjdk version "{version}" 2025-04-15')
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    require_java()
+    required_java()
 
 
 def test_a_missing_java_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StediError, match="Spark needs Java 17 or newer, and none is on the PATH"):
-        require_java()
+        required_java()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
     with pytest.raises(StediError, match=r"and .*/nowhere/bin/java cannot be run"):
-        require_java()
+        required_java()
 
 
 # The session.

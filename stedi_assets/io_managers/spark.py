@@ -20,7 +20,10 @@ class SparkLakehouseIOManager(LakehouseIOManager):
     """
 
     master: str = Field(default="local[*]", description="Where Spark runs, unless SPARK_REMOTE names a server.")
-    jars: str | None = Field(default=None, description="A folder with jars for Spark to load.")
+    jars: str | None = Field(
+        default=None,
+        description="A folder with jars for Spark to load. By default those for S3 are fetched where they are needed.",
+    )
     conf: Mapping[str, str] = Field(default={}, description="Any options of Spark.")
 
     @contextmanager
@@ -46,8 +49,8 @@ class SparkLakehouseIOManager(LakehouseIOManager):
                     f"Spark needs {error.name}, which is not installed.", "pip install 'stedi_assets[spark]'."
                 ) from None
 
-        with Session(self.master, self.jars, self.conf) as session:
+        root, landing = self.location(self.root), self.location(self.landing)
+        with Session(self.master, self.jars, self.conf, root.aws or landing.aws) as session:
             pseudonyms = self.pseudonyms_of_build
-            root, landing = self.location(self.root), self.location(self.landing)
             self._lakehouse = Lakehouse(root, landing, SparkEngine(session, pseudonyms), self.catalog, pseudonyms)
             yield self

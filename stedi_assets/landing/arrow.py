@@ -8,7 +8,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -92,7 +92,7 @@ class Findings:
         return pa.RecordBatch.from_arrays([names, *others], schema=self.schema)
 
 
-def line_reader(columns: Sequence[Column]) -> Callable[[Batches], Batches]:
+def line_reader(columns: Sequence[Column], erased: Container[object] = ()) -> Callable[[Batches], Batches]:
     """Makes the function that reads files line by line, in any number of parts.
 
     A record that spans two parts is broken in the first of them. So if no part of a file has anything to quarantine,
@@ -100,6 +100,7 @@ def line_reader(columns: Sequence[Column]) -> Callable[[Batches], Batches]:
 
     Args:
         columns: The contract of the records.
+        erased: The names of customers whose records are quarantined, without their text.
 
     Returns:
         A function from batches of file name, as in a URI, and line with its end, to `Findings`. A note says whether
@@ -109,7 +110,7 @@ def line_reader(columns: Sequence[Column]) -> Callable[[Batches], Batches]:
     def read(batches: Batches) -> Batches:
         findings = Findings(columns)
         for name, content in _contents(batches):
-            reader = RecordReader(io.BytesIO(content), columns)
+            reader = RecordReader(io.BytesIO(content), columns, erased=erased)
             parts = list(reader)
             is_refused = reader.totals.quarantined > 0 or DEPENDS_ON_WHAT_IS_BEFORE.search(content) is not None
             if not is_refused:
@@ -120,12 +121,15 @@ def line_reader(columns: Sequence[Column]) -> Callable[[Batches], Batches]:
     return read
 
 
-def whole_file_reader(columns: Sequence[Column], cut: Mapping[str, Cut]) -> Callable[[Batches], Batches]:
+def whole_file_reader(
+    columns: Sequence[Column], cut: Mapping[str, Cut], erased: Container[object] = ()
+) -> Callable[[Batches], Batches]:
     """Makes the function that reads whole files exactly.
 
     Args:
         columns: The contract of the records.
         cut: By name, the files that come in pieces, one after the other; any other comes in one piece.
+        erased: The names of customers whose records are quarantined, without their text.
 
     Returns:
         A function from batches of file name, as in a URI, and content, to `Findings`. There is one note for each file:
@@ -136,7 +140,7 @@ def whole_file_reader(columns: Sequence[Column], cut: Mapping[str, Cut]) -> Call
         findings = Findings(columns)
         for name, group in itertools.groupby(_contents(batches), key=lambda content: content[0]):
             content = _stream(name, (piece for _, piece in group), cut.get(name))
-            yield from _read_whole(name, content, findings)
+            yield from _read_whole(name, content, findings, erased)
 
     return read
 
@@ -158,8 +162,8 @@ def _stream(name: str, pieces: Iterator[bytes], cut: Cut | None) -> io.RawIOBase
     return Decompressed(stored) if name.endswith(".gz") else stored
 
 
-def _read_whole(name: str, content: io.RawIOBase, findings: Findings) -> Batches:
-    reader = RecordReader(io.BufferedReader(content, BUFFER_BYTES), findings.columns)
+def _read_whole(name: str, content: io.RawIOBase, findings: Findings, erased: Container[object]) -> Batches:
+    reader = RecordReader(io.BufferedReader(content, BUFFER_BYTES), findings.columns, erased=erased)
     for part in reader:
         yield findings.rows(name, part)
         yield findings.stretches(name, part.quarantined)

@@ -23,6 +23,9 @@ PATIENCE_SECONDS = 60
 ATTEMPTS = 8
 """How often boto3 sends a request; the waits between them double up to about `PATIENCE_SECONDS`."""
 
+MACHINE_ROLES = ("iam-role", "container-role")
+"""What boto3 calls the credentials that a machine or a container has by itself."""
+
 DELTA_RETRIES = {
     "max_retries": "100",
     "backoff_config.init_backoff": "200ms",
@@ -125,16 +128,11 @@ class Aws(BaseSettings):
         return {name: value for name, value in options.items() if value}
 
     def hadoop_options(self) -> dict[str, str]:
-        """Returns the options of Hadoop's s3a file system."""
-        credentials = self.credentials()
-        provider = "TemporaryAWSCredentialsProvider" if credentials.token else "SimpleAWSCredentialsProvider"
-        options = {
-            "fs.s3a.access.key": credentials.access_key,
-            "fs.s3a.secret.key": credentials.secret_key,
-            "fs.s3a.session.token": credentials.token,
-            "fs.s3a.aws.credentials.provider": f"org.apache.hadoop.fs.s3a.{provider}",
-            "fs.s3a.endpoint.region": self.s3.meta.region_name,
-        }
+        """Returns the options of Hadoop's s3a file system.
+
+        A role of an instance or a container is left to s3a, which finds it on every machine and renews its credentials.
+        """
+        options = {**self._hadoop_credentials(), "fs.s3a.endpoint.region": self.s3.meta.region_name}
         if self._store:
             options |= {
                 "fs.s3a.endpoint": self._store,
@@ -142,6 +140,18 @@ class Aws(BaseSettings):
                 "fs.s3a.connection.ssl.enabled": str(self._store.startswith("https://")).lower(),
             }
         return {name: value for name, value in options.items() if value}
+
+    def _hadoop_credentials(self) -> dict[str, str]:
+        credentials = self.credentials()
+        if getattr(self._session.get_credentials(), "method", None) in MACHINE_ROLES:
+            return {}
+        provider = "TemporaryAWSCredentialsProvider" if credentials.token else "SimpleAWSCredentialsProvider"
+        return {
+            "fs.s3a.access.key": credentials.access_key or "",
+            "fs.s3a.secret.key": credentials.secret_key or "",
+            "fs.s3a.session.token": credentials.token or "",
+            "fs.s3a.aws.credentials.provider": f"org.apache.hadoop.fs.s3a.{provider}",
+        }
 
     def credentials(self) -> "ReadOnlyCredentials":
         """Returns the credentials that hold now.

@@ -1,26 +1,27 @@
 """Reading landing files with Spark: line by line in parallel where that loses nothing, and whole everywhere else.
 
-The executors run the exact reader either way (`stedi_assets.landing.records`, by `stedi_assets.landing.arrow`). Files
-of lines are split across tasks. A file of which some part is not made of whole records is read again as a whole, by
-one task, which alone knows the offsets of what it quarantines.
+The executors run the exact reader either way (`stedi_assets.landing.records`, by `stedi_assets.landing.arrow`). Large
+files of lines are split across tasks. A file of which some part is not made of whole records is read again as a whole,
+by one task, which alone knows the offsets of what it quarantines. What is found is staged beside the table.
 """
 
+import functools
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
-from stedi_assets.engines.spark.frames import FILE_NAME, files_read, parquet_read, path_in_spark, spark_schema
+from stedi_assets.engines.spark.frames import FILE_NAME, files_read, parquet_read, path_in_spark
 from stedi_assets.engines.spark.parquet import WRITE_OPTIONS, parquet_files, write_parquet
 from stedi_assets.errors import StediError
-from stedi_assets.landing.arrow import BYTE_ORDER_MARK, STRETCH_COLUMNS, Cut, line_reader, whole_file_reader
+from stedi_assets.landing.arrow import BYTE_ORDER_MARK, STRETCH_COLUMNS, Batches, Cut, line_reader, whole_file_reader
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.landing.records import DEFAULT_LIMITS, OTHER_UNKNOWN_KEYS
@@ -30,6 +31,9 @@ from stedi_assets.tables import SOURCE_FILE, Column, Source
 
 SPARK_TYPES = {"VARCHAR": "STRING", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE"}
 """From the contract's types to Spark's."""
+
+SMALL_BYTES = 4 << 20
+"""Smaller files are not split between tasks."""
 
 LARGE_BYTES = 64 << 20
 """Larger files are not held in memory as a whole, unless they are compressed."""
@@ -42,6 +46,10 @@ LARGEST_COMPRESSED_BYTES = 2**31 - 1
 
 PASSED_OVER = "_"
 """Spark does not see files whose name begins so."""
+
+
+PIECES = {None: "files", "\n": "files-in-lines", "}": "files-in-objects"}
+"""From what files are cut at where they are read as a whole to the name under which their findings are stored."""
 
 
 @dataclass
@@ -84,8 +92,6 @@ class LandingReader:
         self._folder = folder
         self._prefix = prefix
         self._stamp = stamp
-        self._parts = 0
-        self._written: list[Written] = []
         self._entries: list[LedgerEntry] = []
 
     def read(self, files: Sequence[LandingFile]) -> LandingRead:
@@ -106,93 +112,64 @@ class LandingReader:
                 # Opened all the same: one that may not be read is an error on every engine.
                 file.open_stored().close()
                 self._entries.append(self._entry(file, "exact", {"rows": 0}))
-        separators = {file: _separator(file) for file in files if file.size}
-        of_lines = [file for file, separator in separators.items() if _is_cut_at_line_ends(file, separator)]
-        accepted = self._read_lines(of_lines) if of_lines else set()
-        whole: dict[str | None, list[LandingFile]] = {}
-        for file, separator in separators.items():
-            if file.name not in accepted:
-                whole.setdefault(separator, []).append(file)
-        self._read_whole(whole)
-        written_files = [file for written in self._written for file in written.files]
-        return LandingRead(self._prefix, Written(self._written[-1].schema, written_files), self._entries)
+        in_lines = [file for file in files if _is_split(file)]
+        accepted, rows = self._read_lines(in_lines) if in_lines else (set(), [])
+        rows += self._read_whole([file for file in files if file.size and file.name not in accepted])
+        return LandingRead(self._prefix, self._write(rows), self._entries)
 
-    def _read_lines(self, files: Sequence[LandingFile]) -> set[str]:
-        """Reads the files that nothing is lost of line by line, and returns their names."""
-        observation = Observation()
-        lines = _contents(self._spark, files, "\n")
-        findings = lines.mapInArrow(line_reader(self._source.columns), _findings(self._source))
-        notes = F.collect_list(F.when(F.col("note").isNotNull(), F.struct("file", "note")))
-        written = self._write(findings.observe(observation, notes.alias("notes")))
-        verdicts = _verdicts((note["file"], json.loads(note["note"])) for note in observation.get["notes"])
-        rows = self._rows(written)
+    def _read_lines(self, files: Sequence[LandingFile]) -> tuple[set[str], list[DataFrame]]:
+        """Reads the files that nothing is lost of line by line, and returns their names and their rows."""
+        read = line_reader(self._source.columns, self._stamp.tombstones)
+        staged = self._staged([self._stage("lines", _contents(self._spark, files, "\n"), read)])
+        verdicts = _verdicts(_notes(staged))
+        rows = staged.where("row IS NOT NULL")
+        counted = {row["file"]: row["count"] for row in rows.groupBy("file").count().collect()}
         # A file without a row has nothing to prove anything by.
-        accepted = {file.name for file in files if file.name in rows and not verdicts[file.name].is_refused}
-        if accepted != rows.keys():
-            written = self._only(accepted, written)
-        if accepted:
-            self._written.append(written)
+        accepted = {file.name for file in files if file.name in counted and not verdicts[file.name].is_refused}
         for file in files:
             if file.name in accepted:
-                told = {"rows": rows[file.name], "unknown_keys": dict(verdicts[file.name].unknown_keys)}
+                told = {"rows": counted[file.name], "unknown_keys": dict(verdicts[file.name].unknown_keys)}
                 self._entries.append(self._entry(file, "strict", told))
-        return accepted
+        return accepted, [rows.where(F.col("file").isin(sorted(accepted)))]
 
-    def _read_whole(self, groups: Mapping[str | None, Sequence[LandingFile]]) -> None:
-        """Reads files as a whole, a file a task, and defines what was quarantined."""
-        staged = self._staged(groups)
-        notes = staged.where("note IS NOT NULL").select("file", "note").collect() if groups else []
-        totals = {note["file"]: json.loads(note["note"]) for note in notes}
-        self._entries += [self._entry(file, "exact", totals[file.name]) for files in groups.values() for file in files]
+    def _read_whole(self, files: Sequence[LandingFile]) -> list[DataFrame]:
+        """Reads files as a whole, a file a task, defines what was quarantined, and returns the rows."""
+        groups: dict[str | None, list[LandingFile]] = {}
+        for file in files:
+            groups.setdefault(_separator(file), []).append(file)
+        staged = self._staged([self._stage_whole(separator, group) for separator, group in groups.items()])
+        totals = dict(_notes(staged)) if groups else {}
+        self._entries += [self._entry(file, "exact", totals[file.name]) for file in files]
         staged.where("stretch IS NOT NULL").select(
             F.col("file").alias(SOURCE_FILE.name),
             "stretch.*",
             F.lit(self._stamp.run_id).alias("runId"),
             F.lit(self._stamp.read_at).cast("bigint").alias("quarantinedAt"),
         ).createOrReplaceTempView(NEWLY_QUARANTINED)
-        # A table has a file even where it has no row: its readers ask for one.
-        if any(each["rows"] for each in totals.values()) or not self._written:
-            self._written.append(self._write(staged))
+        return [staged.where("row IS NOT NULL")]
 
-    def _staged(self, groups: Mapping[str | None, Sequence[LandingFile]]) -> DataFrame:
-        """Returns all that is found in the files, stored beside the table: a cluster may lose what it has in memory."""
-        columns = self._source.columns
-        paths: list[str] = []
-        for number, (separator, files) in enumerate(groups.items()):
-            cut = {file.name: Cut(file.size, _begins_with_mark(file)) for file in files} if separator else {}
-            part = self._folder / staging_folder(self._prefix) / str(number)
-            contents = _contents(self._spark, files, separator)
-            with _a_file_a_task(self._spark, files) if separator else nullcontext():
-                found = contents.mapInArrow(whole_file_reader(columns, cut), _findings(self._source))
-                found.write.options(**WRITE_OPTIONS).parquet(path_in_spark(part.path))
-            paths += [file.path for file in parquet_files(part)]
+    def _stage_whole(self, separator: str | None, files: Sequence[LandingFile]) -> Location:
+        cut = {file.name: Cut(file.size, _begins_with_mark(file)) for file in files} if separator else {}
+        contents = _contents(self._spark, files, separator)
+        read = whole_file_reader(self._source.columns, cut, self._stamp.tombstones)
+        with _a_file_a_task(self._spark, files) if separator else nullcontext():
+            return self._stage(PIECES[separator], contents, read)
+
+    def _stage(self, name: str, contents: DataFrame, read: Callable[[Batches], Batches]) -> Location:
+        """Stores all that is found in files beside the table: a cluster may lose what it has in memory."""
+        part = self._folder / staging_folder(self._prefix) / name
+        found = contents.mapInArrow(read, _findings(self._source))
+        found.write.options(**WRITE_OPTIONS).parquet(path_in_spark(part.path))
+        return part
+
+    def _staged(self, parts: Sequence[Location]) -> DataFrame:
+        paths = [file.path for part in parts for file in parquet_files(part)]
         return parquet_read(self._spark, paths, _findings(self._source))
 
-    def _write(self, findings: DataFrame) -> Written:
-        rows = findings.where("row IS NOT NULL").select("row.*", F.col("file").alias(SOURCE_FILE.name))
-        rows.createOrReplaceTempView(self._source.name)
-        return write_parquet(self._spark.sql(self._query.sql), self._folder, self._next_part())
-
-    def _next_part(self) -> str:
-        self._parts += 1
-        return f"{self._prefix}-{self._parts}"
-
-    def _stored(self, written: Written) -> DataFrame:
-        paths = [str(self._folder / file.path) for file in written.files]
-        return parquet_read(self._spark, paths, spark_schema(written.schema))
-
-    def _rows(self, written: Written) -> dict[str, int]:
-        counted = self._stored(written).groupBy(SOURCE_FILE.name).count().collect()
-        return {row[SOURCE_FILE.name]: row["count"] for row in counted}
-
-    def _only(self, names: set[str], written: Written) -> Written:
-        """Writes anew what was written of some files, and deletes what was written of all."""
-        discarded = f"{self._prefix}-{self._parts}"
-        if names:
-            kept = self._stored(written).where(F.col(SOURCE_FILE.name).isin(sorted(names)))
-            written = write_parquet(kept, self._folder, self._next_part())
-        self._folder.files.delete(self._folder.path, discarded)
-        return written
+    def _write(self, findings: Sequence[DataFrame]) -> Written:
+        rows = functools.reduce(DataFrame.unionAll, findings)
+        rows.select("row.*", F.col("file").alias(SOURCE_FILE.name)).createOrReplaceTempView(self._source.name)
+        return write_parquet(self._spark.sql(self._query.sql), self._folder, f"{self._prefix}-rows")
 
     def _entry(self, file: LandingFile, reader: Literal["strict", "exact"], told: Mapping[str, Any]) -> LedgerEntry:
         return LedgerEntry(
@@ -234,8 +211,9 @@ def _separator(file: LandingFile) -> str | None:
     return "\n" if b"\n" in _beginning(file, BEGINNING_BYTES) else "}"
 
 
-def _is_cut_at_line_ends(file: LandingFile, separator: str | None) -> bool:
-    return not _is_compressed(file) and separator != "}"
+def _is_split(file: LandingFile) -> bool:
+    is_worth_it = file.size > SMALL_BYTES and not _is_compressed(file)
+    return is_worth_it and b"\n" in _beginning(file, BEGINNING_BYTES)
 
 
 def _begins_with_mark(file: LandingFile) -> bool:
@@ -278,6 +256,11 @@ def _findings(source: Source) -> str:
 
 def _structure(columns: Sequence[Column]) -> str:
     return f"STRUCT<{', '.join(f'`{column.name}`: {SPARK_TYPES[column.type]}' for column in columns)}>"
+
+
+def _notes(staged: DataFrame) -> list[tuple[str, dict[str, Any]]]:
+    noted = staged.where("note IS NOT NULL").select("file", "note").collect()
+    return [(row["file"], json.loads(row["note"])) for row in noted]
 
 
 def _verdicts(notes: Iterable[tuple[str, Mapping[str, Any]]]) -> Mapping[str, Verdict]:

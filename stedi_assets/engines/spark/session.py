@@ -5,18 +5,18 @@ import functools
 import hashlib
 import logging
 import os
-import re
 import shutil
-import subprocess
+import socket
 import sys
 import tempfile
 import threading
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from py4j.java_gateway import JavaGateway  # type: ignore[import-untyped]
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
@@ -28,13 +28,12 @@ from pyspark.sql import SparkSession
 
 import stedi_assets
 from stedi_assets.engines.spark.errors import first_line
+from stedi_assets.engines.spark.jars import jars_in, s3_jars
+from stedi_assets.engines.spark.java import required_java
 from stedi_assets.errors import StediError
+from stedi_assets.storage.aws import Aws
 
 LOCAL_MASTER = "local[*]"
-
-OLDEST_JAVA = 17
-
-JAVA_VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """What tells of an error with the values it quotes, before the error is explained."""
@@ -58,6 +57,8 @@ ON_ONE_MACHINE = {
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
     # Without the checksum files beside every file.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+    # What goes to a bucket is gathered in memory: on disk, it would be through the other local file system.
+    "spark.hadoop.fs.s3a.fast.upload.buffer": "bytebuffer",
 }
 """The same, where executors and driver are one process."""
 
@@ -70,6 +71,11 @@ QUERIES = {
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
 }
 """What holds for every query."""
+
+CONNECT_PORT = 15002
+"""Where a Spark Connect server listens when its address does not say."""
+
+PATIENCE_SECONDS = 10
 
 LOGGING = """
 rootLogger.level = fatal
@@ -95,20 +101,27 @@ FORWARDED_BYTES = 1 << 16
 class Session:
     """A Spark session that is started when it is first asked for.
 
-    Where the process has a session already, it is used and left running.
+    Where the process has a session already, it is used and left running. Where SPARK_REMOTE names a server, the session
+    is that server's, by Spark Connect.
 
     Args:
         master: Where Spark runs: `local[*]`, `spark://host:port`, `yarn`, `k8s://…`.
         jars: A folder with jars to load.
         conf: Any other options of Spark.
+        aws: How buckets are reached, where there are any.
     """
 
     def __init__(
-        self, master: str = LOCAL_MASTER, jars: str | None = None, conf: Mapping[str, str] | None = None
+        self,
+        master: str = LOCAL_MASTER,
+        jars: str | None = None,
+        conf: Mapping[str, str] | None = None,
+        aws: Aws | None = None,
     ) -> None:
         self._master = master
         self._jars = jars
         self._conf = conf or {}
+        self._aws = aws
         self._spark: SparkSession | None = None
         self._at_end = ExitStack()
 
@@ -136,21 +149,42 @@ class Session:
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         for name in QUOTING_LOGGERS:
             PySparkLogger.getLogger(name).setLevel(logging.CRITICAL + 1)
-        running = _running()
-        spark = self._beside(running) if running else self._new()
+        if "SPARK_REMOTE" in os.environ:
+            spark = self._remote()
+        else:
+            running = _running()
+            spark = running.newSession() if running else self._new()
+        self._set_up(spark)
         spark.addArtifacts(str(packed_package()), pyfile=True)
         return spark
 
-    def _beside(self, running: SparkSession) -> SparkSession:
-        # On the same application, but its views and settings are nobody else's.
-        spark = running.newSession()
+    def _set_up(self, spark: SparkSession) -> None:
+        # What holds for this session alone, even where it shares an application: views and settings are nobody else's.
+        access = self._aws.hadoop_options() if self._aws else {}
         for name, value in {**QUERIES, **self._conf}.items():
             if spark.conf.isModifiable(name):
                 spark.conf.set(name, value)
+        for name, value in access.items():
+            spark.conf.set(name, value)
+
+    def _remote(self) -> SparkSession:
+        server = os.environ["SPARK_REMOTE"]
+        address = urlsplit(server)
+        try:
+            if address.hostname:
+                # The client itself would go on trying for a quarter of an hour.
+                socket.create_connection((address.hostname, address.port or CONNECT_PORT), PATIENCE_SECONDS).close()
+            spark = SparkSession.builder.remote(server).getOrCreate()
+        except (OSError, PySparkException, ImportError) as error:
+            raise StediError(
+                f"The Spark Connect server {address.netloc} cannot be used: {first_line(error)}.",
+                "Start it or correct SPARK_REMOTE; pip install 'stedi_assets[spark-connect]' adds the client.",
+            ) from None
+        self._at_end.callback(spark.stop)
         return spark
 
     def _new(self) -> SparkSession:
-        require_java()
+        required_java()
         log4j = _folder_of_this_process() / "log4j2.properties"
         log4j.write_text(LOGGING)
         options = {
@@ -159,7 +193,7 @@ class Session:
             **(ON_ONE_MACHINE if self._master.startswith("local") else {}),
             "spark.master": self._master,
             "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log4j.as_uri()}",
-            "spark.jars": ",".join(map(str, sorted(Path(self._jars).glob("*.jar")))) if self._jars else "",
+            "spark.jars": ",".join(map(str, self._jar_files())),
             **self._conf,
         }
         conf = SparkConf().setAll([(name, value) for name, value in options.items() if value])
@@ -174,26 +208,10 @@ class Session:
         self._at_end.callback(spark.stop)
         return spark
 
-
-def require_java() -> None:
-    """Looks for a Java that Spark runs on.
-
-    Raises:
-        StediError: There is none, or it is too old. The message says which one was found.
-    """
-    remedy = f"Install Java {OLDEST_JAVA} or newer, and set JAVA_HOME to its folder."
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin/java") if home else shutil.which("java")
-    if java is None:
-        raise StediError(f"Spark needs Java {OLDEST_JAVA} or newer, and none is on the PATH.", remedy)
-    try:
-        told = subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr
-    except (OSError, subprocess.CalledProcessError):
-        raise StediError(f"Spark needs Java {OLDEST_JAVA} or newer, and {java} cannot be run.", remedy) from None
-    version = JAVA_VERSION.search(told)
-    if version is None or int(version[1]) < OLDEST_JAVA:
-        found = f"is version {version[1]}" if version else "does not tell its version"
-        raise StediError(f"Spark needs Java {OLDEST_JAVA} or newer, and {java} {found}.", remedy)
+    def _jar_files(self) -> Sequence[Path]:
+        if self._jars:
+            return jars_in(Path(self._jars))
+        return s3_jars() if self._aws else []
 
 
 @functools.cache

@@ -1,0 +1,103 @@
+"""Spark on more than this process: a standalone cluster, and a Spark Connect server."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stedi_assets.engines.spark.jars import s3_jars
+from stedi_assets.settings import Settings
+from stedi_assets_tests.commands import PROGRAMS, environment, run
+from stedi_assets_tests.conftest import EXPECTED_COUNTS, SPARK_ON_FEW_ROWS, Place, Project
+from stedi_assets_tests.servers import HOST, SparkCluster, spark_cluster, spark_connect_server
+from stedi_assets_tests.test_acceptance import GENERATED_COUNTS, with_files_of
+
+pytestmark = pytest.mark.xdist_group("spark")
+
+PATIENCE_SECONDS = 300
+
+
+@pytest.fixture
+def engine() -> str:
+    """What every command of these tests computes with; no Spark of this process is needed."""
+    return "spark"
+
+
+@pytest.fixture
+def place(local_place: Place) -> Place:
+    return local_place
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[SparkCluster]:
+    folder = tmp_path / "cluster"
+    folder.mkdir()
+    with spark_cluster(folder) as running:
+        yield running
+
+
+def on(cluster: SparkCluster, project: Project) -> dict[str, str]:
+    """The variables by which a command computes on a cluster."""
+    options = {
+        "spark.driver.host": HOST,
+        "spark.executor.memory": "1g",
+        "spark.sql.execution.pyspark.python": sys.executable,
+        "spark.sql.shuffle.partitions": "2",
+        "spark.ui.enabled": "false",
+    }
+    return {
+        **project.variables,
+        "STEDI_SPARK_MASTER": cluster.url,
+        "STEDI_SPARK_CONF": json.dumps(options),
+    }
+
+
+def test_a_run_on_a_cluster_ends_with_the_right_counts_though_a_worker_is_killed_in_the_middle(
+    empty_project: Project, cluster: SparkCluster, tmp_path: Path
+) -> None:
+    project = with_files_of(empty_project, Settings().landing.local_path)
+    command = subprocess.Popen(
+        [str(PROGRAMS / "stedi"), "run"],
+        cwd=tmp_path,
+        env=environment(on(cluster, project)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    first_commit = project.lakehouse / "accelerometer" / "landing" / "_delta_log" / f"{0:020}.json"
+    last_moment = time.monotonic() + PATIENCE_SECONDS
+    while not first_commit.exists() and command.poll() is None and time.monotonic() < last_moment:
+        time.sleep(0.05)
+    was_running = command.poll() is None
+    cluster.workers[0].kill()
+    output, _ = command.communicate(timeout=PATIENCE_SECONDS)
+    assert was_running, output
+    assert command.returncode == 0, output
+    assert project.counts() == GENERATED_COUNTS
+
+
+def test_a_run_on_a_cluster_computes_in_its_workers(project: Project, cluster: SparkCluster, tmp_path: Path) -> None:
+    finished = run("stedi", "run", "--select", "customer_landing", folder=tmp_path, **on(cluster, project))
+    assert finished.exit_code == 0, finished.output
+    logs = [log.read_text() for log in (tmp_path / "cluster").glob("worker-*/app-*/*/stderr")]
+    assert any("Finished task" in log for log in logs)
+
+
+def test_the_pipeline_runs_on_a_spark_connect_server(project: Project, tmp_path: Path) -> None:
+    variables = {**project.variables, "STEDI_SPARK_CONF": json.dumps(SPARK_ON_FEW_ROWS)}
+    with spark_connect_server(tmp_path, s3_jars()) as url:
+        finished = run("stedi", "run", folder=tmp_path, **variables, SPARK_REMOTE=url)
+    assert finished.exit_code == 0, finished.output
+    assert project.counts() == EXPECTED_COUNTS
+
+
+def test_a_spark_connect_server_that_is_not_there_is_one_clear_line(project: Project, tmp_path: Path) -> None:
+    variables = {**project.variables, "SPARK_REMOTE": "sc://127.0.0.1:1"}
+    finished = run("stedi", "run", "--select", "customer_landing", folder=tmp_path, **variables)
+    assert finished.exit_code == 1
+    assert "The Spark Connect server 127.0.0.1:1 cannot be used: " in finished.output
+    assert "Traceback" not in finished.output
