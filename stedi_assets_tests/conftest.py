@@ -56,6 +56,48 @@ Record = dict[str, Any]
 Records = Mapping[str, Sequence[Record]]
 
 
+of_duckdb = pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+"""Marks what DuckDB alone has: its SQL, its types, its own reader; test_spark has Spark's."""
+
+MODULES_ON_SPARK = {
+    "test_landing",
+    "test_tables",
+    "test_storage",
+    "test_acceptance",
+    "test_other_assets",
+}
+"""Those whose every test runs on Spark, on local disk."""
+
+IN_A_BUCKET_ON_SPARK = "test_acceptance"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--whole-matrix", action="store_true", help="Run every test on Spark too, everywhere: for hours.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "on_spark: runs on Spark, on local disk, wherever its module does not.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--whole-matrix"):
+        left_out = [item for item in items if not _is_run(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_run(item)]
+
+
+def _is_run(item: pytest.Item) -> bool:
+    """A build takes Spark ten seconds, and a bucket doubles them."""
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    if parameters.get("engine") != "spark":
+        return True
+    module = item.path.stem
+    place = parameters.get("place", "local")
+    if place == "moto" and module == IN_A_BUCKET_ON_SPARK:
+        return True
+    return place == "local" and (module in MODULES_ON_SPARK or item.get_closest_marker("on_spark") is not None)
+
+
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests set what they need themselves."""

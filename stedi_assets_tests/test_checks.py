@@ -71,6 +71,7 @@ def check_alone(project: Project, table: str) -> dagster.ExecuteInProcessResult:
         return resolved.execute_in_process(instance=instance, raise_on_error=False)
 
 
+@pytest.mark.on_spark
 def test_only_the_leaks_of_the_course_are_warned_of_on_good_data(project: Project) -> None:
     result = project.materialize()
     assert result.success
@@ -147,6 +148,7 @@ def test_a_null_in_a_required_column_of_a_stored_table_is_found(project: Project
     assert found.metadata[f"null_{column}"].value == 4
 
 
+@pytest.mark.on_spark
 def test_a_customer_without_consent_in_customer_trusted_is_found(project: Project) -> None:
     project.materialize()
     rewrite(project, "customer_trusted", "SELECT * REPLACE (0 AS shareWithResearchAsOfDate) FROM stored")
@@ -207,6 +209,7 @@ def test_serial_numbers_of_several_customers_are_counted_as_a_warning(project: P
     assert found.severity == dagster.AssetCheckSeverity.WARN
 
 
+@pytest.mark.on_spark
 def test_pairs_of_different_customers_are_counted_as_a_warning(project: Project) -> None:
     found = evaluations(project.materialize())[PAIRS_OF_STRANGERS]
     # ada's device with eve's one phone reading, eve's device with ada's two.

@@ -88,6 +88,7 @@ def naming(project: Project) -> list[str]:
     return named
 
 
+@pytest.mark.on_spark
 def test_no_file_names_the_customer_afterwards(project: Project, lakehouse: Lakehouse) -> None:
     assert naming(project)
     certificate = erased(lakehouse)
@@ -95,6 +96,7 @@ def test_no_file_names_the_customer_afterwards(project: Project, lakehouse: Lake
     assert certificate.is_complete
 
 
+@pytest.mark.on_spark
 def test_everybody_elses_rows_stay_as_they_were(project: Project, lakehouse: Lakehouse) -> None:
     tables = [name for name in TABLES if not name.endswith("quarantine") and "machine" not in name]
     before = {table: project.rows(table) for table in tables}
@@ -170,6 +172,7 @@ def test_readings_of_a_serial_number_that_others_have_too_stay_and_are_told(
     assert [row for row in project.rows("step_trainer_landing") if SERIAL_NUMBER in row]
 
 
+@pytest.mark.on_spark
 def test_a_later_delivery_of_the_customer_is_quarantined_without_its_text(
     project: Project, lakehouse: Lakehouse, computing: Engine
 ) -> None:

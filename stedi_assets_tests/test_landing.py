@@ -32,6 +32,7 @@ from stedi_assets_tests.conftest import (
     customer,
     evaluations,
     failed_checks,
+    of_duckdb,
     phone_reading,
 )
 from stedi_assets_tests.test_acceptance import COURSE_COUNTS, COURSE_DATA
@@ -128,6 +129,7 @@ def test_every_shape_of_file_in_one_folder_gives_the_same_rows(
         (lambda records: json.dumps([json.loads(record) for record in records], indent=1).encode(), "exact"),
     ],
 )
+@of_duckdb
 def test_the_fast_reader_takes_all_that_only_lacks_newlines(
     shore: Shore, shape: Callable[[Sequence[bytes]], bytes], reader: str
 ) -> None:
@@ -162,6 +164,7 @@ def test_what_the_fast_reader_would_change_or_pass_over_is_read_exactly(shore: S
 @pytest.mark.parametrize(
     "text", [b"garbage", b'{"user":"a","timestamp":"abc"}', b'{"user":"a","timestamp":1.5}', b"", b'{"a":']
 )
+@of_duckdb
 def test_a_file_that_the_fast_reader_refuses_does_not_slow_the_others(shore: Shore, text: bytes) -> None:
     for name in ("a.json", "c.json"):
         shore.put(name, reading_record(1) + b"\n")

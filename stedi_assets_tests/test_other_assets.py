@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from stedi_assets.query import Query
-from stedi_assets_tests.conftest import PROJECT, Project, failure
+from stedi_assets_tests.conftest import PROJECT, Project, failure, of_duckdb
 
 
 def run(project: Project, *assets: dagster.AssetsDefinition) -> dagster.ExecuteInProcessResult:
@@ -37,6 +37,7 @@ RETURNED: Mapping[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("returned", RETURNED.values(), ids=RETURNED.keys())
+@of_duckdb
 def test_what_an_asset_returns_is_stored_as_a_delta_table(project: Project, returned: Callable[[], Any]) -> None:
     @dagster.asset
     def mine() -> Any:
@@ -62,6 +63,7 @@ LOADED: Mapping[str, tuple[type, Callable[[Any], list[int]]]] = {
 
 
 @pytest.mark.parametrize(("kind", "instants"), LOADED.values(), ids=LOADED.keys())
+@of_duckdb
 def test_an_asset_gets_a_table_as_the_type_it_annotates_its_input_with(
     project: Project, kind: type, instants: Callable[[Any], list[int]]
 ) -> None:
@@ -75,6 +77,7 @@ def test_an_asset_gets_a_table_as_the_type_it_annotates_its_input_with(
     assert project.rows("mine") == {(100,): 4, (200,): 1, (300,): 1}
 
 
+@of_duckdb
 def test_a_relation_over_a_loaded_table_can_be_returned(project: Project) -> None:
     @dagster.asset
     def mine(accelerometer_landing: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
@@ -85,6 +88,7 @@ def test_a_relation_over_a_loaded_table_can_be_returned(project: Project) -> Non
     assert project.rows("mine") == {(100, 4): 1, (200, 1): 1, (300, 1): 1}
 
 
+@of_duckdb
 def test_an_asset_can_load_what_another_of_its_kind_stored(project: Project) -> None:
     @dagster.asset(key=["mine", "first"])
     def first() -> pd.DataFrame:
@@ -99,6 +103,7 @@ def test_an_asset_can_load_what_another_of_its_kind_stored(project: Project) -> 
     assert project.rows("second").total() == 2
 
 
+@of_duckdb
 def test_a_type_that_cannot_be_stored_is_an_error_that_lists_those_that_can(project: Project) -> None:
     @dagster.asset
     def mine() -> list[int]:
@@ -111,6 +116,7 @@ def test_a_type_that_cannot_be_stored_is_an_error_that_lists_those_that_can(proj
 
 
 @pytest.mark.parametrize("annotation", [dict[str, int], Any])
+@of_duckdb
 def test_a_type_that_cannot_be_loaded_is_an_error_that_lists_those_that_can(project: Project, annotation: Any) -> None:
     def mine(accelerometer_landing: Any) -> None: ...
 
@@ -140,6 +146,7 @@ def test_a_type_that_cannot_be_loaded_is_an_error_that_lists_those_that_can(proj
         ("NULL", "integer"),
     ],
 )
+@of_duckdb
 def test_a_column_is_stored_as_a_type_that_every_delta_reader_knows(
     project: Project, expression: str, delta_type: str
 ) -> None:
@@ -154,6 +161,7 @@ def test_a_column_is_stored_as_a_type_that_every_delta_reader_knows(
     assert table.to_pyarrow_table().num_rows == 1
 
 
+@of_duckdb
 def test_a_type_that_delta_does_not_have_is_an_error_that_names_the_column(project: Project) -> None:
     @dagster.asset
     def mine() -> duckdb.DuckDBPyRelation:

@@ -89,6 +89,7 @@ def ada(empty_local_project: Project) -> Project:
 # The rule
 
 
+@pytest.mark.on_spark
 def test_a_row_pairs_the_device_and_the_phone_of_one_customer_at_one_instant(project: Project) -> None:
     assert project.materialize().success
     rows = project.rows(TABLE)
@@ -138,6 +139,7 @@ def test_the_device_of_a_record_from_before_the_consent_is_left_out(ada: Project
 # Consent withdrawn
 
 
+@pytest.mark.on_spark
 def test_a_customer_whose_later_record_has_no_consent_leaves_every_trusted_and_curated_table(project: Project) -> None:
     assert project.materialize().success
     project.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=21)])
@@ -420,6 +422,7 @@ def test_a_result_is_computed_once_until_the_next_table_is_stored(empty_local_pr
 
 
 @pytest.mark.parametrize("key", [KEY, LONG_KEY], ids=["32 bytes", "more than a block"])
+@pytest.mark.on_spark
 def test_a_subject_is_the_hmac_of_the_email_under_the_key(ada: Project, key: bytes) -> None:
     ada.land("customer", "customer-1.json", [{**customer("ada", research=100), "email": "ädä@example.com"}])
     ada.land("accelerometer", "accelerometer-1.json", [{**phone_reading("ada", 200), "user": "ädä@example.com"}])
