@@ -112,7 +112,7 @@ def line_reader(columns: Sequence[Column], erased: Container[object] = ()) -> Ca
         for name, content in _contents(batches):
             reader = RecordReader(io.BytesIO(content), columns, erased=erased)
             parts = list(reader)
-            is_refused = reader.totals.quarantined > 0 or DEPENDS_ON_WHAT_IS_BEFORE.search(content) is not None
+            is_refused = reader.totals.quarantined > 0 or _depends_on_what_is_before(content)
             if not is_refused:
                 yield from (findings.rows(name, part) for part in parts)
             if is_refused or reader.totals.unknown_keys:
@@ -143,6 +143,12 @@ def whole_file_reader(
             yield from _read_whole(name, content, findings, erased)
 
     return read
+
+
+def _depends_on_what_is_before(content: bytes) -> bool:
+    # Nearly all content has neither, which is seen in a hundredth of the time that the expression takes.
+    may_depend = content.startswith(BYTE_ORDER_MARK) or b"[" in content
+    return may_depend and DEPENDS_ON_WHAT_IS_BEFORE.search(content) is not None
 
 
 def _contents(batches: Batches) -> Iterator[tuple[str, bytes]]:
