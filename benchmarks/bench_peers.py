@@ -121,7 +121,7 @@ CONTENDERS = (
     ),
     Contender(
         name="empty_graph",
-        title="empty Dagster graph, 11 assets and 11 checks",
+        title="empty Dagster graph, 12 assets and 12 checks",
         arguments=(*MATERIALIZE_ALL, "-f", f"{BENCHMARKS}/empty_graph.py"),
         count_rows=None,
     ),
