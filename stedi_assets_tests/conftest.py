@@ -62,7 +62,6 @@ of_duckdb = pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
 MODULES_ON_SPARK = {
     "test_landing",
     "test_tables",
-    "test_storage",
     "test_acceptance",
     "test_other_assets",
 }

@@ -26,11 +26,13 @@ from stedi_assets.tombstones import tombstone_hash
 from stedi_assets_tests.commands import run
 from stedi_assets_tests.conftest import (
     PROJECT,
+    Place,
     Project,
     bucket,
     customer,
     device_reading,
     failure,
+    made_place,
     phone_reading,
     with_landing_files,
 )
@@ -40,6 +42,12 @@ KEY = bytes(range(32))
 
 EMAIL = "ada@example.com"
 SERIAL_NUMBER = "serial-ada"
+
+
+@pytest.fixture(params=["local", "versitygw"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Local disk and a bucket that outlives its server: what is to be gone must have been kept."""
+    return made_place(request, request.param)
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ def test_a_failed_attempt_leaves_the_table_and_its_folder_as_they_were(project: 
     assert parquet_files(project, "accelerometer_landing") == files
 
 
+@pytest.mark.on_spark
 def test_files_of_an_attempt_that_was_killed_are_not_read(project: Project) -> None:
     project.materialize("customer_landing")
     folder = project.lakehouse / "customer/landing"
