@@ -51,7 +51,7 @@ def test_heavy_dependencies_are_extras() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     base = {re.split(r"[^A-Za-z0-9_-]", requirement)[0] for requirement in project["dependencies"]}
     assert not base & {"pyspark", "dagster-aws", "boto3", "pandas", "polars", "pyarrow", "matplotlib"}
-    assert set(project["optional-dependencies"]) == {"s3", "report", "spark", "dev"}
+    assert set(project["optional-dependencies"]) == {"s3", "report", "spark", "spark-connect", "dev"}
 
 
 def test_the_projects_dagster_home_is_configured_and_its_history_is_not_committed() -> None:
