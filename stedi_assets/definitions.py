@@ -1,6 +1,7 @@
 """The code location: wiring, nothing else."""
 
 import gc
+from typing import Any
 
 # Importing makes hundreds of thousands of objects that live as long as the process. The cyclic garbage collector would
 # walk them all again and again, which takes a fifth of the time: it waits meanwhile, and leaves them out afterwards.
@@ -33,13 +34,19 @@ def _pseudonyms(settings: Settings) -> Pseudonyms:
     return Pseudonyms(bytes.fromhex(key.get_secret_value()) if key is not None else None)
 
 
+def _on_any_engine(settings: Settings) -> dict[str, Any]:
+    return {
+        "root": str(settings.lakehouse),
+        "landing": str(settings.landing),
+        "aws": settings.aws,
+        "pseudonyms": _pseudonyms(settings),
+        "glue_database": settings.glue_database,
+    }
+
+
 def _duckdb_io_manager(settings: Settings) -> LakehouseIOManager:
     return DuckDBLakehouseIOManager(
-        root=str(settings.lakehouse),
-        landing=str(settings.landing),
-        aws=settings.aws,
-        pseudonyms=_pseudonyms(settings),
-        glue_database=settings.glue_database,
+        **_on_any_engine(settings),
         memory_limit=settings.duckdb_memory_limit,
         spill_folder=settings.duckdb_spill_folder,
     )
@@ -47,11 +54,7 @@ def _duckdb_io_manager(settings: Settings) -> LakehouseIOManager:
 
 def _spark_io_manager(settings: Settings) -> LakehouseIOManager:
     return SparkLakehouseIOManager(
-        root=str(settings.lakehouse),
-        landing=str(settings.landing),
-        aws=settings.aws,
-        pseudonyms=_pseudonyms(settings),
-        glue_database=settings.glue_database,
+        **_on_any_engine(settings),
         master=settings.spark_master,
         jars=settings.spark_jars,
         conf=settings.spark_conf,

@@ -257,7 +257,7 @@ def _redact(
                 continue
             progress(f"file {file.name}")
             with tempfile.TemporaryFile() as rewritten:
-                _write_without(content, redaction, rewritten, is_compressed=file.name.endswith(".gz"))
+                _write_without(content, redaction, rewritten, is_compressed=file.is_compressed)
                 rewritten.seek(0)
                 lakehouse.landing.files.replace(file, cast("BinaryIO", rewritten))
             certificate.records_by_file[file.path] = redaction.records

@@ -80,9 +80,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--whole-matrix"):
-        left_out = [item for item in items if not _is_run(item)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if _is_run(item)]
+        left_out = {item for item in items if not _is_run(item)}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _is_run(item: pytest.Item) -> bool:

@@ -26,6 +26,11 @@ class LandingFile(StoredFile):
 
     files: Files = field(repr=False, compare=False)
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether it is stored as gzip."""
+        return self.name.endswith(".gz")
+
     def open_stored(self) -> io.RawIOBase:
         """Opens the file as it is stored.
 
@@ -41,7 +46,7 @@ class LandingFile(StoredFile):
             StediError: The file cannot be opened.
         """
         stored = self.open_stored()
-        return RawContent(Decompressed(stored) if self.name.endswith(".gz") else stored)
+        return RawContent(Decompressed(stored) if self.is_compressed else stored)
 
 
 class RawContent(io.BufferedReader):

@@ -193,26 +193,22 @@ def _refuse_unreadable(files: Sequence[LandingFile]) -> None:
                 f"Spark does not read a file whose name begins with {PASSED_OVER}, such as {file.path}.",
                 "Give it another name, or set STEDI_ENGINE=duckdb for the landing tables.",
             )
-        if _is_compressed(file) and file.size > LARGEST_COMPRESSED_BYTES:
+        if file.is_compressed and file.size > LARGEST_COMPRESSED_BYTES:
             raise StediError(
                 f"The file {file.path} is larger than 2 GB, which Spark cannot read where it is compressed.",
                 "Split it or decompress it, or set STEDI_ENGINE=duckdb for the landing tables.",
             )
 
 
-def _is_compressed(file: LandingFile) -> bool:
-    return file.name.endswith(".gz")
-
-
 def _separator(file: LandingFile) -> str | None:
     """Returns what a file is cut into pieces at where it is read as a whole; None where it is one piece."""
-    if _is_compressed(file) or file.size <= LARGE_BYTES:
+    if file.is_compressed or file.size <= LARGE_BYTES:
         return None
     return "\n" if b"\n" in _beginning(file, BEGINNING_BYTES) else "}"
 
 
 def _is_split(file: LandingFile) -> bool:
-    is_worth_it = file.size > SMALL_BYTES and not _is_compressed(file)
+    is_worth_it = file.size > SMALL_BYTES and not file.is_compressed
     return is_worth_it and b"\n" in _beginning(file, BEGINNING_BYTES)
 
 

@@ -189,7 +189,6 @@ class Session:
         log4j.write_text(LOGGING)
         options = {
             **APPLICATION,
-            **QUERIES,
             **(ON_ONE_MACHINE if self._master.startswith("local") else {}),
             "spark.master": self._master,
             "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log4j.as_uri()}",
