@@ -1,13 +1,15 @@
 """Fixtures: a project on every engine and location, and landing files small enough to reason about."""
 
+import functools
 import gzip
 import json
 import os
+import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -41,6 +43,9 @@ SELECTED_TABLES = [table for table in TABLES if table not in QUARANTINES]
 """The tables that a SELECT fills."""
 
 REGION = "us-east-1"
+
+KEY = bytes(range(32))
+"""Under which the tables of `built` have their pseudonyms."""
 
 SPARK_ON_FEW_ROWS = {
     "spark.sql.shuffle.partitions": "1",
@@ -91,7 +96,7 @@ def _is_run(item: pytest.Item) -> bool:
     if parameters.get("engine") != "spark":
         return True
     module = item.path.stem
-    place = parameters.get("place", "local")
+    place = parameters.get("place_kind", "local")
     if place == "moto" and module == IN_A_BUCKET_ON_SPARK:
         return True
     return place == "local" and (module in MODULES_ON_SPARK or item.get_closest_marker("on_spark") is not None)
@@ -121,7 +126,17 @@ class Place:
 
     def __truediv__(self, name: str) -> "Place":
         """A folder of this one."""
-        return Place(self.root / name, self.aws, self.variables)
+        return replace(self, root=self.root / name)
+
+    def copy_to(self, other: "Place") -> None:
+        """Copies everything to another place of the same kind, where a raw file counts as the same file."""
+        if not isinstance(self.root, S3Path):
+            shutil.copytree(self.root, other.root, dirs_exist_ok=True)
+            return
+        bucket, copy = (str(root).removeprefix("s3://") for root in (self.root, other.root))
+        listed = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        for key in [entry["Key"] for page in listed for entry in page.get("Contents", [])]:
+            self.aws.s3.copy_object(Bucket=copy, Key=key, CopySource={"Bucket": bucket, "Key": key})
 
     def location(self, path: str) -> Location:
         """A folder of this one, as the program knows it."""
@@ -223,19 +238,36 @@ def local_place(tmp_path: Path) -> Place:
 
 
 @pytest.fixture(params=["local", "moto", "versitygw"])
-def place(request: pytest.FixtureRequest) -> Place:
+def place_kind(request: pytest.FixtureRequest) -> str:
     """Every location: local disk, and a bucket of two kinds of server."""
-    return made_place(request, request.param)
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, place_kind: str, tmp_path: Path) -> Place:
+    """A place of the test's own."""
+    return new_place(request, place_kind, tmp_path)
 
 
 def made_place(request: pytest.FixtureRequest, kind: str) -> Place:
+    """Makes a place of the test's own, of a kind that the test chooses."""
+    return new_place(request, kind, request.getfixturevalue("tmp_path"))
+
+
+def new_place(request: pytest.FixtureRequest, kind: str, folder: Path) -> Place:
+    """Makes a place with nothing in it.
+
+    Args:
+        request: Has the servers.
+        kind: Of place.
+        folder: An empty local folder.
+    """
     if kind == "local":
-        local: Place = request.getfixturevalue("local_place")
-        return local
+        return Place(folder, Aws(), {})
     server: MotoServer | Versitygw = request.getfixturevalue({"moto": "moto", "versitygw": "gateway"}[kind])
-    scratch: Path = request.getfixturevalue("tmp_path")
     keys = (server.access_key_id, server.secret_access_key) if isinstance(server, Versitygw) else ("any", "any")
-    return bucket(server.endpoint, *keys, scratch)
+    return bucket(server.endpoint, *keys, folder)
 
 
 def bucket(endpoint: str, access_key_id: str, secret_access_key: str, scratch: Path) -> Place:
@@ -377,6 +409,49 @@ def project(empty_project: Project) -> Project:
 def local_project(empty_local_project: Project) -> Project:
     """The same on local disk."""
     return with_landing_files(empty_local_project)
+
+
+@dataclass(frozen=True)
+class Build:
+    """The tables of a project, and the run that built them."""
+
+    project: Project
+    result: dagster.ExecuteInProcessResult
+
+
+@pytest.fixture(scope="session")
+def builds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Build]:
+    """Builds the project above once in each kind of place with each engine."""
+
+    @functools.cache
+    def build(kind: str, engine: str) -> Build:
+        place = new_place(request, kind, tmp_path_factory.mktemp("built"))
+        project = with_landing_files(Project(place, place.root / "landing", place.root / "lakehouse", engine))
+        result = project.materialize(pseudonym_key=KEY.hex())
+        assert result.success
+        return Build(project, result)
+
+    return build
+
+
+@pytest.fixture
+def built(place_kind: str, engine: str, builds: Callable[[str, str], Build]) -> Build:
+    """The project above with its tables, for tests that change nothing."""
+    return builds(place_kind, engine)
+
+
+@pytest.fixture
+def built_project(empty_project: Project, built: Build) -> Project:
+    """The same as a copy of the test's own."""
+    built.project.place.copy_to(empty_project.place)
+    return empty_project
+
+
+@pytest.fixture
+def built_local_project(empty_local_project: Project, builds: Callable[[str, str], Build]) -> Project:
+    """The same on local disk."""
+    builds("local", empty_local_project.engine).project.place.copy_to(empty_local_project.place)
+    return empty_local_project
 
 
 def evaluations(result: dagster.ExecuteInProcessResult) -> dict[tuple[str, str], dagster.AssetCheckEvaluation]:

@@ -13,6 +13,7 @@ from stedi_assets.checks import table_checks
 from stedi_assets.tables import TABLES
 from stedi_assets_tests.conftest import (
     EXPECTED_COUNTS,
+    Build,
     Project,
     customer,
     device_reading,
@@ -71,23 +72,20 @@ def check_alone(project: Project, table: str) -> dagster.ExecuteInProcessResult:
         return resolved.execute_in_process(instance=instance, raise_on_error=False)
 
 
-@pytest.mark.on_spark
-def test_only_the_leaks_of_the_course_are_warned_of_on_good_data(project: Project) -> None:
-    result = project.materialize()
-    assert result.success
-    assert failed_checks(result) == LEAKS_OF_THE_COURSE
+def test_only_the_leaks_of_the_course_are_warned_of_on_good_data(built: Build) -> None:
+    assert failed_checks(built.result) == LEAKS_OF_THE_COURSE
 
 
-def test_every_table_but_the_quarantines_has_the_common_checks(project: Project) -> None:
-    checked = evaluations(project.materialize())
+def test_every_table_but_the_quarantines_has_the_common_checks(built: Build) -> None:
+    checked = evaluations(built.result)
     for table in EXPECTED_COUNTS:
         assert checked[table, "has_the_columns_of_the_contract"].passed
         assert checked[table, "has_no_null_in_required_columns"].passed
 
 
 @pytest.mark.parametrize("table", COMPUTED_TABLES)
-def test_every_trusted_and_curated_table_is_computed_another_way(project: Project, table: str) -> None:
-    assert evaluations(project.materialize())[table, "has_the_rows_computed_another_way"].passed
+def test_every_trusted_and_curated_table_is_computed_another_way(built: Build, table: str) -> None:
+    assert evaluations(built.result)[table, "has_the_rows_computed_another_way"].passed
 
 
 def test_expected_rows_are_compared_where_they_are_given(
@@ -101,7 +99,8 @@ def test_expected_rows_are_compared_where_they_are_given(
 def test_other_than_the_expected_rows_block_what_is_downstream(
     project: Project, expect: Callable[[dict[str, int]], Path]
 ) -> None:
-    result = project.materialize(expected_counts=expect({"customer_trusted": 4}))
+    selected = ("customer_landing", "accelerometer_landing", "customer_trusted", "accelerometer_trusted")
+    result = project.materialize(*selected, expected_counts=expect({"customer_trusted": 4}))
     assert not result.success
     evaluation = evaluations(result)["customer_trusted", "has_expected_rows"]
     assert (evaluation.metadata["actual"].value, evaluation.metadata["expected"].value) == (3, 4)
@@ -111,7 +110,9 @@ def test_other_than_the_expected_rows_block_what_is_downstream(
 def test_a_table_without_an_expected_count_has_no_such_check(
     project: Project, expect: Callable[[dict[str, int]], Path]
 ) -> None:
-    result = project.materialize(expected_counts=expect({"customer_landing": 5}))
+    result = project.materialize(
+        "customer_landing", "customer_trusted", expected_counts=expect({"customer_landing": 5})
+    )
     compared = {table for table, check in evaluations(result) if check == "has_expected_rows"}
     assert compared == {"customer_landing"}
 
@@ -124,7 +125,7 @@ def test_expected_counts_in_a_local_landing_root_are_found(local_project: Projec
 
 def test_a_landing_zone_where_everyone_consents_is_warned_of(project: Project) -> None:
     project.land("customer", "customer-1.json", [customer("ada", research=1)])
-    result = project.materialize()
+    result = project.materialize("customer_landing")
     assert result.success
     assert ("customer_landing", "has_customers_with_a_blank_consent") in failed_checks(result)
 
@@ -132,27 +133,24 @@ def test_a_landing_zone_where_everyone_consents_is_warned_of(project: Project) -
 @pytest.mark.parametrize("record", [{"user": None, "timestamp": 1}, {"user": "ada@example.com"}])
 def test_a_record_without_a_required_value_is_not_a_row(project: Project, record: dict[str, object]) -> None:
     project.land("accelerometer", "accelerometer-3.json", [record])
-    result = project.materialize(max_quarantined=0.5)
+    result = project.materialize("accelerometer_landing", max_quarantined=0.5)
     assert result.success
     assert evaluations(result)["accelerometer_landing", "has_no_null_in_required_columns"].passed
     assert project.rows("accelerometer_quarantine").total() == 1
 
 
 @pytest.mark.parametrize("column", ["user", "timestamp"])
-def test_a_null_in_a_required_column_of_a_stored_table_is_found(project: Project, column: str) -> None:
-    project.materialize()
-    rewrite(project, "accelerometer_trusted", f'SELECT * REPLACE (NULL AS "{column}") FROM stored')
-    result = check_alone(project, "accelerometer_trusted")
+def test_a_null_in_a_required_column_of_a_stored_table_is_found(built_project: Project, column: str) -> None:
+    rewrite(built_project, "accelerometer_trusted", f'SELECT * REPLACE (NULL AS "{column}") FROM stored')
+    result = check_alone(built_project, "accelerometer_trusted")
     assert not result.success
     found = evaluations(result)["accelerometer_trusted", "has_no_null_in_required_columns"]
     assert found.metadata[f"null_{column}"].value == 4
 
 
-@pytest.mark.on_spark
-def test_a_customer_without_consent_in_customer_trusted_is_found(project: Project) -> None:
-    project.materialize()
-    rewrite(project, "customer_trusted", "SELECT * REPLACE (0 AS shareWithResearchAsOfDate) FROM stored")
-    result = check_alone(project, "customer_trusted")
+def test_a_customer_without_consent_in_customer_trusted_is_found(built_project: Project) -> None:
+    rewrite(built_project, "customer_trusted", "SELECT * REPLACE (0 AS shareWithResearchAsOfDate) FROM stored")
+    result = check_alone(built_project, "customer_trusted")
     assert not result.success
     found = evaluations(result)["customer_trusted", "has_no_customer_with_a_blank_consent"]
     assert found.metadata["customers_with_a_blank_consent"].value == 3
@@ -166,31 +164,30 @@ def test_a_customer_without_consent_in_customer_trusted_is_found(project: Projec
         ("SELECT * FROM stored LIMIT 1", "groups_with_too_few_rows"),
     ],
 )
-def test_rows_that_are_too_many_or_missing_are_found(project: Project, table: str, select: str, finding: str) -> None:
-    project.materialize()
-    rewrite(project, table, select)
-    result = check_alone(project, table)
+def test_rows_that_are_too_many_or_missing_are_found(
+    built_project: Project, table: str, select: str, finding: str
+) -> None:
+    rewrite(built_project, table, select)
+    result = check_alone(built_project, table)
     assert not result.success
     assert evaluations(result)[table, "has_the_rows_computed_another_way"].metadata[finding].value != 0
 
 
-def test_a_column_that_names_a_person_in_training_data_is_found(project: Project) -> None:
-    project.materialize()
-    rewrite(project, "machine_learning_curated", "SELECT *, 'ada@example.com' AS Email FROM stored")
-    result = check_alone(project, "machine_learning_curated")
+def test_a_column_that_names_a_person_in_training_data_is_found(built_project: Project) -> None:
+    rewrite(built_project, "machine_learning_curated", "SELECT *, 'ada@example.com' AS Email FROM stored")
+    result = check_alone(built_project, "machine_learning_curated")
     assert not result.success
     found = evaluations(result)["machine_learning_curated", "has_no_column_that_names_a_person"]
     assert found.metadata["columns_found"].value == "Email"
 
 
-def test_a_column_that_the_contract_does_not_have_is_found(project: Project) -> None:
-    project.materialize()
+def test_a_column_that_the_contract_does_not_have_is_found(built_project: Project) -> None:
     rewrite(
-        project,
+        built_project,
         "step_trainer_trusted",
         "SELECT * EXCLUDE (distanceFromObject) REPLACE (1.5 AS sensorReadingTime), 1 AS more FROM stored",
     )
-    found = evaluations(check_alone(project, "step_trainer_trusted"))
+    found = evaluations(check_alone(built_project, "step_trainer_trusted"))
     metadata = found["step_trainer_trusted", "has_the_columns_of_the_contract"].metadata
     assert {name: value.value for name, value in metadata.items()} == {
         "missing": "distanceFromObject",
@@ -202,16 +199,15 @@ def test_a_column_that_the_contract_does_not_have_is_found(project: Project) -> 
 
 def test_serial_numbers_of_several_customers_are_counted_as_a_warning(project: Project) -> None:
     project.land("customer", "customer-2.json", [customer("fay", serialNumber="serial-ada")])
-    result = project.materialize()
+    result = project.materialize("customer_landing")
     assert result.success
     found = evaluations(result)["customer_landing", "has_no_serial_number_of_several_customers"]
     assert (found.passed, found.metadata["shared_serial_numbers"].value) == (False, 1)
     assert found.severity == dagster.AssetCheckSeverity.WARN
 
 
-@pytest.mark.on_spark
-def test_pairs_of_different_customers_are_counted_as_a_warning(project: Project) -> None:
-    found = evaluations(project.materialize())[PAIRS_OF_STRANGERS]
+def test_pairs_of_different_customers_are_counted_as_a_warning(built: Build) -> None:
+    found = evaluations(built.result)[PAIRS_OF_STRANGERS]
     # ada's device with eve's one phone reading, eve's device with ada's two.
     assert found.metadata["pairs_of_different_customers"].value == 3
     assert found.severity == dagster.AssetCheckSeverity.WARN
@@ -223,13 +219,12 @@ def test_no_pair_of_different_customers_passes(project: Project) -> None:
     assert evaluations(project.materialize())[PAIRS_OF_STRANGERS].passed
 
 
-def test_checks_can_be_run_without_materializing(project: Project) -> None:
-    project.materialize()
-    version = project.delta("customer_trusted").version()
-    result = check_alone(project, "customer_trusted")
+def test_checks_can_be_run_without_materializing(built_project: Project) -> None:
+    version = built_project.delta("customer_trusted").version()
+    result = check_alone(built_project, "customer_trusted")
     assert result.success
     assert len(evaluations(result)) == 4
-    assert project.delta("customer_trusted").version() == version
+    assert built_project.delta("customer_trusted").version() == version
 
 
 def test_a_check_of_a_table_that_does_not_exist_says_so(project: Project) -> None:
@@ -250,11 +245,10 @@ def test_a_check_that_blocks_fails_with_an_error_and_one_that_does_not_with_a_wa
     }
 
 
-def test_no_check_shows_a_value_of_a_personal_column(project: Project) -> None:
-    project.materialize()
+def test_no_check_shows_a_value_of_a_personal_column(built_project: Project) -> None:
     for table in COMPUTED_TABLES:
-        rewrite(project, table, "SELECT * FROM stored UNION ALL SELECT * FROM stored")
+        rewrite(built_project, table, "SELECT * FROM stored UNION ALL SELECT * FROM stored")
     for table in TABLES:
-        for evaluation in evaluations(check_alone(project, table)).values():
+        for evaluation in evaluations(check_alone(built_project, table)).values():
             shown = json.dumps({name: value.value for name, value in evaluation.metadata.items()})
             assert not any(word in shown for word in ("example.com", "serial-", "Example", "206555"))

@@ -15,7 +15,7 @@ from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.tables import TABLES
 from stedi_assets_tests.commands import PROGRAMS, cloned, environment, run, tracked_files
-from stedi_assets_tests.conftest import PROJECT, Place, Project, bucket, device_reading
+from stedi_assets_tests.conftest import PROJECT, Project, bucket, device_reading
 from stedi_assets_tests.servers import MotoServer
 
 # One clone and one lakehouse for all.
@@ -111,9 +111,9 @@ def test_the_readme_lists_every_table() -> None:
 
 
 @pytest.fixture
-def place(local_place: Place) -> Place:
+def place_kind() -> str:
     """Local disk."""
-    return local_place
+    return "local"
 
 
 @pytest.mark.parametrize(("distance", "passes"), [(250, True), (-1, False)])

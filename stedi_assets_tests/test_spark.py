@@ -35,7 +35,7 @@ from stedi_assets.settings import Settings, read_settings
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, Source
 from stedi_assets_tests.commands import run
-from stedi_assets_tests.conftest import EXPECTED_COUNTS, Place, Project, failure, phone_reading
+from stedi_assets_tests.conftest import EXPECTED_COUNTS, Project, failure, phone_reading
 from stedi_assets_tests.test_acceptance import COURSE_COUNTS
 from stedi_assets_tests.test_landing_records import (
     CASES,
@@ -78,8 +78,8 @@ def engine(spark: Session) -> str:
 
 
 @pytest.fixture
-def place(local_place: Place) -> Place:
-    return local_place
+def place_kind() -> str:
+    return "local"
 
 
 @pytest.fixture

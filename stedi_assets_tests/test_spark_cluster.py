@@ -12,7 +12,7 @@ import pytest
 from stedi_assets.engines.spark.jars import s3_jars
 from stedi_assets.settings import Settings
 from stedi_assets_tests.commands import PROGRAMS, environment, run
-from stedi_assets_tests.conftest import EXPECTED_COUNTS, SPARK_ON_FEW_ROWS, Place, Project
+from stedi_assets_tests.conftest import EXPECTED_COUNTS, SPARK_ON_FEW_ROWS, Project
 from stedi_assets_tests.servers import HOST, SparkCluster, spark_cluster, spark_connect_server
 from stedi_assets_tests.test_acceptance import GENERATED_COUNTS, with_files_of
 
@@ -28,8 +28,8 @@ def engine() -> str:
 
 
 @pytest.fixture
-def place(local_place: Place) -> Place:
-    return local_place
+def place_kind() -> str:
+    return "local"
 
 
 @pytest.fixture
