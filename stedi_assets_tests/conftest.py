@@ -64,42 +64,17 @@ Records = Mapping[str, Sequence[Record]]
 of_duckdb = pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
 """Marks what DuckDB alone has: its SQL, its types, its own reader; test_spark has Spark's."""
 
-MODULES_ON_SPARK = {
-    "test_landing",
-    "test_tables",
-    "test_acceptance",
-    "test_other_assets",
-}
-"""Those whose every test runs on Spark, on local disk."""
-
-IN_A_BUCKET_ON_SPARK = "test_acceptance"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--whole-matrix", action="store_true", help="Run every test on Spark too, everywhere: for hours.")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "on_spark: runs on Spark, on local disk, wherever its module does not.")
-
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--whole-matrix"):
-        left_out = {item for item in items if not _is_run(item)}
-        config.hook.pytest_deselected(items=list(left_out))
-        items[:] = [item for item in items if item not in left_out]
+    left_out = {item for item in items if not _is_run(item)}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _is_run(item: pytest.Item) -> bool:
-    """A build takes Spark ten seconds, and a bucket doubles them."""
+    """Spark meets one kind of bucket, that of a server which keeps what it is given."""
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    if parameters.get("engine") != "spark":
-        return True
-    module = item.path.stem
-    place = parameters.get("place_kind", "local")
-    if place == "moto" and module == IN_A_BUCKET_ON_SPARK:
-        return True
-    return place == "local" and (module in MODULES_ON_SPARK or item.get_closest_marker("on_spark") is not None)
+    return parameters.get("engine") != "spark" or parameters.get("place_kind") != "moto"
 
 
 @pytest.fixture(autouse=True)
@@ -418,15 +393,24 @@ class Build:
     project: Project
     result: dagster.ExecuteInProcessResult
 
+    def copy_to(self, project: Project) -> Project:
+        """Makes an empty project a copy of this one."""
+        self.project.place.copy_to(project.place)
+        return project
+
+
+Builds = Callable[[str, str, Callable[[Project], Project]], Build]
+"""Builds a project in a kind of place with an engine from the landing files that a function puts there, once."""
+
 
 @pytest.fixture(scope="session")
-def builds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Build]:
-    """Builds the project above once in each kind of place with each engine."""
+def builds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Builds:
+    """What tests may look at as often as they like is built once."""
 
     @functools.cache
-    def build(kind: str, engine: str) -> Build:
+    def build(kind: str, engine: str, with_files: Callable[[Project], Project]) -> Build:
         place = new_place(request, kind, tmp_path_factory.mktemp("built"))
-        project = with_landing_files(Project(place, place.root / "landing", place.root / "lakehouse", engine))
+        project = with_files(Project(place, place.root / "landing", place.root / "lakehouse", engine))
         result = project.materialize(pseudonym_key=KEY.hex())
         assert result.success
         return Build(project, result)
@@ -435,23 +419,21 @@ def builds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def built(place_kind: str, engine: str, builds: Callable[[str, str], Build]) -> Build:
+def built(place_kind: str, engine: str, builds: Builds) -> Build:
     """The project above with its tables, for tests that change nothing."""
-    return builds(place_kind, engine)
+    return builds(place_kind, engine, with_landing_files)
 
 
 @pytest.fixture
 def built_project(empty_project: Project, built: Build) -> Project:
     """The same as a copy of the test's own."""
-    built.project.place.copy_to(empty_project.place)
-    return empty_project
+    return built.copy_to(empty_project)
 
 
 @pytest.fixture
-def built_local_project(empty_local_project: Project, builds: Callable[[str, str], Build]) -> Project:
+def built_local_project(empty_local_project: Project, builds: Builds) -> Project:
     """The same on local disk."""
-    builds("local", empty_local_project.engine).project.place.copy_to(empty_local_project.place)
-    return empty_local_project
+    return builds("local", empty_local_project.engine, with_landing_files).copy_to(empty_local_project)
 
 
 def evaluations(result: dagster.ExecuteInProcessResult) -> dict[tuple[str, str], dagster.AssetCheckEvaluation]:

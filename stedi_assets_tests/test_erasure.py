@@ -1,11 +1,13 @@
 """Erasing a customer: nothing names them afterwards, nothing else is touched, and a crash costs nothing."""
 
+import functools
 import gzip
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -25,18 +27,22 @@ from stedi_assets.tables import TABLES
 from stedi_assets.tombstones import tombstone_hash
 from stedi_assets_tests.commands import run
 from stedi_assets_tests.conftest import (
+    KEY,
+    OPENED,
     PROJECT,
+    Build,
+    Builds,
+    Place,
     Project,
     bucket,
     customer,
     device_reading,
     failure,
+    new_place,
     phone_reading,
     with_landing_files,
 )
 from stedi_assets_tests.servers import MotoServer
-
-KEY = bytes(range(32))
 
 EMAIL = "ada@example.com"
 SERIAL_NUMBER = "serial-ada"
@@ -50,10 +56,9 @@ def place_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def lakehouse(project: Project, computing: Engine) -> Lakehouse:
-    """The project's tables, built, as an erasure reaches them."""
-    assert project.materialize(pseudonym_key=KEY.hex()).success
-    return opened(project, computing)
+def lakehouse(built_project: Project, computing: Engine) -> Lakehouse:
+    """The project's tables as an erasure reaches them."""
+    return opened(built_project, computing)
 
 
 def opened(project: Project, engine: Engine, key: bytes = KEY) -> Lakehouse:
@@ -95,30 +100,66 @@ def naming(project: Project) -> list[str]:
     return named
 
 
-@pytest.mark.on_spark
-def test_no_file_names_the_customer_afterwards(project: Project, lakehouse: Lakehouse) -> None:
-    assert naming(project)
-    certificate = erased(lakehouse)
-    assert not naming(project)
-    assert certificate.is_complete
+@dataclass(frozen=True)
+class Erased:
+    """A project before and after an erasure."""
+
+    before: Project
+    after: Project
+    certificate: Certificate
 
 
-@pytest.mark.on_spark
-def test_everybody_elses_rows_stay_as_they_were(project: Project, lakehouse: Lakehouse) -> None:
-    tables = [name for name in TABLES if not name.endswith("quarantine") and "machine" not in name]
-    before = {table: project.rows(table) for table in tables}
-    erased(lakehouse)
-    for table in tables:
-        others = {row: count for row, count in before[table].items() if EMAIL not in row and SERIAL_NUMBER not in row}
-        assert project.rows(table) == others
+@pytest.fixture(scope="session")
+def erasures(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, builds: Builds
+) -> Callable[[str, str], Erased]:
+    """Erases the customer once in each kind of place with each engine."""
+
+    @functools.cache
+    def erase_once(kind: str, engine: str) -> Erased:
+        build = builds(kind, engine, with_landing_files)
+        place = new_place(request, kind, tmp_path_factory.mktemp("erased"))
+        project = build.copy_to(Project(place, place.root / "landing", place.root / "lakehouse", engine))
+        with OPENED[engine](place.location("").aws) as computing:
+            certificate = erased(opened(project, computing))
+        return Erased(build.project, project, certificate)
+
+    return erase_once
 
 
-def test_the_certificate_says_what_was_removed_where(project: Project, lakehouse: Lakehouse) -> None:
-    certificate = erased(lakehouse)
+@pytest.fixture
+def erasure(erasures: Callable[[str, str], Erased], place_kind: str, engine: str) -> Erased:
+    """An erasure, for tests that change nothing."""
+    return erasures(place_kind, engine)
+
+
+@pytest.fixture
+def erased_project(erasure: Erased, empty_project: Project) -> Project:
+    """A copy of what it leaves, of the test's own."""
+    erasure.after.place.copy_to(empty_project.place)
+    return empty_project
+
+
+def test_no_file_names_the_customer_afterwards(erasure: Erased) -> None:
+    assert naming(erasure.before)
+    assert not naming(erasure.after)
+    assert erasure.certificate.is_complete
+
+
+def test_everybody_elses_rows_stay_as_they_were(erasure: Erased) -> None:
+    for table in (name for name in TABLES if not name.endswith("quarantine") and "machine" not in name):
+        before = erasure.before.rows(table)
+        others = {row: count for row, count in before.items() if EMAIL not in row and SERIAL_NUMBER not in row}
+        assert len(others) < len(before)
+        assert erasure.after.rows(table) == others
+
+
+def test_the_certificate_says_what_was_removed_where(erasure: Erased) -> None:
+    certificate, landing = erasure.certificate, erasure.after.landing
     assert certificate.records_by_file == {
-        f"{project.landing}/step_trainer/landing/step_trainer-1.json": 2,
-        f"{project.landing}/accelerometer/landing/accelerometer-1.json": 3,
-        f"{project.landing}/customer/landing/customer-1.json": 1,
+        f"{landing}/step_trainer/landing/step_trainer-1.json": 2,
+        f"{landing}/accelerometer/landing/accelerometer-1.json": 3,
+        f"{landing}/customer/landing/customer-1.json": 1,
     }
     assert certificate.rows_by_table["accelerometer_landing"] == 3
     assert certificate.rows_by_table["customer_curated"] == 1
@@ -127,68 +168,75 @@ def test_the_certificate_says_what_was_removed_where(project: Project, lakehouse
     assert EMAIL not in repr(certificate)
 
 
-def test_files_that_do_not_name_the_customer_are_not_rewritten(project: Project, lakehouse: Lakehouse) -> None:
-    other = project.landing / "accelerometer/landing/accelerometer-2.json.gz"
+def test_files_that_do_not_name_the_customer_are_not_rewritten(built_project: Project, lakehouse: Lakehouse) -> None:
+    other = built_project.landing / "accelerometer/landing/accelerometer-2.json.gz"
     before = other.read_bytes(), other.stat().st_mtime
     erased(lakehouse)
     assert (other.read_bytes(), other.stat().st_mtime) == before
 
 
-def test_what_is_left_of_a_rewritten_file_is_as_it_was(project: Project, lakehouse: Lakehouse) -> None:
-    file = project.landing / "accelerometer/landing/accelerometer-1.json"
-    lines = [line for line in file.read_text().splitlines() if EMAIL not in line]
-    erased(lakehouse)
-    assert file.read_text().splitlines() == lines
+def test_what_is_left_of_a_rewritten_file_is_as_it_was(erasure: Erased) -> None:
+    before, after = (
+        (project.landing / "accelerometer/landing/accelerometer-1.json").read_text().splitlines()
+        for project in (erasure.before, erasure.after)
+    )
+    assert after == [line for line in before if EMAIL not in line]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"user": "\\u0061da@example.com", "timestamp": 100}\n',
-        '{"user": "ADA@example.com", "timestamp": 100}\n',
-        '[{"user": "ada@example.com", "timestamp": 1}, {"user": "eve@example.com", "timestamp": 1}]',
-        '{"user": "ada@example.com", "timest',
-        "ada@example.com;100\n",
-    ],
+def test_a_tombstone_holds_no_name(erasure: Erased) -> None:
+    tombstones = list(all_bytes(erasure.after.lakehouse / "erasure"))
+    assert len(tombstones) == 3
+    assert not [path for path, content in tombstones if EMAIL in f"{path}{content!r}"]
+
+
+HIDDEN = (
+    '{"user": "\\u0061da@example.com", "timestamp": 100}\n',
+    '{"user": "ADA@example.com", "timestamp": 100}\n',
+    '[{"user": "ada@example.com", "timestamp": 1}, {"user": "eve@example.com", "timestamp": 1}]',
+    '{"user": "ada@example.com", "timest',
+    "ada@example.com;100\n",
 )
-@pytest.mark.parametrize("suffix", [".json", ".json.gz"])
+"""Behind escapes, in other letters, in another shape, and in what is broken."""
+
+
 def test_a_customer_is_found_behind_escapes_in_other_shapes_and_in_what_is_broken(
-    project: Project, computing: Engine, text: str, suffix: str
+    built_project: Project, computing: Engine
 ) -> None:
-    project.land_text("accelerometer", f"more{suffix}", text)
-    project.materialize(pseudonym_key=KEY.hex(), max_quarantined=1.0)
-    assert erased(opened(project, computing)).is_complete
-    assert not naming(project)
+    for number, text in enumerate(HIDDEN):
+        for suffix in (".json", ".json.gz"):
+            built_project.land_text("accelerometer", f"hidden-{number}{suffix}", text)
+    built_project.materialize("accelerometer_landing", pseudonym_key=KEY.hex(), max_quarantined=1.0)
+    certificate = erased(opened(built_project, computing))
+    assert certificate.is_complete
+    assert len([path for path in certificate.records_by_file if "/hidden-" in path]) == 2 * len(HIDDEN)
+    assert not naming(built_project)
 
 
-def test_a_customer_whose_email_ends_alike_stays(project: Project, computing: Engine) -> None:
-    project.land("customer", "customer-2.json", [customer("bada", research=100)])
-    project.land("accelerometer", "more.json", [phone_reading("bada", 100)])
-    project.materialize(pseudonym_key=KEY.hex())
-    assert erased(opened(project, computing)).is_complete
-    assert [row for row in project.rows("accelerometer_trusted") if row[0] == "bada@example.com"]
+def test_a_customer_whose_email_ends_alike_stays(built_project: Project, computing: Engine) -> None:
+    built_project.land("customer", "customer-2.json", [customer("bada", research=100)])
+    built_project.land("accelerometer", "more.json", [phone_reading("bada", 100)])
+    built_project.materialize(pseudonym_key=KEY.hex())
+    assert erased(opened(built_project, computing)).is_complete
+    assert [row for row in built_project.rows("accelerometer_trusted") if row[0] == "bada@example.com"]
 
 
 def test_readings_of_a_serial_number_that_others_have_too_stay_and_are_told(
-    project: Project, computing: Engine
+    built_project: Project, computing: Engine
 ) -> None:
-    project.land("customer", "customer-2.json", [customer("fay", research=100, serialNumber=SERIAL_NUMBER)])
-    project.materialize(pseudonym_key=KEY.hex())
-    certificate = erased(opened(project, computing))
+    built_project.land("customer", "customer-2.json", [customer("fay", research=100, serialNumber=SERIAL_NUMBER)])
+    built_project.materialize(pseudonym_key=KEY.hex())
+    certificate = erased(opened(built_project, computing))
     assert certificate.shared_serial_numbers == 1
-    assert [row for row in project.rows("step_trainer_landing") if SERIAL_NUMBER in row]
+    assert [row for row in built_project.rows("step_trainer_landing") if SERIAL_NUMBER in row]
 
 
-@pytest.mark.on_spark
-def test_a_later_delivery_of_the_customer_is_quarantined_without_its_text(
-    project: Project, lakehouse: Lakehouse, computing: Engine
-) -> None:
-    erased(lakehouse)
+def test_a_later_delivery_of_the_customer_is_quarantined_without_its_text(erased_project: Project) -> None:
+    project = erased_project
     project.land("customer", "customer-9.json", [customer("ada", research=100), customer("gus", research=100)])
     project.land("accelerometer", "late.json", [phone_reading("ada", 100)])
     project.land("step_trainer", "late.json", [device_reading("ada", 100)])
-    result = project.materialize(pseudonym_key=KEY.hex(), max_quarantined=1.0)
-    assert result.success
+    landing = ("customer_landing", "accelerometer_landing", "step_trainer_landing")
+    assert project.materialize(*landing, pseudonym_key=KEY.hex(), max_quarantined=1.0).success
     assert not [row for row in project.rows("customer_landing") if EMAIL in row]
     assert [row for row in project.rows("customer_landing") if "gus@example.com" in row]
     for subject in ("customer", "accelerometer", "step_trainer"):
@@ -196,34 +244,26 @@ def test_a_later_delivery_of_the_customer_is_quarantined_without_its_text(
         assert (text, code) == ("", "erased_customer")
 
 
-def test_without_the_key_of_the_erasure_new_files_are_not_read(project: Project, lakehouse: Lakehouse) -> None:
-    erased(lakehouse)
+def test_without_the_key_of_the_erasure_new_files_are_not_read(erased_project: Project) -> None:
+    project = erased_project
     project.land("customer", "customer-9.json", [customer("ada", research=100)])
     for others in ({}, {"pseudonym_key": "11" * 32}):
         assert not project.materialize("customer_landing", **others).success
     assert not [row for row in project.rows("customer_landing") if EMAIL in row]
 
 
-def test_a_tombstone_holds_no_name(project: Project, lakehouse: Lakehouse) -> None:
-    erased(lakehouse)
-    tombstones = list(all_bytes(project.lakehouse / "erasure"))
-    assert len(tombstones) == 3
-    assert not [path for path, content in tombstones if EMAIL in f"{path}{content!r}"]
-
-
-def test_an_erasure_needs_a_key(project: Project, computing: Engine) -> None:
-    project.materialize()
-    lakehouse = Lakehouse(project.location(), project.location(), computing)
+def test_an_erasure_needs_a_key(built: Build, computing: Engine) -> None:
+    lakehouse = Lakehouse(built.project.location(), built.project.location(), computing)
     with pytest.raises(StediError, match="An erasure needs STEDI_PSEUDONYM_KEY"):
         find_customer(lakehouse, EMAIL)
 
 
-def test_a_plan_counts_and_changes_nothing(project: Project, lakehouse: Lakehouse) -> None:
-    before = dict(all_bytes(project.landing))
+def test_a_plan_counts_and_changes_nothing(built_project: Project, lakehouse: Lakehouse) -> None:
+    before = dict(all_bytes(built_project.landing))
     counted = plan(lakehouse, find_customer(lakehouse, EMAIL))
     assert sum(counted.values()) == 6
-    assert dict(all_bytes(project.landing)) == before
-    assert naming(project)
+    assert dict(all_bytes(built_project.landing)) == before
+    assert naming(built_project)
 
 
 def test_a_customer_is_found_by_the_keyed_hash(lakehouse: Lakehouse) -> None:
@@ -232,85 +272,120 @@ def test_a_customer_is_found_by_the_keyed_hash(lakehouse: Lakehouse) -> None:
         find_email(lakehouse, "0" * 64)
 
 
-def test_a_table_of_somebody_elses_that_names_the_customer_is_told(project: Project, lakehouse: Lakehouse) -> None:
+def test_a_table_of_somebody_elses_that_names_the_customer_is_told(lakehouse: Lakehouse) -> None:
     lakehouse.store("my_customers", lakehouse.load("customer_landing", __import__("pandas").DataFrame), "a run")
     certificate = erased(lakehouse)
     assert not certificate.is_complete
     assert all("/assets/my_customers/" in path for path in certificate.still_named_in)
 
 
-CRASHING = """
+ERASING = """
 import os, signal, sys
 import duckdb
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.erasure import erase, find_customer
 from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.maintenance import vacuum_tables
 from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.settings import read_settings
 from stedi_assets.storage.location import Location
 
-landing, root, last_step = sys.argv[1], sys.argv[2], int(sys.argv[3])
-steps = []
+def erase_until(landing, root, last_step):
+    steps = []
 
-def crash_after_steps(step):
-    steps.append(step)
-    if len(steps) == last_step:
-        os.kill(os.getpid(), signal.SIGKILL)
+    def crash_after_steps(step):
+        steps.append(step)
+        if len(steps) == last_step:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-with duckdb.connect() as connection:
-    engine = DuckDBEngine(connection, None, Pseudonyms(bytes(range(32))))
-    tables = Lakehouse(Location.parse(root), Location.parse(landing), engine, pseudonyms=Pseudonyms(bytes(range(32))))
-    erase(tables, find_customer(tables, "ada@example.com"), "somebody", "a run", progress=crash_after_steps)
-print("\\n".join(steps))
+    pseudonyms, aws = Pseudonyms(bytes(range(32))), read_settings().aws
+    root = Location.parse(root, aws)
+    with duckdb.connect() as connection:
+        engine = DuckDBEngine(connection, root.aws, pseudonyms)
+        tables = Lakehouse(root, Location.parse(landing, aws), engine, pseudonyms=pseudonyms)
+        erase(tables, find_customer(tables, "ada@example.com"), "somebody", "a run", progress=crash_after_steps)
+    print(len(steps), flush=True)
+
+for line in sys.stdin:
+    landing, root, last_step = line.rstrip().split("\\t")
+    child = os.fork()
+    if not child:
+        erase_until(landing, root, int(last_step))
+        os._exit(0)
+    print(os.waitpid(child, 0)[1], flush=True)
 """
+"""Erases in a process of its own for each line that it reads, and prints how that ended: importing takes longer."""
+
+
+class Eraser:
+    """The program above at work."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._told, self._answers = process.stdin, process.stdout
+
+    def kill_at(self, project: Project, step: int) -> None:
+        """Starts an erasure that is killed at a step."""
+        assert self._asked(project, step) == signal.SIGKILL
+
+    def complete(self, project: Project) -> int:
+        """Erases, and returns how many steps it took."""
+        steps = self._asked(project, 0)
+        assert self._answer() == 0
+        return steps
+
+    def _asked(self, project: Project, last_step: int) -> int:
+        assert self._told
+        self._told.write(f"{project.landing}\t{project.lakehouse}\t{last_step}\n")
+        self._told.flush()
+        return self._answer()
+
+    def _answer(self) -> int:
+        assert self._answers
+        return int(self._answers.readline())
+
+
+@pytest.fixture
+def eraser(place: Place) -> Iterator[Eraser]:
+    variables = {**os.environ, **place.variables, "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", ERASING]
+    with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Eraser(process)
 
 
 def test_an_erasure_that_is_killed_at_any_step_completes_when_it_is_run_again(
-    local_project: Project, tmp_path: Path
+    eraser: Eraser, built: Build, request: pytest.FixtureRequest, place_kind: str, tmp_path: Path
 ) -> None:
-    import shutil
+    def copied(name: str) -> Project:
+        folder = tmp_path / name
+        folder.mkdir()
+        own = new_place(request, place_kind, folder)
+        return built.copy_to(Project(own, own.root / "landing", own.root / "lakehouse", "duckdb"))
 
-    project = local_project
-    assert project.materialize(pseudonym_key=KEY.hex()).success
-    kept = tmp_path / "kept"
-    for folder in (project.landing, project.lakehouse):
-        shutil.copytree(folder, kept / folder.name)
-
-    def run_until(last_step: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", CRASHING, str(project.landing), str(project.lakehouse), str(last_step)]
-        return subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, check=False
-        )
-
-    steps = run_until(0).stdout.split("\n")[:-1]
-    assert len(steps) > 15
-    for last_step in range(1, len(steps) + 1):
-        for folder in (project.landing, project.lakehouse):
-            shutil.rmtree(folder)
-            shutil.copytree(kept / folder.name, folder)
-        assert run_until(last_step).returncode == -signal.SIGKILL
-        completed = run_until(0)
-        assert completed.returncode == 0, completed.stderr
-        assert not naming(project), steps[last_step - 1]
+    steps = eraser.complete(copied("whole"))
+    assert steps > 15
+    for step in range(1, steps + 1):
+        project = copied(str(step))
+        eraser.kill_at(project, step)
+        eraser.complete(project)
+        assert not naming(project), step
         assert project.delta("customer_landing").count() == 4
 
 
 # By command and by job.
 
 
-def test_the_command_changes_nothing_without_yes_and_certifies_with_it(local_project: Project) -> None:
-    project = local_project
-    variables = {**project.variables, "STEDI_PSEUDONYM_KEY": KEY.hex()}
-    assert project.materialize(pseudonym_key=KEY.hex()).success
-    tried = run("stedi", "erase", EMAIL, folder=project.landing, **variables)
+def test_the_command_changes_nothing_without_yes_and_certifies_with_it(built_local_project: Project) -> None:
+    variables = {**built_local_project.variables, "STEDI_PSEUDONYM_KEY": KEY.hex()}
+    tried = run("stedi", "erase", EMAIL, folder=built_local_project.landing, **variables)
     assert tried.exit_code == 0, tried.output
     assert "6 records in all. Nothing was changed; --yes erases them." in tried.output
-    assert naming(project)
-    done = run("stedi", "erase", EMAIL, "--yes", "--requested-by", "ticket 7", folder=project.landing, **variables)
+    assert naming(built_local_project)
+    done = run(
+        "stedi", "erase", EMAIL, "--yes", "--requested-by", "ticket 7", folder=built_local_project.landing, **variables
+    )
     assert done.exit_code == 0, done.output
     assert "requested by ticket 7" in done.output
     assert EMAIL not in done.output
-    assert not naming(project)
+    assert not naming(built_local_project)
 
 
 def erase_by_job(project: Project, email: str) -> tuple[dagster.ExecuteInProcessResult, str]:
@@ -324,19 +399,17 @@ def erase_by_job(project: Project, email: str) -> tuple[dagster.ExecuteInProcess
     return result, recorded
 
 
-def test_the_job_erases_and_records_who_asked_but_not_whom(project: Project) -> None:
-    assert project.materialize(pseudonym_key=KEY.hex()).success
-    result, recorded = erase_by_job(project, EMAIL)
+def test_the_job_erases_and_records_who_asked_but_not_whom(built_project: Project) -> None:
+    result, recorded = erase_by_job(built_project, EMAIL)
     assert result.success
-    assert not naming(project)
+    assert not naming(built_project)
     assert "ticket 7" in recorded
     assert EMAIL not in recorded
     assert SERIAL_NUMBER not in recorded
 
 
-def test_the_job_fails_for_a_customer_it_does_not_know(local_project: Project) -> None:
-    assert local_project.materialize(pseudonym_key=KEY.hex()).success
-    result, _ = erase_by_job(local_project, "nobody@example.com")
+def test_the_job_fails_for_a_customer_it_does_not_know(built: Build) -> None:
+    result, _ = erase_by_job(built.project, "nobody@example.com")
     assert "No customer in customer_landing has this keyed hash" in failure(result, "erase_from_every_table")
 
 
@@ -379,35 +452,37 @@ def test_old_versions_of_objects_are_told_or_removed(versioned: Project, all_obj
 # Withdrawn consent, and old versions of tables.
 
 
-def test_a_withdrawn_customer_is_gone_from_disk_after_a_vacuum(project: Project) -> None:
-    assert project.materialize().success
-    project.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=30)])
-    assert project.materialize().success
+def test_a_withdrawn_customer_is_gone_from_disk_after_a_vacuum(built_project: Project) -> None:
+    built_project.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=30)])
+    assert built_project.materialize().success
     trusted = [name for name, table in TABLES.items() if table.zone != "landing"]
     for table in trusted:
-        assert not [row for row in project.rows(table) if EMAIL in row or SERIAL_NUMBER in row]
-    vacuum_tables(Lakehouse(project.location(), project.location(), cast("Engine", None)), timedelta(0))
+        assert not [row for row in built_project.rows(table) if EMAIL in row or SERIAL_NUMBER in row]
+    vacuum_tables(Lakehouse(built_project.location(), built_project.location(), cast("Engine", None)), timedelta(0))
     for table in trusted:
-        folder = project.lakehouse / TABLES[table].path
+        folder = built_project.lakehouse / TABLES[table].path
         assert sorted(file.name for file in folder.glob("*.parquet")) == sorted(
-            Path(file).name for file in project.files(table)
+            Path(file).name for file in built_project.files(table)
         )
 
 
-def test_a_vacuum_keeps_versions_within_the_retention(project: Project) -> None:
-    for _ in range(2):
-        project.materialize("customer_landing", full_refresh=True)
-    vacuum_tables(Lakehouse(project.location(), project.location(), cast("Engine", None)), timedelta(days=7))
-    assert project.delta("customer_landing", version=0).to_pyarrow_table().num_rows == 5
+def test_a_vacuum_keeps_versions_within_the_retention(built_project: Project) -> None:
+    built_project.materialize("customer_landing", full_refresh=True)
+    assert built_project.delta("customer_landing").version() == 1
+    vacuum_tables(
+        Lakehouse(built_project.location(), built_project.location(), cast("Engine", None)), timedelta(days=7)
+    )
+    assert built_project.delta("customer_landing", version=0).to_pyarrow_table().num_rows == 5
 
 
-def test_no_retention_needs_a_flag(local_project: Project) -> None:
-    assert local_project.materialize("customer_landing").success
-    refused = run("stedi", "vacuum", "--retention-days", "0", folder=local_project.landing, **local_project.variables)
+def test_no_retention_needs_a_flag(built_local_project: Project) -> None:
+    refused = run(
+        "stedi", "vacuum", "--retention-days", "0", folder=built_local_project.landing, **built_local_project.variables
+    )
     assert refused.exit_code == 2
     assert "say so with --no-retention" in refused.output
     allowed = ("stedi", "vacuum", "--retention-days", "0", "--no-retention", "--json")
-    assert run(*allowed, folder=local_project.landing, **local_project.variables).exit_code == 0
+    assert run(*allowed, folder=built_local_project.landing, **built_local_project.variables).exit_code == 0
 
 
 def test_the_vacuum_job_runs_weekly_once_it_is_switched_on(local_project: Project) -> None:

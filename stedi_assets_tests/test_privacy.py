@@ -4,7 +4,8 @@ import hmac
 import json
 import pickle
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,13 @@ from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.settings import Settings, read_settings
 from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets_tests.conftest import KEY as BUILT_WITH
 from stedi_assets_tests.conftest import (
     PROJECT,
+    QUIET,
+    Build,
+    Builds,
+    Place,
     Project,
     Record,
     customer,
@@ -49,12 +55,6 @@ def land(project: Project, customers: Iterable[Record], phones: Iterable[Record]
     return project
 
 
-def instants(project: Project) -> list[int]:
-    """When the rows of the table were read."""
-    assert project.materialize().success
-    return sorted(row[1] for row in project.rows(TABLE).elements())
-
-
 def subjects(project: Project) -> set[str]:
     return {row[0] for row in project.rows(TABLE)}
 
@@ -74,79 +74,181 @@ def secret(key: bytes) -> SecretStr:
     return SecretStr(key.hex())
 
 
-@pytest.fixture
-def ada(empty_local_project: Project) -> Project:
-    """A project with a reading of one customer's device and phone at 99, 100, 150 and 200."""
+def with_readings_of_one_customer(project: Project) -> Project:
+    """Lands a reading of one customer's device and phone at 99, 100, 150 and 200."""
     times = (99, 100, 150, 200)
     return land(
-        empty_local_project,
+        project,
         [customer("ada", research=100)],
         [phone_reading("ada", time) for time in times],
         [device_reading("ada", time) for time in times],
     )
 
 
+@pytest.fixture
+def ada(empty_project: Project, place_kind: str, engine: str, builds: Builds) -> Project:
+    """A project of one customer, built."""
+    return builds(place_kind, engine, with_readings_of_one_customer).copy_to(empty_project)
+
+
 # The rule
 
 
-@pytest.mark.on_spark
-def test_a_row_pairs_the_device_and_the_phone_of_one_customer_at_one_instant(project: Project) -> None:
-    assert project.materialize().success
-    rows = project.rows(TABLE)
+@dataclass(frozen=True)
+class Rule:
+    """What one customer's records say, and when the readings were taken that may be used then.
+
+    Attributes:
+        customers: The records, by the customer's name.
+        instants: Of the table's rows about this customer.
+        trusted: How many of the records are trusted.
+        device: The name of another device of the customer, which is read at 200.
+    """
+
+    customers: Callable[[str], Sequence[Record]]
+    instants: Sequence[int]
+    trusted: int
+    device: str | None = None
+
+
+SINCE_100 = (100, 150, 200)
+
+RULES: Mapping[str, Rule] = {
+    "a reading counts from the very instant of consent": Rule(
+        lambda name: [customer(name, research=100)], SINCE_100, trusted=1
+    ),
+    "a serial number that another customer who consents carries too is left out": Rule(
+        lambda name: [
+            customer(name, research=100),
+            customer(f"{name}-other", research=1, serialNumber=f"serial-{name}"),
+        ],
+        (),
+        trusted=1,
+    ),
+    "a serial number that another customer who does not consent carries too is left out": Rule(
+        lambda name: [customer(name, research=100), customer(f"{name}-other", serialNumber=f"serial-{name}")],
+        (),
+        trusted=1,
+    ),
+    "a serial number that two records of one customer carry is kept once": Rule(
+        lambda name: [customer(name, research=100), customer(name, research=100, lastUpdateDate=30)],
+        SINCE_100,
+        trusted=2,
+    ),
+    "a customer with two devices is one subject": Rule(
+        lambda name: [customer(name, research=100), customer(name, research=100, serialNumber=f"serial-{name}-second")],
+        (*SINCE_100, 200),
+        trusted=2,
+        device="second",
+    ),
+    "the device of a record from before the consent is left out": Rule(
+        lambda name: [
+            customer(name, research=100),
+            customer(name, serialNumber=f"serial-{name}-old", lastUpdateDate=10),
+        ],
+        SINCE_100,
+        trusted=1,
+        device="old",
+    ),
+    "a later record without consent withdraws it": Rule(
+        lambda name: [customer(name, research=100), customer(name, lastUpdateDate=21)], (), trusted=0
+    ),
+    "a record without consent as late as one with it withdraws it": Rule(
+        lambda name: [customer(name, research=100), customer(name, research=0, lastUpdateDate=20)], (), trusted=0
+    ),
+    "an earlier record without consent withdraws nothing": Rule(
+        lambda name: [customer(name, research=100), customer(name, lastUpdateDate=19)], SINCE_100, trusted=1
+    ),
+    "a later consent takes the place of the earlier": Rule(
+        lambda name: [customer(name, research=100), customer(name, research=150, lastUpdateDate=30)],
+        (150, 200),
+        trusted=2,
+    ),
+    "an earlier record does not bring its consent back": Rule(
+        lambda name: [customer(name, research=100), customer(name, research=1, lastUpdateDate=19)],
+        SINCE_100,
+        trusted=2,
+    ),
+    "who consents again after a withdrawal is back from then on": Rule(
+        lambda name: [
+            customer(name, research=100),
+            customer(name, lastUpdateDate=30),
+            customer(name, research=200, lastUpdateDate=40),
+        ],
+        (200,),
+        trusted=1,
+    ),
+    "of consents of equally late records the last counts": Rule(
+        lambda name: [customer(name, research=100), customer(name, research=150)], (150, 200), trusted=2
+    ),
+    "a record without a date is older than one with a date": Rule(
+        lambda name: [customer(name, research=100, lastUpdateDate=1), customer(name, lastUpdateDate=None)],
+        SINCE_100,
+        trusted=1,
+    ),
+    "a record without a date is as old as one of the first instant": Rule(
+        lambda name: [customer(name, research=100, lastUpdateDate=0), customer(name, lastUpdateDate=None)],
+        (),
+        trusted=0,
+    ),
+    "of two records without a date the one without consent counts": Rule(
+        lambda name: [customer(name, research=100, lastUpdateDate=None), customer(name, lastUpdateDate=None)],
+        (),
+        trusted=0,
+    ),
+}
+
+
+def name_and_x(rule: str) -> tuple[str, float]:
+    """The customer's name, and what nobody else's phone reads."""
+    number = list(RULES).index(rule)
+    return f"customer{number}", number / 1024
+
+
+def with_a_customer_for_each_rule(project: Project) -> Project:
+    """Lands readings of every customer's device and phone at the same instants, so that all are strangers' too."""
+    customers, phones, devices = [], [], []
+    for text, rule in RULES.items():
+        name, x = name_and_x(text)
+        customers += rule.customers(name)
+        phones += [phone_reading(name, instant, x) for instant in (99, *SINCE_100)]
+        devices += [device_reading(name, instant) for instant in (99, *SINCE_100)]
+        devices += [device_reading(f"{name}-{rule.device}", 200)] if rule.device else []
+    return land(project, customers, phones, devices)
+
+
+@pytest.mark.parametrize("text", RULES)
+def test_each_rule_of_consent_holds(place_kind: str, engine: str, builds: Builds, text: str) -> None:
+    project = builds(place_kind, engine, with_a_customer_for_each_rule).project
+    name, x = name_and_x(text)
+    subject = hmac.new(BUILT_WITH, f"{name}@example.com".encode(), "sha256").hexdigest()
+    rows = [row for row in project.rows(TABLE).elements() if row[0] == subject]
+    assert sorted(row[1] for row in rows) == sorted(RULES[text].instants)
+    assert {row[3] for row in rows} <= {x}
+    trusted = [row for row in project.rows("customer_trusted").elements() if row[1] == f"{name}@example.com"]
+    assert len(trusted) == RULES[text].trusted
+
+
+def test_a_row_pairs_the_device_and_the_phone_of_one_customer_at_one_instant(built: Build) -> None:
+    rows = built.project.rows(TABLE)
     assert Counter(row[1:] for row in rows.elements()) == {
         (100, 201, 0.25, -1.0, 0.5): 1,
         (100, 201, 0.75, -1.0, 0.5): 1,
     }
-    assert len(subjects(project)) == 1
-
-
-def test_a_reading_counts_from_the_very_instant_of_consent(ada: Project) -> None:
-    assert instants(ada) == [100, 150, 200]
-
-
-def test_a_strangers_phone_at_the_same_instant_is_not_paired(empty_local_project: Project) -> None:
-    customers = [customer("ada", research=1), customer("eve", research=1)]
-    phones = [phone_reading("ada", 100, x=0.25), phone_reading("eve", 100, x=0.75)]
-    project = land(empty_local_project, customers, phones, [device_reading("ada", 100)])
-    assert instants(project) == [100]
-    assert {row[3] for row in project.rows(TABLE)} == {0.25}
-
-
-@pytest.mark.parametrize("other", [customer("eve", research=1), customer("eve")], ids=["consents", "does not"])
-def test_a_serial_number_that_another_customer_carries_too_is_left_out(ada: Project, other: Record) -> None:
-    ada.land("customer", "customer-2.json", [{**other, "serialNumber": "serial-ada"}])
-    assert instants(ada) == []
-
-
-def test_a_serial_number_that_two_records_of_one_customer_carry_is_kept_once(ada: Project) -> None:
-    ada.land("customer", "customer-2.json", [customer("ada", research=100, lastUpdateDate=30)])
-    assert instants(ada) == [100, 150, 200]
-
-
-def test_a_customer_with_two_devices_is_one_subject(ada: Project) -> None:
-    ada.land("customer", "customer-2.json", [customer("ada", research=100, serialNumber="serial-other")])
-    ada.land("step_trainer", "step_trainer-2.json", [device_reading("other", 200)])
-    assert instants(ada) == [100, 150, 200, 200]
-    assert len(subjects(ada)) == 1
-
-
-def test_the_device_of_a_record_from_before_the_consent_is_left_out(ada: Project) -> None:
-    ada.land("customer", "customer-2.json", [customer("ada", serialNumber="serial-old", lastUpdateDate=10)])
-    ada.land("step_trainer", "step_trainer-2.json", [device_reading("old", 200)])
-    assert instants(ada) == [100, 150, 200]
+    assert len(subjects(built.project)) == 1
 
 
 # Consent withdrawn
 
 
-@pytest.mark.on_spark
-def test_a_customer_whose_later_record_has_no_consent_leaves_every_trusted_and_curated_table(project: Project) -> None:
-    assert project.materialize().success
-    project.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=21)])
-    assert project.materialize().success
+def test_a_customer_whose_later_record_has_no_consent_leaves_every_trusted_and_curated_table(
+    built_project: Project,
+) -> None:
+    built_project.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=21)])
+    assert built_project.materialize().success
     for table in COMPUTED_TABLES:
-        assert not [row for row in project.rows(table) if {"ada@example.com", "serial-ada"} & set(row)]
-    assert project.counts() == {
+        assert not [row for row in built_project.rows(table) if {"ada@example.com", "serial-ada"} & set(row)]
+    assert built_project.counts() == {
         "customer_landing": 6,
         "accelerometer_landing": 6,
         "step_trainer_landing": 5,
@@ -157,47 +259,6 @@ def test_a_customer_whose_later_record_has_no_consent_leaves_every_trusted_and_c
         "machine_learning_curated": 1,
         TABLE: 0,
     }
-
-
-def test_a_record_without_consent_as_late_as_one_with_it_withdraws_it(ada: Project) -> None:
-    ada.land("customer", "customer-2.json", [customer("ada", research=0, lastUpdateDate=20)])
-    assert instants(ada) == []
-    assert ada.counts()["customer_trusted"] == 0
-
-
-def test_an_earlier_record_without_consent_withdraws_nothing(ada: Project) -> None:
-    ada.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=19)])
-    assert instants(ada) == [100, 150, 200]
-    assert ada.counts()["customer_trusted"] == 1
-
-
-def test_a_later_consent_takes_the_place_of_the_earlier(ada: Project) -> None:
-    ada.land("customer", "customer-2.json", [customer("ada", research=150, lastUpdateDate=30)])
-    assert instants(ada) == [150, 200]
-
-
-def test_an_earlier_record_does_not_bring_its_consent_back(ada: Project) -> None:
-    ada.land("customer", "customer-2.json", [customer("ada", research=1, lastUpdateDate=19)])
-    assert instants(ada) == [100, 150, 200]
-
-
-def test_who_consents_again_after_a_withdrawal_is_back_from_then_on(ada: Project) -> None:
-    again = [customer("ada", lastUpdateDate=30), customer("ada", research=200, lastUpdateDate=40)]
-    ada.land("customer", "customer-2.json", again)
-    assert instants(ada) == [200]
-    assert ada.counts()["customer_trusted"] == 1
-
-
-def test_of_consents_of_equally_late_records_the_last_counts(ada: Project) -> None:
-    ada.land("customer", "customer-2.json", [customer("ada", research=150)])
-    assert instants(ada) == [150, 200]
-
-
-@pytest.mark.parametrize(("dated", "expected"), [(1, [100, 150, 200]), (0, []), (None, [])])
-def test_a_record_without_a_date_is_older_than_any(ada: Project, dated: int | None, expected: list[int]) -> None:
-    ada.land("customer", "customer-1.json", [customer("ada", research=100, lastUpdateDate=dated)])
-    ada.land("customer", "customer-2.json", [customer("ada", lastUpdateDate=None)])
-    assert instants(ada) == expected
 
 
 # The numbers, by plain Python
@@ -236,11 +297,10 @@ def test_the_known_numbers_of_rows_are_those_that_plain_python_counts(root: Path
 # The checks
 
 
-@pytest.fixture
-def tempting(empty_local_project: Project) -> Project:
-    """A project where each rule leaves out one pair, and one pair is allowed."""
-    project = land(
-        empty_local_project,
+def with_tempting_files(project: Project) -> Project:
+    """Lands files where each rule leaves out one pair, and one pair is allowed."""
+    return land(
+        project,
         [
             customer("ada", research=100),
             customer("eve", research=100),
@@ -263,7 +323,11 @@ def tempting(empty_local_project: Project) -> Project:
             device_reading("bob", 500),
         ],
     )
-    assert project.materialize().success
+
+
+@pytest.fixture
+def tempting(empty_project: Project, place_kind: str, engine: str, builds: Builds) -> Project:
+    project = builds(place_kind, engine, with_tempting_files).copy_to(empty_project)
     assert Counter(row[1:] for row in project.rows(TABLE)) == {(100, 250, 0.25, -1.0, 0.5): 1}
     return project
 
@@ -311,10 +375,10 @@ def test_a_row_twice_is_found(tempting: Project) -> None:
     assert failed_checks(check_alone(tempting, TABLE)) == {(TABLE, COMPARED[0])}
 
 
-def test_readings_with_nulls_are_compared_like_others(empty_local_project: Project) -> None:
+def test_readings_with_nulls_are_compared_like_others(empty_project: Project) -> None:
     phones = [{**phone_reading("ada", 100), "x": None}, {**phone_reading("ada", 100), "x": None, "y": None}]
     devices = [{**device_reading("ada", 100), "distanceFromObject": None}]
-    project = land(empty_local_project, [customer("ada", research=1)], phones, devices)
+    project = land(empty_project, [customer("ada", research=1)], phones, devices)
     assert project.materialize().success
     assert Counter(row[1:] for row in project.rows(TABLE)) == {
         (100, None, None, -1.0, 0.5): 1,
@@ -325,10 +389,13 @@ def test_readings_with_nulls_are_compared_like_others(empty_local_project: Proje
     assert found == {"groups_with_too_many_rows": 0, "groups_with_too_few_rows": 1}
 
 
-def test_the_join_of_the_course_stored_in_its_place_is_found_with_the_counts_of_its_leaks(project: Project) -> None:
-    assert project.materialize().success
-    rewrite(project, TABLE, f"SELECT 'anyone' AS subject, {READINGS} FROM stored", source="machine_learning_curated")
-    result = check_alone(project, TABLE)
+def test_the_join_of_the_course_stored_in_its_place_is_found_with_the_counts_of_its_leaks(
+    built_project: Project,
+) -> None:
+    rewrite(
+        built_project, TABLE, f"SELECT 'anyone' AS subject, {READINGS} FROM stored", source="machine_learning_curated"
+    )
+    result = check_alone(built_project, TABLE)
     found = evaluations(result)
     assert not result.success
     assert found[TABLE, BEFORE_CONSENT[0]].metadata[BEFORE_CONSENT[1]].value == 2
@@ -361,7 +428,6 @@ def test_a_personal_value_is_found_in_a_column_that_the_contract_does_not_have(t
 
 
 def test_more_subjects_than_customers_who_consent_are_found(ada: Project) -> None:
-    assert ada.materialize().success
     rewrite(ada, TABLE, "SELECT * REPLACE (subject || sensorReadingTime AS subject) FROM stored")
     result = check_alone(ada, TABLE)
     assert not result.success
@@ -378,9 +444,8 @@ def test_every_check_of_the_table_blocks(tempting: Project) -> None:
     assert all(evaluation.blocking for evaluation in checked)
 
 
-def test_the_leaks_of_the_course_are_counted_as_warnings(project: Project) -> None:
-    result = project.materialize()
-    assert result.success
+def test_the_leaks_of_the_course_are_counted_as_warnings(built: Build) -> None:
+    result = built.result
     table = "machine_learning_curated"
     assert findings(result, table, "has_no_pair_of_different_customers") == {"pairs_of_different_customers": 3}
     assert findings(result, table, "has_no_row_before_consent") == {"rows_before_consent": 2}
@@ -409,8 +474,8 @@ def test_the_table_has_none_of_the_columns_that_name_a_person() -> None:
     assert TABLES[TABLE].personal_columns == ()
 
 
-def test_a_result_is_computed_once_until_the_next_table_is_stored(empty_local_project: Project) -> None:
-    root = empty_local_project.location()
+def test_a_result_is_computed_once_until_the_next_table_is_stored(local_place: Place) -> None:
+    root = local_place.location("lakehouse")
     with duckdb.connect() as connection:
         lakehouse = Lakehouse(root, root, DuckDBEngine(connection))
         drawn = [lakehouse.rows("SELECT random() AS number") for _ in range(2)]
@@ -422,7 +487,6 @@ def test_a_result_is_computed_once_until_the_next_table_is_stored(empty_local_pr
 
 
 @pytest.mark.parametrize("key", [KEY, LONG_KEY], ids=["32 bytes", "more than a block"])
-@pytest.mark.on_spark
 def test_a_subject_is_the_hmac_of_the_email_under_the_key(ada: Project, key: bytes) -> None:
     ada.land("customer", "customer-1.json", [{**customer("ada", research=100), "email": "ädä@example.com"}])
     ada.land("accelerometer", "accelerometer-1.json", [{**phone_reading("ada", 200), "user": "ädä@example.com"}])
@@ -430,19 +494,19 @@ def test_a_subject_is_the_hmac_of_the_email_under_the_key(ada: Project, key: byt
     assert subjects(ada) == {hmac.new(key, "ädä@example.com".encode(), "sha256").hexdigest()}
 
 
-def test_with_a_key_the_subjects_of_every_build_and_place_are_the_same(project: Project) -> None:
+def test_with_a_key_the_subjects_of_every_build_and_place_are_the_same(built_project: Project) -> None:
     for _ in range(2):
-        result = project.materialize(pseudonym_key=secret(KEY))
+        result = built_project.materialize(TABLE, pseudonym_key=secret(KEY))
         assert metadata(result, TABLE)["pseudonym_key"] == "STEDI_PSEUDONYM_KEY"
-        assert subjects(project) == {hmac.new(KEY, b"ada@example.com", "sha256").hexdigest()}
+        assert subjects(built_project) == {hmac.new(KEY, b"ada@example.com", "sha256").hexdigest()}
 
 
-def test_without_a_key_the_subjects_of_another_build_are_others(project: Project) -> None:
+def test_without_a_key_the_subjects_of_another_build_are_others(built_project: Project) -> None:
     built = []
     for _ in range(2):
-        result = project.materialize()
+        result = built_project.materialize(TABLE)
         assert metadata(result, TABLE)["pseudonym_key"] == "random, for this build"
-        built.append(subjects(project))
+        built.append(subjects(built_project))
     assert len(built[0]) == len(built[1]) == 1
     assert not built[0] & built[1]
 
@@ -452,7 +516,7 @@ def test_without_a_key_two_builds_of_one_process_cannot_be_linked_either(ada: Pr
     built = []
     for _ in range(2):
         with dagster.DagsterInstance.ephemeral() as instance:
-            assert job.execute_in_process(instance=instance).success
+            assert job.execute_in_process(QUIET, instance, asset_selection=[dagster.AssetKey(TABLE)]).success
         built.append(subjects(ada))
     assert not built[0] & built[1]
 
@@ -472,8 +536,9 @@ def test_a_table_without_rows_has_no_rows_per_subject(ada: Project) -> None:
     assert "rows_per_subject_least" not in found
 
 
-def test_only_the_table_with_pseudonyms_says_which_key(ada: Project) -> None:
-    assert "pseudonym_key" not in metadata(ada.materialize(), "machine_learning_curated")
+def test_only_the_table_with_pseudonyms_says_which_key(built: Build) -> None:
+    assert metadata(built.result, TABLE)["pseudonym_key"] == "STEDI_PSEUDONYM_KEY"
+    assert "pseudonym_key" not in metadata(built.result, "machine_learning_curated")
 
 
 @pytest.mark.parametrize(
@@ -516,8 +581,9 @@ def forms_of_the_key() -> Sequence[bytes]:
 
 
 def test_the_key_is_in_no_output_no_event_no_metadata_and_no_file(
-    tmp_path: Path, ada: Project, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, empty_local_project: Project, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    ada = with_readings_of_one_customer(empty_local_project)
     job = ada.definitions(pseudonym_key=secret(KEY)).resolve_job_def("lakehouse")
     debug = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
     storage = tmp_path / "storage"
