@@ -207,7 +207,9 @@ def name_and_x(rule: str) -> tuple[str, float]:
 
 def with_a_customer_for_each_rule(project: Project) -> Project:
     """Lands readings of every customer's device and phone at the same instants, so that all are strangers' too."""
-    customers, phones, devices = [], [], []
+    customers: list[Record] = []
+    phones: list[Record] = []
+    devices: list[Record] = []
     for text, rule in RULES.items():
         name, x = name_and_x(text)
         customers += rule.customers(name)
