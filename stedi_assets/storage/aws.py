@@ -1,6 +1,6 @@
 """Access to AWS, or to a store that speaks its protocol: one object that knows how each library spells it."""
 
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from stedi_assets.errors import StediError
 if TYPE_CHECKING:
     import boto3
     from botocore.credentials import ReadOnlyCredentials
+    from botocore.loaders import Loader
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
@@ -180,22 +181,36 @@ class Aws(BaseSettings):
         # Imported here: boto3 is an extra, and it takes a tenth of a second.
         try:
             import boto3  # noqa: PLC0415
+            import botocore.session  # noqa: PLC0415
             from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
         except ImportError:
             raise StediError("S3 needs boto3, which is not installed.", "pip install 'stedi_assets[s3]'.") from None
 
+        described = botocore.session.get_session()
         try:
-            return boto3.Session(
+            session = boto3.Session(
                 aws_access_key_id=self.access_key_id,
                 aws_secret_access_key=_plain(self.secret_access_key),
                 aws_session_token=_plain(self.session_token),
                 region_name=self.region or self.default_region,
                 profile_name=self.profile,
+                botocore_session=described,
             )
         except ProfileNotFound:
             raise StediError(
                 f"The AWS profile {self.profile!r} does not exist.", "Correct AWS_PROFILE, or configure the profile."
             ) from None
+        described.register_component("data_loader", _service_descriptions())
+        return session
+
+
+@cache
+def _service_descriptions() -> "Loader":
+    """What botocore knows of AWS's services: the same for every session, and a tenth of a second to read."""
+    from botocore.session import get_session  # noqa: PLC0415
+
+    loader: Loader = get_session().get_component("data_loader")
+    return loader
 
 
 def _plain(secret: SecretStr | None) -> str | None:
