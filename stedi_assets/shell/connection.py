@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import duckdb
 
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.engines.duckdb.s3 import S3Access
 from stedi_assets.engines.duckdb.text import literals
 from stedi_assets.errors import StediError
 from stedi_assets.settings import Settings
@@ -59,8 +58,8 @@ def open_connection(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnect
             configuration["memory_limit"] = settings.duckdb_memory_limit
         with duckdb.connect(config=configuration) as connection:
             engine = DuckDBEngine(connection, settings.lakehouse.aws)
-            if settings.lakehouse.aws:
-                S3Access(connection, settings.lakehouse.aws).renew()
+            if engine.access:
+                engine.access.renew()
                 for name in CREDENTIALS:
                     connection.execute(f"RESET GLOBAL {name}")
             try:

@@ -45,13 +45,16 @@ class DuckDBEngine:
         connection: An open in-memory connection, closed by whoever opened it.
         aws: How buckets are reached, where there are any.
         pseudonyms: What queries call as `pseudonym`, where they may.
+
+    Attributes:
+        access: The connection's way to the buckets, where there are any.
     """
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, aws: Aws | None = None, pseudonyms: Pseudonyms | None = None
     ) -> None:
         self._connection = connection
-        self._access = S3Access(connection, aws) if aws else None
+        self.access = S3Access(connection, aws) if aws else None
         # Delta's timestamps are UTC. The order of a table's rows has no meaning, and keeping it costs memory.
         connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
         if pseudonyms:
@@ -114,8 +117,8 @@ class DuckDBEngine:
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        if self._access:
-            self._access.renew()
+        if self.access:
+            self.access.renew()
         with errors_explained():
             yield
 

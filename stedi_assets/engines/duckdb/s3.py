@@ -1,6 +1,7 @@
 """DuckDB's way to a bucket: its extension, its secret, and its patience."""
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -21,22 +22,25 @@ class S3Access:
     Args:
         connection: An open connection.
         aws: How the buckets are reached.
-
-    Raises:
-        StediError: The extension is not to be had.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, aws: Aws) -> None:
         self._connection = connection
         self._aws = aws
         self._secret: dict[str, str] = {}
-        _load_extension(connection)
-        for name, value in SETTINGS.items():
-            connection.execute(f"SET GLOBAL {name} = {value}")
+        # DuckDB takes a quarter of a second to verify the extension, in which boto3 reads what it needs.
+        beside = ThreadPoolExecutor(max_workers=1)
+        self._prepared = beside.submit(_prepare, connection.cursor())
+        beside.shutdown(wait=False)
 
     def renew(self) -> None:
-        """Hands over the credentials that hold now, where they are others than before."""
+        """Hands over the credentials that hold now, where they are others than before.
+
+        Raises:
+            StediError: The extension is not to be had, or there are no credentials.
+        """
         secret = self._aws.duckdb_secret()
+        self._prepared.result()
         if secret == self._secret:
             return
         options = ", ".join(f"{name} {literal(value)}" for name, value in secret.items())
@@ -48,6 +52,13 @@ class S3Access:
                 f"DuckDB refused the AWS credentials with {type(error).__name__}.", "Check the AWS_* variables."
             ) from None
         self._secret = secret
+
+
+def _prepare(cursor: duckdb.DuckDBPyConnection) -> None:
+    with cursor:
+        _load_extension(cursor)
+        for name, value in SETTINGS.items():
+            cursor.execute(f"SET GLOBAL {name} = {value}")
 
 
 def _load_extension(connection: duckdb.DuckDBPyConnection) -> None:
