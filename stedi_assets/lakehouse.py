@@ -32,6 +32,19 @@ RUN_KEY = "dagster/run_id"
 
 
 @dataclass(frozen=True)
+class Version:
+    """A version of a table.
+
+    Attributes:
+        written: Its columns and files.
+        number: Delta's number of it.
+    """
+
+    written: Written
+    number: int
+
+
+@dataclass(frozen=True)
 class Stored:
     """The current version of a table, as a run stored or found it.
 
@@ -154,9 +167,7 @@ class Lakehouse:
         description = TABLES[name].description if name in TABLES else None
         version = delta.commit(folder, written.schema, written.files, {RUN_KEY: run_id}, description)
         stopwatch.end("commit")
-        self._define_files(name, written)
-        stored = Stored(folder, written, version, stopwatch.seconds, phases=stopwatch.phases)
-        return self._registered(name, stored)
+        return self._stored(name, Version(written, version), stopwatch)
 
     def land(self, source: Source, query: Query, run_id: str, *, full_refresh: bool) -> Landed:
         """Brings a landing table and its quarantine up to what the landing folder holds.
@@ -194,17 +205,19 @@ class Lakehouse:
             stopwatch.end("read_and_write")
             affected = {*difference.replaced, *(entry.name for entry in read.entries)}
             with discarded_on_failure(folder, read.prefix):
-                self._store_quarantine(source.quarantine, affected, run_id, keep=ledger is not None)
+                quarantine = self._store_quarantine(source.quarantine, affected, run_id, keep=ledger is not None)
             stopwatch.end("quarantine")
             replaced = current if ledger is not None else None
-            ledger = self._commit_landing(source, replaced, difference, read, files, run_id)
+            ledger, landing = self._commit_landing(source, replaced, difference, read, files, run_id)
             stopwatch.end("commit")
             for entry in read.entries:
                 unknown_keys.update(entry.unknown_keys)
+        else:
+            landing, quarantine = (_version_of(self._open(name)) for name in (source.landing, source.quarantine))
         self._ledgers[source.landing] = ledger
         return Landed(
-            landing=self._registered(source.landing, self._current(source.landing, stopwatch)),
-            quarantine=self._registered(source.quarantine, self._current(source.quarantine, stopwatch)),
+            landing=self._stored(source.landing, landing, stopwatch),
+            quarantine=self._stored(source.quarantine, quarantine, stopwatch),
             files_read=[file.name for file in difference.to_read],
             files_removed=sorted(set(difference.replaced) - {file.name for file in difference.to_read}),
             files_kept=len(difference.kept),
@@ -283,7 +296,7 @@ class Lakehouse:
             self._ledgers[name] = _ledger_of(self._open(name)) or {}
         return self._ledgers[name]
 
-    def _store_quarantine(self, name: str, affected: set[str], run_id: str, *, keep: bool) -> None:
+    def _store_quarantine(self, name: str, affected: set[str], run_id: str, *, keep: bool) -> Version:
         kept = ""
         if keep:
             self._define([name])
@@ -291,7 +304,9 @@ class Lakehouse:
             kept = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
         folder = self._folder(name)
         written = self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {kept}"), folder)
-        delta.commit(folder, written.schema, written.files, {RUN_KEY: run_id}, TABLES[name].description)
+        metadata = {RUN_KEY: run_id}
+        version = delta.commit(folder, written.schema, written.files, metadata, TABLES[name].description)
+        return Version(written, version)
 
     def _commit_landing(
         self,
@@ -301,14 +316,15 @@ class Lakehouse:
         read: LandingRead,
         files: Sequence[LandingFile],
         run_id: str,
-    ) -> Ledger:
+    ) -> tuple[Ledger, Version]:
         folder = self._folder(source.landing)
         entries = with_digests([*difference.kept, *read.entries], files)
+        ledger = {entry.name: entry for entry in entries}
         metadata = {RUN_KEY: run_id, LEDGER_KEY: to_json(entries)}
         if current is None:
             description = TABLES[source.landing].description
-            delta.commit(folder, read.written.schema, read.written.files, metadata, description)
-            return {entry.name: entry for entry in entries}
+            number = delta.commit(folder, read.written.schema, read.written.files, metadata, description)
+            return ledger, Version(read.written, number)
         stored = delta.data_files(current)
         removed, rewritten = self._engine.without_source_files(stored, difference.replaced, folder)
         added = [file for file in (*read.written.files, *rewritten) if file.rows]
@@ -316,15 +332,12 @@ class Lakehouse:
             # A table has a file even where it has no row.
             added = list(read.written.files)
         delta.amend(current, folder, added, removed, metadata)
-        return {entry.name: entry for entry in entries}
+        return ledger, _version_of(self._open(source.landing))
 
-    def _current(self, name: str, stopwatch: Stopwatch) -> Stored:
-        table = self._open(name)
-        written = Written(table.schema(), delta.current_files(table))
-        self._define_files(name, written)
-        return Stored(self._folder(name), written, table.version(), stopwatch.seconds, phases=stopwatch.phases)
-
-    def _registered(self, name: str, stored: Stored) -> Stored:
+    def _stored(self, name: str, version: Version, stopwatch: Stopwatch) -> Stored:
+        self._define_files(name, version.written)
+        seconds, phases = stopwatch.seconds, stopwatch.phases
+        stored = Stored(self._folder(name), version.written, version.number, seconds, phases=phases)
         return replace(stored, registered=self._catalog.register(name, stored)) if self._catalog else stored
 
     def _folder(self, name: str) -> Location:
@@ -354,6 +367,10 @@ class Lakehouse:
                 f"Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:{name}'.",
             )
         return table
+
+
+def _version_of(table: DeltaTable) -> Version:
+    return Version(Written(table.schema(), delta.current_files(table)), table.version())
 
 
 def _ledger_of(table: DeltaTable | None) -> Ledger | None:

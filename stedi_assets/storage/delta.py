@@ -126,10 +126,10 @@ def commit(
     current = open_table(table)
     if current is not None:
         replace = partial(current.create_write_transaction, [*actions], "overwrite", schema)
-        return _committed(table, marker, partial(replace, commit_properties=properties))
+        return _committed(table, marker, current.version() + 1, partial(replace, commit_properties=properties))
     create = partial(create_table_with_add_actions, table.path, schema, actions, mode="error", description=description)
     options = table.delta_options
-    return _committed(table, marker, partial(create, storage_options=options, commit_properties=properties))
+    return _committed(table, marker, 0, partial(create, storage_options=options, commit_properties=properties))
 
 
 def amend(
@@ -156,7 +156,7 @@ def amend(
     names = [PurePath(path).relative_to(table.path).as_posix() for path in removed]
     actions += [RemoveAction(name, data_change=True, deletion_timestamp=now) for name in names]
     replace = partial(current.create_write_transaction, actions, "append", current.schema())
-    return _committed(table, marker, partial(replace, commit_properties=properties))
+    return _committed(table, marker, current.version() + 1, partial(replace, commit_properties=properties))
 
 
 def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> Sequence[str]:
@@ -206,20 +206,20 @@ def _marked(metadata: Mapping[str, str]) -> tuple[str, CommitProperties]:
     return marker, CommitProperties(custom_metadata={**metadata, COMMIT_KEY: marker}, max_commit_retries=0)
 
 
-def _committed(table: Location, marker: str, make: Callable[[], None]) -> int:
-    failure: Exception | None = None
+def _committed(table: Location, marker: str, next_version: int, make: Callable[[], None]) -> int:
     try:
         make()
     except (DeltaError, OSError) as error:
-        failure = error
-    # A store that took the commit may lose its answer, and refuse the second try: the commit is there all the same.
-    version = _version_of(table, marker)
-    if version is None:
-        raise _failure(table, failure) from None
-    return version
+        # A store that took the commit may lose its answer, and refuse the second try: the commit is there all the same.
+        version = _version_of(table, marker)
+        if version is None:
+            raise _failure(table, error) from None
+        return version
+    # Without retries deltalake makes no other version than the one after that which it knew.
+    return next_version
 
 
-def _failure(table: Location, error: Exception | None) -> StediError:
+def _failure(table: Location, error: Exception) -> StediError:
     if isinstance(error, CommitFailedError) or "already exists" in str(error):
         return StediError(
             f"Another run changed the table at {table} while this one wrote it; this run's rows were not stored.",
