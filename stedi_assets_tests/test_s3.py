@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from stedi_assets.engines.duckdb import s3 as s3_module
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.errors import StediError
 from stedi_assets.query import Query
 from stedi_assets.storage import aws as aws_module
 from stedi_assets.storage.aws import Aws
@@ -207,6 +208,20 @@ def test_no_key_appears_in_a_log_an_error_or_metadata(project: Project, gateway:
     assert "customer_landing" in events
     for text in (events, snapshot, repr(definitions), repr(project.settings(aws=aws))):
         assert secret not in text
+
+
+def test_a_missing_extension_of_duckdb_is_told_when_a_bucket_is_written(
+    gateway: Versitygw, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: duckdb.DuckDBPyConnection) -> None:
+        raise StediError("DuckDB's httpfs extension is not installed.", "Install it.")
+
+    monkeypatch.setattr(s3_module, "_load_extension", refuse)
+    aws = aws_of(gateway)
+    with duckdb.connect() as connection:
+        engine = DuckDBEngine(connection, aws)
+        with pytest.raises(StediError, match="httpfs extension is not installed"):
+            engine.write(Query("SELECT 1 AS one"), Location.parse(str(place.root), aws) / "table")
 
 
 # What a refusal says.

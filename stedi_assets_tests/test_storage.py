@@ -45,6 +45,11 @@ def test_a_run_makes_one_version_of_a_table(project: Project) -> None:
         assert project.delta("customer_trusted").version() == version
 
 
+def test_a_commit_returns_the_version_that_it_made(built_project: Project) -> None:
+    assert [delta.commit(**written(built_project, "customer_landing")) for _ in range(2)] == [1, 2]
+    assert built_project.delta("customer_landing").version() == 2
+
+
 def test_the_old_version_can_be_read_after_a_rerun(built_project: Project) -> None:
     built_project.land("customer", "customer-1.json", [])
     built_project.materialize("customer_landing")
