@@ -8,6 +8,7 @@ from typing import Self
 import dagster
 from pydantic import Field
 
+from stedi_assets.io_managers.event_log import event_log_kept_open
 from stedi_assets.io_managers.lakehouse import LakehouseIOManager
 from stedi_assets.lakehouse import Lakehouse
 
@@ -31,7 +32,7 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
         """Opens the run's connection, and closes it at the end.
 
         Args:
-            context: Unused.
+            context: Says which run.
 
         Yields:
             The I/O manager, ready.
@@ -46,7 +47,7 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
             if self.memory_limit:
                 configuration["memory_limit"] = self.memory_limit
             resource = DuckDBResource(database=":memory:", connection_config=configuration)
-            with resource.get_connection() as connection:
+            with event_log_kept_open(context), resource.get_connection() as connection:
                 root, landing = self.location(self.root), self.location(self.landing)
                 pseudonyms = self.pseudonyms_of_build
                 engine = DuckDBEngine(connection, root.aws or landing.aws, pseudonyms)

@@ -8,6 +8,7 @@ import dagster
 from pydantic import Field
 
 from stedi_assets.errors import StediError
+from stedi_assets.io_managers.event_log import event_log_kept_open
 from stedi_assets.io_managers.lakehouse import LakehouseIOManager, failures_described
 from stedi_assets.lakehouse import Lakehouse
 
@@ -31,7 +32,7 @@ class SparkLakehouseIOManager(LakehouseIOManager):
         """Makes the run's session ready to start, and stops it at the end.
 
         Args:
-            context: Unused.
+            context: Says which run.
 
         Yields:
             The I/O manager, ready.
@@ -50,7 +51,10 @@ class SparkLakehouseIOManager(LakehouseIOManager):
                 ) from None
 
         root, landing = self.location(self.root), self.location(self.landing)
-        with Session(self.master, self.jars, self.conf, root.aws or landing.aws) as session:
+        with (
+            event_log_kept_open(context),
+            Session(self.master, self.jars, self.conf, root.aws or landing.aws) as session,
+        ):
             pseudonyms = self.pseudonyms_of_build
             self._lakehouse = Lakehouse(root, landing, SparkEngine(session, pseudonyms), self.catalog, pseudonyms)
             yield self
