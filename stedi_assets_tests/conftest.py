@@ -65,16 +65,24 @@ of_duckdb = pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
 """Marks what DuckDB alone has: its SQL, its types, its own reader; test_spark has Spark's."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left_out = {item for item in items if not _is_run(item)}
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
+    for item in items:
+        if _parameters(item).get("engine") == "spark":
+            # A session for those on local disk and one for those in a bucket, so that two workers have as much to do.
+            item.add_marker(pytest.mark.xdist_group(f"spark-{_parameters(item).get('place_kind', 'local')}"))
 
 
 def _is_run(item: pytest.Item) -> bool:
     """Spark meets one kind of bucket, that of a server which keeps what it is given."""
-    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return parameters.get("engine") != "spark" or parameters.get("place_kind") != "moto"
+    return _parameters(item).get("engine") != "spark" or _parameters(item).get("place_kind") != "moto"
+
+
+def _parameters(item: pytest.Item) -> Mapping[str, Any]:
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
 
 
 @pytest.fixture(autouse=True)
@@ -178,7 +186,7 @@ class Project:
         return file
 
 
-@pytest.fixture(params=["duckdb", pytest.param("spark", marks=pytest.mark.xdist_group("spark"))])
+@pytest.fixture(params=["duckdb", "spark"])
 def engine(request: pytest.FixtureRequest) -> str:
     """Every engine."""
     name: str = request.param

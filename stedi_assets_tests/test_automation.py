@@ -23,6 +23,12 @@ LANDING_TABLES = {"customer_landing", "accelerometer_landing", "step_trainer_lan
 
 
 @pytest.fixture
+def engine() -> str:
+    """What starts a run looks at files and logs, which every engine writes alike."""
+    return "duckdb"
+
+
+@pytest.fixture
 def instance(tmp_path: Path) -> Iterator[dagster.DagsterInstance]:
     """Dagster's records on disk."""
     folder = tmp_path / "dagster"

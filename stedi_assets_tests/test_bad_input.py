@@ -15,6 +15,12 @@ WITHOUT_RIGHTS_OF_ROOT = ("setpriv", "--bounding-set=-dac_override,-dac_read_sea
 """Root may write everywhere; a user may not."""
 
 
+@pytest.fixture
+def engine() -> str:
+    """What is tried here is the command; test_landing and test_checks try the engines."""
+    return "duckdb"
+
+
 @dataclass(frozen=True)
 class BadInput:
     """One thing that can be wrong.

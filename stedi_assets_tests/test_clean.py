@@ -23,6 +23,12 @@ from stedi_assets_tests.policies import policies_held, user_who_may
 from stedi_assets_tests.servers import moto_server
 
 
+@pytest.fixture
+def engine() -> str:
+    """Cleaning computes nothing."""
+    return "duckdb"
+
+
 def names_below(folder: Path) -> set[str]:
     """The paths of the files in a folder, on disk or in a bucket."""
     return {str(path)[len(str(folder)) + 1 :] for path in folder.rglob("*") if path.is_file()}

@@ -16,6 +16,12 @@ from stedi_assets_tests.test_acceptance import GENERATED_COUNTS
 
 
 @pytest.fixture
+def engine() -> str:
+    """What is tried here is the command."""
+    return "duckdb"
+
+
+@pytest.fixture
 def place_kind() -> str:
     """Local disk: what is tried here is the command."""
     return "local"

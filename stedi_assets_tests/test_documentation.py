@@ -30,6 +30,12 @@ PAGES = sorted(PROJECT / name for name in tracked_files(PROJECT) if name.endswit
 BUCKET = "my-bucket"
 
 
+@pytest.fixture
+def engine() -> str:
+    """What is tried here is what is written."""
+    return "duckdb"
+
+
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of the project in which the tables are built, as after the README's first command."""

@@ -35,6 +35,7 @@ from stedi_assets_tests.conftest import (
     customer,
     evaluations,
     failed_checks,
+    failure,
     new_place,
     of_duckdb,
     phone_reading,
@@ -509,6 +510,35 @@ def test_too_much_in_quarantine_fails_the_run(project: Project) -> None:
     assert ("step_trainer_landing", "has_few_records_in_quarantine") in failed_checks(result)
     assert not (project.lakehouse / "step_trainer/trusted").exists()
     assert project.materialize("step_trainer_landing", max_quarantined=0.2).success
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("not-json.json", "ada@example.com;secret\n"),
+        ("another-type.json", '{"email": "zoe@example.com", "serialNumber": {"secret": 1}}\n'),
+        ("truncated.json", '{"email": "zoe@example.com", "serialNu'),
+        ("not-gzip.json.gz", "{}"),
+    ],
+)
+def test_a_garbled_file_fails_the_run_without_its_text_and_nothing_downstream_changes(
+    built_project: Project, name: str, text: str
+) -> None:
+    built_project.land_text("customer", "customer-9.json", "")
+    (built_project.landing / "customer/landing" / name).write_bytes(text.encode())
+    result = built_project.materialize("customer_landing", "customer_quarantine", "customer_trusted")
+    assert not result.success
+    assert ("customer_landing", "has_few_records_in_quarantine") in failed_checks(result)
+    assert built_project.delta("customer_trusted").version() == 0
+    shown = json.dumps([str(evaluation) for evaluation in evaluations(result).values()])
+    assert "secret" not in shown and "example.com" not in shown
+
+
+def test_a_folder_without_a_file_fails_the_run_and_says_so(built_project: Project) -> None:
+    (built_project.landing / "customer/landing/customer-1.json").unlink()
+    result = built_project.materialize("customer_landing")
+    assert "holds no .json or .json.gz file" in failure(result, "customer_landing")
+    assert built_project.delta("customer_landing").version() == 0
 
 
 def test_files_of_equal_content_are_both_kept_and_named_in_a_warning(project: Project) -> None:

@@ -41,6 +41,12 @@ NAMED = customer(
 """A customer whose values are found nowhere else."""
 
 
+@pytest.fixture
+def engine() -> str:
+    """The report computes with DuckDB, whichever engine wrote the tables."""
+    return "duckdb"
+
+
 @dataclass
 class Page:
     """A page, as it was written."""

@@ -42,6 +42,12 @@ ESCAPE_SEQUENCE = "\x1b[2J"
 """Clears the screen of a terminal that is given it."""
 
 
+@pytest.fixture
+def engine() -> str:
+    """The shell computes with DuckDB, whichever engine wrote the tables."""
+    return "duckdb"
+
+
 @dataclass(frozen=True)
 class Built:
     """A project that two runs have built: accelerometer_landing and what comes of it gained rows in the second.

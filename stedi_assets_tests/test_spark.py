@@ -50,7 +50,7 @@ from stedi_assets_tests.test_landing_records import (
 pytestmark = [
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
     # One session for all of them.
-    pytest.mark.xdist_group("spark"),
+    pytest.mark.xdist_group("spark-local"),
 ]
 
 PHONES = SOURCES["accelerometer_files"]

@@ -16,7 +16,7 @@ from stedi_assets_tests.conftest import EXPECTED_COUNTS, SPARK_ON_FEW_ROWS, Proj
 from stedi_assets_tests.servers import HOST, SparkCluster, spark_cluster, spark_connect_server
 from stedi_assets_tests.test_acceptance import GENERATED_COUNTS, with_files_of
 
-pytestmark = pytest.mark.xdist_group("spark")
+pytestmark = pytest.mark.xdist_group("spark-cluster")
 
 PATIENCE_SECONDS = 300
 

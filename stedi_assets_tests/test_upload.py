@@ -29,6 +29,12 @@ NAMES = {
 }
 
 
+@pytest.fixture
+def engine() -> str:
+    """Uploading computes nothing."""
+    return "duckdb"
+
+
 @dataclass
 class Delivered:
     """A local landing root, and the bucket that its files go to."""
