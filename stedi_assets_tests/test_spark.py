@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from stedi_assets.engines import Engine
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.engines.spark import landing
+from stedi_assets.engines.spark import jars, landing
 from stedi_assets.engines.spark.engine import SparkEngine
 from stedi_assets.engines.spark.java import required_java
 from stedi_assets.engines.spark.session import Session
@@ -620,6 +620,12 @@ def test_spark_that_cannot_start_is_one_clear_line(project: Project, tmp_path: P
     assert "customer_landing: Spark could not be started at nowhere: " in finished.output
     assert "Correct STEDI_SPARK_MASTER, STEDI_SPARK_JARS or STEDI_SPARK_CONF." in finished.output
     assert "Traceback" not in finished.output
+
+
+def test_jars_that_do_not_come_in_time_are_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jars, "FETCHING_SECONDS", 0.01)
+    with pytest.raises(StediError, match="could not be fetched. Fetch them with make spark-jars"):
+        jars.fetch(tmp_path / "jars")
 
 
 @pytest.mark.parametrize("text", ["8g", "[]", '{"a": {}}', "{"])

@@ -101,17 +101,20 @@ def fetch(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         pattern = f"{folder}/[artifact]-[revision].[ext]"
         arguments = ["-ivy", str(module), "-confs", "default", "-retrieve", pattern, "-types", "jar", "bundle"]
-        finished = subprocess.run(
-            [java, "-jar", str(ivy), *arguments],
-            capture_output=True,
-            timeout=FETCHING_SECONDS,
-            check=False,
-        )
-    if finished.returncode or not list(folder.glob("hadoop-aws-*.jar")):
+        is_done = _succeeds([java, "-jar", str(ivy), *arguments])
+    if not (is_done and list(folder.glob("hadoop-aws-*.jar"))):
         raise StediError(
             f"The jars by which Spark reaches S3 ({', '.join(PACKAGES)}) could not be fetched.",
             "Fetch them with make spark-jars where there is a network, and name the folder by STEDI_SPARK_JARS.",
         )
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    try:
+        subprocess.run(command, capture_output=True, timeout=FETCHING_SECONDS, check=True)
+    except subprocess.SubprocessError:
+        return False
+    return True
 
 
 def _ivy_module() -> str:
