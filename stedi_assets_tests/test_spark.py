@@ -624,7 +624,7 @@ def test_spark_that_cannot_start_is_one_clear_line(project: Project, tmp_path: P
 
 def test_jars_that_do_not_come_in_time_are_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jars, "FETCHING_SECONDS", 0.01)
-    with pytest.raises(StediError, match="could not be fetched. Fetch them with make spark-jars"):
+    with pytest.raises(StediError, match=r"could not be fetched\. Fetch them with make spark-jars"):
         jars.fetch(tmp_path / "jars")
 
 
