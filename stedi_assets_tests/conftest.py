@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
     for item in items:
-        if _parameters(item).get("engine") == "spark":
+        if "spark" in (_parameters(item).get("engine"), _parameters(item).get("written_by")):
             # A session for those on local disk and one for those in a bucket, so that two workers have as much to do.
             item.add_marker(pytest.mark.xdist_group(f"spark-{_parameters(item).get('place_kind', 'local')}"))
 

@@ -351,14 +351,21 @@ def eraser(place: Place) -> Iterator[Eraser]:
         yield Eraser(process)
 
 
+@pytest.mark.parametrize(
+    ("place_kind", "written_by"),
+    [("local", "duckdb"), ("versitygw", "duckdb"), ("local", "spark")],
+    indirect=["place_kind"],
+)
 def test_an_erasure_that_is_killed_at_any_step_completes_when_it_is_run_again(
-    eraser: Eraser, built: Build, request: pytest.FixtureRequest, place_kind: str, tmp_path: Path
+    eraser: Eraser, builds: Builds, request: pytest.FixtureRequest, place_kind: str, written_by: str, tmp_path: Path
 ) -> None:
     def copied(name: str) -> Project:
         folder = tmp_path / name
         folder.mkdir()
         own = new_place(request, place_kind, folder)
-        return built.copy_to(Project(own, own.root / "landing", own.root / "lakehouse", "duckdb"))
+        return builds(place_kind, written_by, with_landing_files).copy_to(
+            Project(own, own.root / "landing", own.root / "lakehouse", "duckdb")
+        )
 
     steps = eraser.complete(copied("whole"))
     assert steps > 15
