@@ -468,7 +468,7 @@ def test_a_withdrawn_customer_is_gone_from_disk_after_a_vacuum(built_project: Pr
     vacuum_tables(Lakehouse(built_project.location(), built_project.location(), cast("Engine", None)), timedelta(0))
     for table in trusted:
         folder = built_project.lakehouse / TABLES[table].path
-        assert sorted(file.name for file in folder.glob("*.parquet")) == sorted(
+        assert sorted(file.name for file in folder.rglob("*.parquet")) == sorted(
             Path(file).name for file in built_project.files(table)
         )
 

@@ -127,7 +127,7 @@ def test_a_query_reads_tables_as_they_are_and_as_they_were(project: Project) -> 
     assert json.loads(succeeded(built.stedi("query", count, "--format", "json", "--as-of", "0"))) == [{"rows": 4}]
 
 
-@pytest.mark.parametrize("place", ["versitygw"], indirect=True)
+@pytest.mark.parametrize("place_kind", ["versitygw"], indirect=True)
 def test_two_versions_in_a_bucket_are_compared(project: Project) -> None:
     built = built_twice(project)
     difference = json.loads(succeeded(built.stedi("diff", "accelerometer_trusted", "0", "1", "--json")))
@@ -143,7 +143,7 @@ def test_the_tables_of_other_assets_are_found_by_name(project: Project) -> None:
     assert "The tables that exist are mine." in refused(stedi(project, "query", "FROM yours"))
 
 
-@pytest.mark.parametrize("place", ["versitygw"], indirect=True)
+@pytest.mark.parametrize("place_kind", ["versitygw"], indirect=True)
 def test_no_statement_can_read_the_keys_of_a_bucket(project: Project) -> None:
     assert project.materialize("customer_landing").success
     secret = project.place.variables["AWS_SECRET_ACCESS_KEY"]
@@ -155,7 +155,7 @@ def test_no_statement_can_read_the_keys_of_a_bucket(project: Project) -> None:
     assert unredacted.exit_code == 1
 
 
-@pytest.mark.parametrize("place", ["moto", "versitygw"], indirect=True)
+@pytest.mark.parametrize("place_kind", ["moto", "versitygw"], indirect=True)
 def test_a_file_of_views_over_a_bucket_holds_no_secret_and_says_what_it_needs(project: Project, tmp_path: Path) -> None:
     assert project.materialize("customer_landing").success
     file = tmp_path / "views.duckdb"

@@ -39,7 +39,8 @@ def errors_explained() -> Iterator[None]:
             f"DuckDB could not read or write: {_first_line(error)}.",
             "Check the folder's permissions and its free space; the table is as it was.",
         ) from None
-    except duckdb.Error as error:
+    # Python cannot decode a message that quotes a value up to within a letter.
+    except (duckdb.Error, UnicodeDecodeError) as error:
         raise StediError(
             f"The query failed with DuckDB's {type(error).__name__}.",
             "Its message is withheld because it may quote personal data: run the SELECT in DuckDB to see it.",

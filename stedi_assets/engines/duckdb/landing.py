@@ -54,7 +54,13 @@ MAY_BE_CHANGED = {
 
 EXACT_ROWS = "exact_rows"
 
-MALFORMED = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+MALFORMED = (
+    duckdb.InvalidInputException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    # DuckDB quotes the beginning of what it refuses, and Python cannot decode a quotation that ends within a letter.
+    UnicodeDecodeError,
+)
 UNREADABLE = (*MALFORMED, duckdb.IOException)
 
 
@@ -160,7 +166,7 @@ class LandingReader:
         self._accept(written, rows, accepted)
         return [input_ for input_ in inputs if input_ not in accepted]
 
-    def _copied(self, inputs: Sequence[Input], excused: tuple[type[duckdb.Error], ...]) -> Written | None:
+    def _copied(self, inputs: Sequence[Input], excused: tuple[type[Exception], ...]) -> Written | None:
         if not inputs:
             return None
         self._define(self._strict_rows(inputs))
@@ -187,7 +193,7 @@ class LandingReader:
         counts = ", ".join(f"count({identifier(column.name)})" for column in self._source.columns)
         try:
             self._cursor.execute(f"SELECT {counts} FROM ({self._strict_rows([input_])})").fetchall()
-        except duckdb.Error:
+        except (duckdb.Error, UnicodeDecodeError):
             return False
         return True
 
