@@ -57,6 +57,8 @@ SPARK_ON_FEW_ROWS = {
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
+AT_DEBUG_LEVEL = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
+
 Record = dict[str, Any]
 Records = Mapping[str, Sequence[Record]]
 
@@ -134,6 +136,11 @@ class Project:
     landing: Path
     lakehouse: Path
     engine: str
+
+    @classmethod
+    def at(cls, place: Place, engine: str) -> "Project":
+        """A project with both roots in one place."""
+        return cls(place, place.root / "landing", place.root / "lakehouse", engine)
 
     def settings(self, **choices: Any) -> Settings:
         roots = {"landing": str(self.landing), "lakehouse": str(self.lakehouse)}
@@ -228,9 +235,9 @@ def place_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, place_kind: str, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, place_kind: str) -> Place:
     """A place of the test's own."""
-    return new_place(request, place_kind, tmp_path)
+    return made_place(request, place_kind)
 
 
 def made_place(request: pytest.FixtureRequest, kind: str) -> Place:
@@ -306,13 +313,13 @@ def computing(engine: str, place: Place) -> Iterator[Engine]:
 @pytest.fixture
 def empty_project(place: Place, engine: str) -> Project:
     """A project without a landing file."""
-    return Project(place, place.root / "landing", place.root / "lakehouse", engine)
+    return Project.at(place, engine)
 
 
 @pytest.fixture
 def empty_local_project(local_place: Place, engine: str) -> Project:
     """The same on local disk, for what only local disk has: rights, a working folder."""
-    return Project(local_place, local_place.root / "landing", local_place.root / "lakehouse", engine)
+    return Project.at(local_place, engine)
 
 
 def customer(name: str, research: int | None = None, **others: Any) -> Record:
@@ -418,7 +425,7 @@ def builds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     @functools.cache
     def build(kind: str, engine: str, with_files: Callable[[Project], Project]) -> Build:
         place = new_place(request, kind, tmp_path_factory.mktemp("built"))
-        project = with_files(Project(place, place.root / "landing", place.root / "lakehouse", engine))
+        project = with_files(Project.at(place, engine))
         result = project.materialize(pseudonym_key=KEY.hex())
         assert result.success
         return Build(project, result)

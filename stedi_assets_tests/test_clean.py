@@ -281,7 +281,7 @@ def test_whenever_a_removal_is_interrupted_no_reader_sees_a_part_and_a_second_on
 def test_a_refused_deletion_is_named_and_a_second_removal_goes_on(tmp_path: Path) -> None:
     with moto_server() as server:
         place = bucket(server.endpoint, "any", "any", tmp_path)
-        project = with_landing_files(Project(place, place.root / "landing", place.root / "lakehouse", "duckdb"))
+        project = with_landing_files(Project.at(place, "duckdb"))
         assert project.materialize("customer_landing").success
         keys = user_who_may(server, "s3:GetObject", "s3:PutObject")
         with policies_held(server):
@@ -300,7 +300,7 @@ def test_a_refused_deletion_is_named_and_a_second_removal_goes_on(tmp_path: Path
 
 def test_a_missing_bucket_is_one_clear_error(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     place = made_place(request, "versitygw")
-    project = Project(place, place.root / "landing", place.root / "lakehouse", "duckdb")
+    project = Project.at(place, "duckdb")
     exit_code, output = command(project, tmp_path, "--yes", STEDI_LAKEHOUSE="s3://no-such-bucket-of-ours/lakehouse")
     assert exit_code == 1
     assert output.startswith("Error: The bucket does not exist: s3:ListBucket on s3://no-such-bucket-of-ours/lakehouse")
@@ -310,7 +310,7 @@ def test_a_missing_bucket_is_one_clear_error(request: pytest.FixtureRequest, tmp
 @pytest.fixture
 def in_moto(request: pytest.FixtureRequest) -> Project:
     place = made_place(request, "moto")
-    return with_landing_files(Project(place, place.root / "landing", place.root / "lakehouse", "duckdb"))
+    return with_landing_files(Project.at(place, "duckdb"))
 
 
 def glue_of(project: Project) -> Any:

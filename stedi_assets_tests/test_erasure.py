@@ -119,7 +119,7 @@ def erasures(
     def erase_once(kind: str, engine: str) -> Erased:
         build = builds(kind, engine, with_landing_files)
         place = new_place(request, kind, tmp_path_factory.mktemp("erased"))
-        project = build.copy_to(Project(place, place.root / "landing", place.root / "lakehouse", engine))
+        project = build.copy_to(Project.at(place, engine))
         with OPENED[engine](place.location("").aws) as computing:
             certificate = erased(opened(project, computing))
         return Erased(build.project, project, certificate)
@@ -231,25 +231,23 @@ def test_readings_of_a_serial_number_that_others_have_too_stay_and_are_told(
 
 
 def test_a_later_delivery_of_the_customer_is_quarantined_without_its_text(erased_project: Project) -> None:
-    project = erased_project
-    project.land("customer", "customer-9.json", [customer("ada", research=100), customer("gus", research=100)])
-    project.land("accelerometer", "late.json", [phone_reading("ada", 100)])
-    project.land("step_trainer", "late.json", [device_reading("ada", 100)])
+    erased_project.land("customer", "customer-9.json", [customer("ada", research=100), customer("gus", research=100)])
+    erased_project.land("accelerometer", "late.json", [phone_reading("ada", 100)])
+    erased_project.land("step_trainer", "late.json", [device_reading("ada", 100)])
     landing = ("customer_landing", "accelerometer_landing", "step_trainer_landing")
-    assert project.materialize(*landing, pseudonym_key=KEY.hex(), max_quarantined=1.0).success
-    assert not [row for row in project.rows("customer_landing") if EMAIL in row]
-    assert [row for row in project.rows("customer_landing") if "gus@example.com" in row]
+    assert erased_project.materialize(*landing, pseudonym_key=KEY.hex(), max_quarantined=1.0).success
+    assert not [row for row in erased_project.rows("customer_landing") if EMAIL in row]
+    assert [row for row in erased_project.rows("customer_landing") if "gus@example.com" in row]
     for subject in ("customer", "accelerometer", "step_trainer"):
-        ((text, code),) = [(row[3], row[4]) for row in project.rows(f"{subject}_quarantine")]
+        ((text, code),) = [(row[3], row[4]) for row in erased_project.rows(f"{subject}_quarantine")]
         assert (text, code) == ("", "erased_customer")
 
 
 def test_without_the_key_of_the_erasure_new_files_are_not_read(erased_project: Project) -> None:
-    project = erased_project
-    project.land("customer", "customer-9.json", [customer("ada", research=100)])
+    erased_project.land("customer", "customer-9.json", [customer("ada", research=100)])
     for others in ({}, {"pseudonym_key": "11" * 32}):
-        assert not project.materialize("customer_landing", **others).success
-    assert not [row for row in project.rows("customer_landing") if EMAIL in row]
+        assert not erased_project.materialize("customer_landing", **others).success
+    assert not [row for row in erased_project.rows("customer_landing") if EMAIL in row]
 
 
 def test_an_erasure_needs_a_key(built: Build, computing: Engine) -> None:
@@ -363,9 +361,7 @@ def test_an_erasure_that_is_killed_at_any_step_completes_when_it_is_run_again(
         folder = tmp_path / name
         folder.mkdir()
         own = new_place(request, place_kind, folder)
-        return builds(place_kind, written_by, with_landing_files).copy_to(
-            Project(own, own.root / "landing", own.root / "lakehouse", "duckdb")
-        )
+        return builds(place_kind, written_by, with_landing_files).copy_to(Project.at(own, "duckdb"))
 
     steps = eraser.complete(copied("whole"))
     assert steps > 15
@@ -428,7 +424,7 @@ def versioned(moto: MotoServer, tmp_path: Path) -> Project:
     place = bucket(moto.endpoint, "any", "any", tmp_path)
     name = str(place.root).removeprefix("s3://")
     place.aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    project = with_landing_files(Project(place, place.root / "landing", place.root / "lakehouse", "duckdb"))
+    project = with_landing_files(Project.at(place, "duckdb"))
     assert project.materialize(pseudonym_key=KEY.hex()).success
     return project
 

@@ -85,7 +85,7 @@ class GlueProject:
 
 
 def in_glue(place: Place) -> GlueProject:
-    project = Project(place, place.root / "landing", place.root / "lakehouse", "duckdb")
+    project = Project.at(place, "duckdb")
     return GlueProject(with_landing_files(project), f"stedi_{uuid.uuid4().hex}")
 
 

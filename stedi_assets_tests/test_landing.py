@@ -7,8 +7,7 @@ import json
 import random
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -534,7 +533,6 @@ def test_too_much_in_quarantine_fails_the_run(project: Project) -> None:
 def test_a_garbled_file_fails_the_run_without_its_text_and_nothing_downstream_changes(
     built_project: Project, name: str, text: str
 ) -> None:
-    built_project.land_text("customer", "customer-9.json", "")
     (built_project.landing / "customer/landing" / name).write_bytes(text.encode())
     result = built_project.materialize("customer_landing", "customer_quarantine", "customer_trusted")
     assert not result.success
@@ -659,21 +657,14 @@ SMALL_FILES = 100
 """How many a source's files become."""
 
 
-def put(project: Project, source: str, name: str, content: bytes) -> None:
-    folder = project.landing / source / "landing"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(content)
-
-
-def counts_of_the_course(project: Project) -> dict[str, int]:
-    return {table: project.delta(table).count() for table in COURSE_COUNTS}
-
-
-@contextmanager
-def course_files(source: str) -> Iterator[list[Path]]:
+def course_files(source: str) -> list[Path]:
     if not COURSE_DATA.is_dir():
         pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
-    yield sorted((COURSE_DATA / source / "landing").glob("*.json"))
+    return sorted((COURSE_DATA / source / "landing").glob("*.json"))
+
+
+def course_lines(source: str) -> list[bytes]:
+    return [line for file in course_files(source) for line in file.read_bytes().splitlines()]
 
 
 @pytest.mark.parametrize("rewrite", REWRITTEN.values(), ids=REWRITTEN.keys())
@@ -682,33 +673,28 @@ def test_the_course_data_gives_its_counts_in_every_shape(
     empty_local_project: Project, rewrite: Callable[[Sequence[bytes]], bytes]
 ) -> None:
     for source in COURSE_SOURCES:
-        with course_files(source) as files:
-            for file in files:
-                content = rewrite(file.read_bytes().splitlines())
-                put(empty_local_project, source, file.name, content)
+        for file in course_files(source):
+            content = rewrite(file.read_bytes().splitlines())
+            empty_local_project.land_text(source, file.name, content.decode())
     assert empty_local_project.materialize().success
-    assert counts_of_the_course(empty_local_project) == COURSE_COUNTS
+    assert empty_local_project.counts() == COURSE_COUNTS
 
 
 def test_the_course_data_gives_its_counts_in_all_shapes_at_once(empty_project: Project) -> None:
     for source in COURSE_SOURCES:
-        with course_files(source) as files:
-            lines = [line for file in files for line in file.read_bytes().splitlines()]
+        lines = course_lines(source)
         for number, rewrite in enumerate(REWRITTEN.values()):
-            put(empty_project, source, f"{number}.json", rewrite(lines[number :: len(REWRITTEN)]))
+            content = rewrite(lines[number :: len(REWRITTEN)])
+            empty_project.land_text(source, f"{number}.json", content.decode())
     assert empty_project.materialize().success
-    assert counts_of_the_course(empty_project) == COURSE_COUNTS
+    assert empty_project.counts() == COURSE_COUNTS
 
 
 def test_the_course_data_gives_its_counts_as_hundreds_of_small_files(empty_project: Project) -> None:
     for source in COURSE_SOURCES:
-        with course_files(source) as files:
-            lines = [line for file in files for line in file.read_bytes().splitlines()]
+        lines = course_lines(source)
         for number in range(SMALL_FILES):
             content = b"\n".join(lines[number::SMALL_FILES])
-            if number % 2:
-                put(empty_project, source, f"{number}.json.gz", gzip.compress(content))
-            else:
-                put(empty_project, source, f"{number}.json", content)
+            empty_project.land_text(source, f"{number}{SUFFIXES[number % 2]}", content.decode())
     assert empty_project.materialize().success
-    assert counts_of_the_course(empty_project) == COURSE_COUNTS
+    assert empty_project.counts() == COURSE_COUNTS

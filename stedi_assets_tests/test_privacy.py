@@ -21,8 +21,8 @@ from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.settings import Settings, read_settings
 from stedi_assets.tables import SOURCES, TABLES
-from stedi_assets_tests.conftest import KEY as BUILT_WITH
 from stedi_assets_tests.conftest import (
+    AT_DEBUG_LEVEL,
     PROJECT,
     QUIET,
     Build,
@@ -36,6 +36,7 @@ from stedi_assets_tests.conftest import (
     failed_checks,
     phone_reading,
 )
+from stedi_assets_tests.conftest import KEY as BUILT_WITH
 from stedi_assets_tests.test_acceptance import COURSE_DATA
 from stedi_assets_tests.test_checks import check_alone, rewrite
 
@@ -584,11 +585,10 @@ def test_the_key_is_in_no_output_no_event_no_metadata_and_no_file(
 ) -> None:
     ada = with_readings_of_one_customer(empty_local_project)
     job = ada.definitions(pseudonym_key=secret(KEY)).resolve_job_def("lakehouse")
-    debug = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
     storage = tmp_path / "storage"
     storage.mkdir()
     with dagster.DagsterInstance.local_temp(str(storage)) as instance:
-        result = job.execute_in_process(debug, instance)
+        result = job.execute_in_process(AT_DEBUG_LEVEL, instance)
         events = "".join(str(record) for record in instance.all_logs(result.run_id))
     assert subjects(ada) == {hmac.new(KEY, b"ada@example.com", "sha256").hexdigest()}
     captured = capfd.readouterr()
@@ -648,12 +648,11 @@ def test_no_personal_value_is_in_any_output_event_or_metadata_of_runs_at_debug_l
     empty_project: Project, tmp_path_factory: pytest.TempPathFactory, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project, storage = with_marked_files(empty_project), tmp_path_factory.mktemp("storage")
-    debug = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
     events = []
     with dagster.DagsterInstance.local_temp(str(storage)) as instance:
         for max_quarantined, succeeds in ((1.0, True), (0.0, False)):
             job = project.definitions(max_quarantined=max_quarantined, full_refresh=True).resolve_job_def("lakehouse")
-            result = job.execute_in_process(debug, instance, raise_on_error=False)
+            result = job.execute_in_process(AT_DEBUG_LEVEL, instance, raise_on_error=False)
             assert result.success == succeeds
             events += [str(record) for record in instance.all_logs(result.run_id)]
         failed = dagster.materialize(

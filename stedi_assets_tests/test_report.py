@@ -89,7 +89,7 @@ def write(tmp_path: Path) -> Write:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """The report of the landing files that most tests have."""
     folder = tmp_path_factory.mktemp("report")
-    project = with_landing_files(Project(Place(folder, Aws(), {}), folder / "landing", folder / "lakehouse", "duckdb"))
+    project = with_landing_files(Project.at(Place(folder, Aws(), {}), "duckdb"))
     assert project.materialize().success
     assert report(project, folder).exit_code == 0
     return Page((folder / "report.html").read_text())

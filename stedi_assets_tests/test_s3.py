@@ -342,7 +342,7 @@ def test_a_server_that_is_killed_in_a_run_leaves_every_table_as_it_was(
     (tmp_path / "store").mkdir()
     with versitygw(tmp_path / "store") as server:
         place = bucket(server.endpoint, server.access_key_id, server.secret_access_key, tmp_path)
-        project = with_landing_files(Project(place, place.root / "landing", place.root / "lakehouse", "duckdb"))
+        project = with_landing_files(Project.at(place, "duckdb"))
         assert project.materialize(pseudonym_key=KEY).success
         rows = {table: project.rows(table) for table in SELECTED_TABLES}
         with ThreadPoolExecutor(max_workers=1) as beside:

@@ -85,7 +85,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """A project on local disk, that the tests of this file only look at."""
     folder = tmp_path_factory.mktemp("built")
     place = Place(folder, Aws(), {})
-    project = with_landing_files(Project(place, folder / "landing", folder / "lakehouse", "duckdb"))
+    project = with_landing_files(Project.at(place, "duckdb"))
     write_deltalake(
         folder / "lakehouse/assets/mine",
         pa.table({"email": ["ada@example.com", None], "note": [f"{ESCAPE_SEQUENCE}gone", "ü, 'x'"]}),

@@ -270,14 +270,12 @@ def test_a_value_cannot_break_out_of_its_cell() -> None:
     assert "d" * 70 not in row
 
 
-def test_a_table_whose_name_sql_reserves_is_stored_without_a_preview(local_project: Project) -> None:
+def test_a_table_whose_name_sql_reserves_is_stored(local_project: Project) -> None:
     @dagster.asset(name="order")
     def reserved() -> pd.DataFrame:
         return pd.DataFrame({"a": [1]})
 
-    shown = add(local_project, reserved)
-    assert shown["order"]["dagster/row_count"] == 1
-    assert "preview" not in shown["order"]
+    assert add(local_project, reserved)["order"]["dagster/row_count"] == 1
 
 
 def test_a_build_shows_its_seconds_by_phase(local_project: Project) -> None:

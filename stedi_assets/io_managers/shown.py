@@ -83,7 +83,7 @@ def _personal(lineage: Lineage) -> set[str]:
 
 
 def _preview_metadata(lakehouse: Lakehouse, name: str, personal: Collection[str]) -> Mapping[str, Any]:
-    # A table may have a name that SQL reserves: it is stored all the same.
+    # A table may have a name that the engine's SQL reserves: it is stored all the same.
     with suppress(StediError):
         return {
             "preview": dagster.MetadataValue.md(preview(lakehouse.rows(f"SELECT * FROM {name} LIMIT {ROWS}"), personal))

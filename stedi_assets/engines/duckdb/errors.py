@@ -13,6 +13,9 @@ OBJECT = re.compile(r"s3://[^\s:?']+")
 ERROR_CODE = re.compile(r"^([A-Z]\w+): ", re.MULTILINE)
 STATUS = re.compile(r"HTTP (?:code )?(\d{3})")
 
+FAILURES = (duckdb.Error, UnicodeDecodeError)
+"""What DuckDB fails with: Python cannot decode a message that quotes the data up to within a letter."""
+
 
 @contextmanager
 def errors_explained() -> Iterator[None]:
@@ -39,8 +42,7 @@ def errors_explained() -> Iterator[None]:
             f"DuckDB could not read or write: {_first_line(error)}.",
             "Check the folder's permissions and its free space; the table is as it was.",
         ) from None
-    # Python cannot decode a message that quotes a value up to within a letter.
-    except (duckdb.Error, UnicodeDecodeError) as error:
+    except FAILURES as error:
         raise StediError(
             f"The query failed with DuckDB's {type(error).__name__}.",
             "Its message is withheld because it may quote personal data: run the SELECT in DuckDB to see it.",

@@ -17,6 +17,7 @@ import arro3.core
 import duckdb
 
 from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.engines.duckdb.errors import FAILURES
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.text import identifier, literal, paths
 from stedi_assets.landing.files import LandingFile
@@ -58,7 +59,7 @@ MALFORMED = (
     duckdb.InvalidInputException,
     duckdb.ConversionException,
     duckdb.OutOfRangeException,
-    # DuckDB quotes the beginning of what it refuses, and Python cannot decode a quotation that ends within a letter.
+    # DuckDB quotes the beginning of what it refuses; see FAILURES.
     UnicodeDecodeError,
 )
 UNREADABLE = (*MALFORMED, duckdb.IOException)
@@ -193,7 +194,7 @@ class LandingReader:
         counts = ", ".join(f"count({identifier(column.name)})" for column in self._source.columns)
         try:
             self._cursor.execute(f"SELECT {counts} FROM ({self._strict_rows([input_])})").fetchall()
-        except (duckdb.Error, UnicodeDecodeError):
+        except FAILURES:
             return False
         return True
 
