@@ -55,6 +55,9 @@ SPARK_ON_FEW_ROWS = {
 }
 """What makes Spark start on a query sooner, where there is little to compute."""
 
+JAVA_FOR_FEW_ROWS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
+"""What makes Java compile soon rather than well, and collect garbage without threads of their own."""
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 AT_DEBUG_LEVEL = {"loggers": {"console": {"config": {"log_level": "DEBUG"}}}}
@@ -206,7 +209,9 @@ def engine(request: pytest.FixtureRequest) -> str:
 def spark() -> Iterator[Session]:
     """The session of all tests; whatever else asks for one runs beside it, on the same application."""
     with Session(jars=str(s3_jars()[0].parent)) as shared:
-        shared.spark.range(1).count()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SPARK_SUBMIT_OPTS", JAVA_FOR_FEW_ROWS)
+            shared.spark.range(1).count()
         yield shared
 
 

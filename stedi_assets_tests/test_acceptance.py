@@ -1,12 +1,13 @@
 """The course's own data, where it lies beside the checkout: the counts that everyone who took the course knows."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster
 import pytest
 
 from stedi_assets.settings import Settings
-from stedi_assets_tests.conftest import PROJECT, Project, evaluations
+from stedi_assets_tests.conftest import KEY, PROJECT, Build, Builds, Project, evaluations
 
 COURSE_DATA = PROJECT.parent / "shared" / "stedi-landing"
 
@@ -28,13 +29,6 @@ GENERATED_COUNTS = {**COURSE_COUNTS, "machine_learning_pseudonymized": 27_190}
 """What data/ gives: the same, but for the readings before consent, which chance decided otherwise."""
 
 
-@pytest.fixture
-def course(empty_project: Project) -> Project:
-    if not COURSE_DATA.is_dir():
-        pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
-    return with_files_of(empty_project, COURSE_DATA)
-
-
 def with_files_of(project: Project, folder: Path) -> Project:
     for file in folder.glob("*/landing/*.json"):
         copy = project.landing / file.relative_to(folder).as_posix()
@@ -43,10 +37,36 @@ def with_files_of(project: Project, folder: Path) -> Project:
     return project
 
 
-def test_the_course_data_gives_the_counts_of_the_course_run_after_run(course: Project) -> None:
-    for _ in range(2):
-        assert course.materialize().success
-        assert course.counts() == COURSE_COUNTS
+def with_course_data(project: Project) -> Project:
+    if not COURSE_DATA.is_dir():
+        pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
+    return with_files_of(project, COURSE_DATA)
+
+
+def with_generated_data(project: Project) -> Project:
+    return with_files_of(project, Settings().landing.local_path)
+
+
+@pytest.fixture
+def course(place_kind: str, engine: str, builds: Builds) -> Build:
+    """The course's data with its tables, for tests that change nothing."""
+    return builds(place_kind, engine, with_course_data)
+
+
+@pytest.fixture
+def generated(place_kind: str, engine: str, builds: Builds) -> Build:
+    """The same of data/."""
+    return builds(place_kind, engine, with_generated_data)
+
+
+def test_the_course_data_gives_the_counts_of_the_course(course: Build) -> None:
+    assert course.project.counts() == COURSE_COUNTS
+
+
+def test_a_second_run_gives_the_counts_of_the_course_again(course: Build, empty_project: Project) -> None:
+    project = course.copy_to(empty_project)
+    assert project.materialize(pseudonym_key=KEY.hex()).success
+    assert project.counts() == COURSE_COUNTS
 
 
 def leaks(result: dagster.ExecuteInProcessResult) -> dict[str, int]:
@@ -56,20 +76,29 @@ def leaks(result: dagster.ExecuteInProcessResult) -> dict[str, int]:
     return {check: value.value for check, values in counted.items() for value in values if isinstance(value.value, int)}
 
 
-def test_the_leaks_of_the_course_data_are_warned_of_and_counted(course: Project) -> None:
-    assert leaks(course.materialize()) == {
+def test_the_leaks_of_the_course_data_are_warned_of_and_counted(course: Build) -> None:
+    assert leaks(course.result) == {
         "has_no_pair_of_different_customers": 2_700,
         "has_no_row_before_consent": 9_244,
         "has_no_serial_number_that_names_a_customer": 43_681,
     }
 
 
-def test_the_generated_data_gives_its_counts_and_leaks(empty_project: Project) -> None:
-    result = with_files_of(empty_project, Settings().landing.local_path).materialize()
-    assert result.success
-    assert empty_project.counts() == GENERATED_COUNTS
-    assert leaks(result) == {
+def test_the_generated_data_gives_its_counts_and_leaks(generated: Build) -> None:
+    assert generated.project.counts() == GENERATED_COUNTS
+    assert leaks(generated.result) == {
         "has_no_pair_of_different_customers": 2_700,
         "has_no_row_before_consent": 14_698,
         "has_no_serial_number_that_names_a_customer": 43_681,
     }
+
+
+@pytest.mark.parametrize("engine", ["spark"], indirect=True)
+@pytest.mark.parametrize("place_kind", ["local"], indirect=True)
+@pytest.mark.parametrize("with_files", [with_course_data, with_generated_data])
+def test_spark_gives_the_rows_that_duckdb_gives(
+    place_kind: str, engine: str, builds: Builds, with_files: Callable[[Project], Project]
+) -> None:
+    on_spark, on_duckdb = (builds(place_kind, each, with_files).project for each in (engine, "duckdb"))
+    for table in COURSE_COUNTS:
+        assert on_spark.rows(table) == on_duckdb.rows(table)

@@ -3,11 +3,12 @@
 import re
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
 
-from stedi_assets_tests.commands import tracked_files
+from stedi_assets_tests.commands import run, tracked_files
 from stedi_assets_tests.conftest import PROJECT
 
 PINNED = {
@@ -72,3 +73,21 @@ def test_the_workflow_runs_what_the_project_runs_and_the_asset_checks() -> None:
 @pytest.mark.parametrize("target", re.findall(r"^make ([a-z-]+)", (PROJECT / "README.md").read_text(), re.MULTILINE))
 def test_every_make_target_in_the_readme_exists(target: str) -> None:
     subprocess.run(["make", "--dry-run", target], cwd=PROJECT, check=True, capture_output=True)
+
+
+TESTS_OF_A_GROUP = """
+import os
+import pytest
+
+@pytest.mark.xdist_group("one")
+@pytest.mark.parametrize("number", range(8))
+def test_one(number):
+    with open("workers", "a") as workers:
+        workers.write(os.environ["PYTEST_XDIST_WORKER"])
+"""
+
+
+def test_tests_of_a_group_share_a_worker_and_what_it_has_built(tmp_path: Path) -> None:
+    (tmp_path / "test_group.py").write_text(TESTS_OF_A_GROUP)
+    assert run("pytest", "--numprocesses", "2", "--dist", "loadgroup", folder=tmp_path).exit_code == 0
+    assert (tmp_path / "workers").read_text() in ("gw0" * 8, "gw1" * 8)

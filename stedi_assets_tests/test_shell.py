@@ -288,6 +288,12 @@ def test_a_mistake_in_a_statement_is_one_line_in_the_words_of_duckdb(built: Buil
     )
 
 
+def test_a_mistake_whose_quotation_ends_within_a_letter_is_one_line_too(built: Built) -> None:
+    line = refused(built.stedi("query", "SELECT ('[' || repeat('\u65e5', 50))::JSON"))
+    assert line.startswith("Conversion Error: Malformed JSON at byte 1 of input: unexpected character.")
+    assert line.endswith('\ufffd...". Correct the SELECT.')
+
+
 def test_an_unknown_table_is_one_line_that_names_those_that_exist(built: Built) -> None:
     line = refused(built.stedi("query", "FROM customers"))
     assert line.startswith(f"The table customers does not exist at {built.lakehouse}. The tables that exist are ")

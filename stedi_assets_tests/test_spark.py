@@ -31,12 +31,11 @@ from stedi_assets.landing.arrow import line_reader
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
-from stedi_assets.settings import Settings, read_settings
+from stedi_assets.settings import read_settings
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, Source
 from stedi_assets_tests.commands import run
 from stedi_assets_tests.conftest import EXPECTED_COUNTS, Project, failure, phone_reading
-from stedi_assets_tests.test_acceptance import COURSE_COUNTS
 from stedi_assets_tests.test_landing_records import (
     CASES,
     CORPUS,
@@ -54,8 +53,6 @@ pytestmark = [
 ]
 
 PHONES = SOURCES["accelerometer_files"]
-
-THE_EIGHT = [table for table in COURSE_COUNTS if table != "machine_learning_pseudonymized"]
 
 SHORT_PARTS = {
     "spark.sql.files.maxPartitionBytes": "2000",
@@ -185,13 +182,6 @@ def test_one_engine_reads_and_replaces_what_the_other_wrote(project: Project, fi
     assert one.rows("accelerometer_trusted") == {("eve@example.com", 300, 0.0, -1.0, 0.5): 1}
     assert [row[1] for row in one.rows("customer_curated")] == ["eve@example.com"]
     assert other.materialize("machine_learning_curated").success
-
-
-def test_the_generated_data_gives_the_counts_of_the_course(empty_project: Project) -> None:
-    empty_project.landing = Settings().landing.local_path
-    assert empty_project.materialize().success
-    counts = empty_project.counts()
-    assert {table: counts[table] for table in THE_EIGHT} == {table: COURSE_COUNTS[table] for table in THE_EIGHT}
 
 
 def test_a_spark_asset_and_a_duckdb_asset_stand_in_one_graph(project: Project) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import duckdb
 
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.engines.duckdb.errors import FAILURES
 from stedi_assets.engines.duckdb.text import literals
 from stedi_assets.errors import StediError
 from stedi_assets.settings import Settings
@@ -29,12 +30,13 @@ MISSING_FILE = ("No files found", "404")
 INTERRUPTED = "Query interrupted"
 """The message of the RuntimeError that DuckDB raises on Ctrl-C."""
 
-REMEDIES: dict[type[duckdb.Error], str] = {
+REMEDIES: dict[type[Exception], str] = {
     duckdb.PermissionException: "A query reads tables, not files: stedi tables lists them.",
     duckdb.OutOfMemoryException: "Raise STEDI_DUCKDB_MEMORY_LIMIT, or give STEDI_DUCKDB_SPILL_FOLDER more room.",
     duckdb.HTTPException: "Check the AWS_* variables and the network, and try again.",
     duckdb.IOException: "Check the folder's permissions and its free space.",
     duckdb.Error: "Correct the SELECT.",
+    UnicodeDecodeError: "Correct the SELECT.",
 }
 """From a kind of error to what to do, the narrower kind first."""
 
@@ -121,8 +123,9 @@ def errors_shown() -> Iterator[None]:
         if str(error) != INTERRUPTED:
             raise
         raise KeyboardInterrupt from None
-    except duckdb.Error as error:
+    except FAILURES as error:
         remedy = next(remedy for kind, remedy in REMEDIES.items() if isinstance(error, kind))
+        text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
         # What follows an empty line draws the statement again, with a caret.
-        message = " ".join(str(error).partition("\n\n")[0].split())
+        message = " ".join(text.partition("\n\n")[0].split())
         raise StediError(f"{message.rstrip('.')}.", remedy) from None

@@ -106,7 +106,7 @@ class SparkEngine:
             touched = [path for path in files if PurePath(path).name in names]
             if not touched:
                 return [], []
-            kept = files_read(self._spark, "parquet", touched, "*").where(~is_gone)
+            kept = files_read(self._spark, "parquet", touched).where(~is_gone)
             return touched, [file for file in write_parquet(kept, folder, name).files if file.rows]
 
     def rows(self, query: Query) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def files_read(
         spark: The session.
         kind: Their format.
         paths: Their paths, at least one.
-        columns: Which of their columns, and of what Spark tells of a file.
+        columns: Which of their columns, and of what Spark tells of a file; none are all of theirs.
         schema: Their columns, where they do not say so themselves.
         options: The format's options.
     """
@@ -48,8 +48,10 @@ def files_read(
     ordinary = [path for path in paths if not PATTERN_CHARACTERS & set(path)]
     # Of several paths with such a one among them, Spark reads each more than once.
     groups = [[path] for path in paths if PATTERN_CHARACTERS & set(path)] + ([ordinary] if ordinary else [])
-    frames = (reader.load([path_in_spark(path) for path in group]).select(*columns) for group in groups)
-    return functools.reduce(DataFrame.unionAll, frames)
+    frames = (reader.load([path_in_spark(path) for path in group]) for group in groups)
+    # Each call is a round trip to Spark, and so is forgetting its result.
+    selected = (frame.select(*columns) for frame in frames) if columns else frames
+    return functools.reduce(DataFrame.unionAll, selected)
 
 
 def parquet_read(spark: SparkSession, paths: Sequence[str], schema: StructType | str) -> DataFrame:
@@ -60,7 +62,7 @@ def parquet_read(spark: SparkSession, paths: Sequence[str], schema: StructType |
         paths: Their paths; none gives no rows.
         schema: Their columns.
     """
-    return files_read(spark, "parquet", paths, "*", schema=schema) if paths else spark.createDataFrame([], schema)
+    return files_read(spark, "parquet", paths, schema=schema) if paths else spark.createDataFrame([], schema)
 
 
 def spark_schema(schema: Schema) -> StructType:

@@ -80,12 +80,10 @@ def write_parquet(frame: DataFrame, folder: Location, name: str) -> Written:
     Raises:
         StediError: A column's type cannot be stored in a Delta table.
     """
-    storable = frame.select(
-        *(
-            F.col(_quoted(column)).cast(DELTA_CASTS[kind]).alias(column) if kind in DELTA_CASTS else _quoted(column)
-            for column, kind in frame.dtypes
-        )
-    )
+    casts = {
+        column: F.col(_quoted(column)).cast(DELTA_CASTS[kind]) for column, kind in frame.dtypes if kind in DELTA_CASTS
+    }
+    storable = frame.withColumns(casts) if casts else frame
     _refuse_unknown_types(storable)
     part = folder / name
     storable.write.options(**WRITE_OPTIONS).parquet(path_in_spark(part.path))
