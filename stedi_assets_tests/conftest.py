@@ -76,7 +76,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=list(left_out))
     items[:] = [item for item in items if item not in left_out]
     for item in items:
-        if "spark" in (_parameters(item).get("engine"), _parameters(item).get("written_by")):
+        if _parameters(item).get("engine") == "spark":
             # A session for those on local disk and one for those in a bucket, so that two workers have as much to do.
             item.add_marker(pytest.mark.xdist_group(f"spark-{_parameters(item).get('place_kind', 'local')}"))
 
@@ -205,13 +205,20 @@ def engine(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(scope="session")
-def spark() -> Iterator[Session]:
-    """The session of all tests; whatever else asks for one runs beside it, on the same application."""
+@contextmanager
+def spark_started() -> Iterator[Session]:
+    """Starts Spark; whatever else asks for a session runs beside this one, on the same application."""
     with Session(jars=str(s3_jars()[0].parent)) as shared:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SPARK_SUBMIT_OPTS", JAVA_FOR_FEW_ROWS)
             shared.spark.range(1).count()
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Session]:
+    """The session of all tests."""
+    with spark_started() as shared:
         yield shared
 
 

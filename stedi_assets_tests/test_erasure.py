@@ -279,13 +279,14 @@ def test_a_table_of_somebody_elses_that_names_the_customer_is_told(lakehouse: La
 
 ERASING = """
 import os, signal, sys
-import duckdb
-from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from contextlib import nullcontext
+
 from stedi_assets.erasure import erase, find_customer
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.settings import read_settings
 from stedi_assets.storage.location import Location
+from stedi_assets_tests.conftest import OPENED, spark_started
 
 def erase_until(landing, root, last_step):
     steps = []
@@ -297,21 +298,22 @@ def erase_until(landing, root, last_step):
 
     pseudonyms, aws = Pseudonyms(bytes(range(32))), read_settings().aws
     root = Location.parse(root, aws)
-    with duckdb.connect() as connection:
-        engine = DuckDBEngine(connection, root.aws, pseudonyms)
+    with OPENED[sys.argv[1]](root.aws) as engine:
         tables = Lakehouse(root, Location.parse(landing, aws), engine, pseudonyms=pseudonyms)
         erase(tables, find_customer(tables, "ada@example.com"), "somebody", "a run", progress=crash_after_steps)
     print(len(steps), flush=True)
 
-for line in sys.stdin:
-    landing, root, last_step = line.rstrip().split("\\t")
-    child = os.fork()
-    if not child:
-        erase_until(landing, root, int(last_step))
-        os._exit(0)
-    print(os.waitpid(child, 0)[1], flush=True)
+with spark_started() if sys.argv[1] == "spark" else nullcontext():
+    for line in sys.stdin:
+        landing, root, last_step = line.rstrip().split("\\t")
+        child = os.fork()
+        if not child:
+            erase_until(landing, root, int(last_step))
+            os._exit(0)
+        print(os.waitpid(child, 0)[1], flush=True)
 """
-"""Erases in a process of its own for each line that it reads, and prints how that ended: importing takes longer."""
+"""Erases in a process of its own for each line that it reads, and prints how that ended: importing, and starting
+Spark, take longer."""
 
 
 class Eraser:
@@ -342,26 +344,24 @@ class Eraser:
 
 
 @pytest.fixture
-def eraser(place: Place) -> Iterator[Eraser]:
+def eraser(place: Place, engine: str) -> Iterator[Eraser]:
     variables = {**os.environ, **place.variables, "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-c", ERASING]
+    command = [sys.executable, "-c", ERASING, engine]
     with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Eraser(process)
 
 
 @pytest.mark.parametrize(
-    ("place_kind", "written_by"),
-    [("local", "duckdb"), ("versitygw", "duckdb"), ("local", "spark")],
-    indirect=["place_kind"],
+    ("place_kind", "engine"), [("local", "duckdb"), ("versitygw", "duckdb"), ("local", "spark")], indirect=True
 )
 def test_an_erasure_that_is_killed_at_any_step_completes_when_it_is_run_again(
-    eraser: Eraser, builds: Builds, request: pytest.FixtureRequest, place_kind: str, written_by: str, tmp_path: Path
+    eraser: Eraser, built: Build, request: pytest.FixtureRequest, place_kind: str, engine: str, tmp_path: Path
 ) -> None:
     def copied(name: str) -> Project:
         folder = tmp_path / name
         folder.mkdir()
         own = new_place(request, place_kind, folder)
-        return builds(place_kind, written_by, with_landing_files).copy_to(Project.at(own, "duckdb"))
+        return built.copy_to(Project.at(own, engine))
 
     steps = eraser.complete(copied("whole"))
     assert steps > 15
