@@ -6,17 +6,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster
-import duckdb
 import pandas as pd
 import pytest
 from PIL import Image
 
 from stedi_assets.checks import table_checks
 from stedi_assets.definitions import build_definitions
-from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.lineage import ColumnSource, column_lineage
 from stedi_assets.pictures import (
@@ -39,11 +38,15 @@ from stedi_assets.tables import SOURCES, TABLES
 from stedi_assets_tests.conftest import (
     CUSTOMERS,
     EXPECTED_COUNTS,
+    OPENED,
     QUARANTINES,
     SELECTED_TABLES,
+    Build,
+    Builds,
     Project,
     evaluations,
     phone_reading,
+    with_landing_files,
 )
 
 PERSONAL_VALUES = ("example.com", "serial-", "Example", "206555", "1980-02")
@@ -72,12 +75,28 @@ def add(project: Project, *assets: dagster.AssetsDefinition) -> dict[str, Metada
 
 
 @pytest.fixture
-def lakehouse(local_project: Project) -> Iterator[Lakehouse]:
-    """The lakehouse of a project that is built."""
-    assert local_project.materialize().success
-    with duckdb.connect() as connection:
-        landing = Location.parse(str(local_project.landing))
-        yield Lakehouse(local_project.location(), landing, DuckDBEngine(connection))
+def build(builds: Builds, engine: str) -> Build:
+    """A project on local disk with its tables, for tests that change nothing."""
+    return builds("local", engine, with_landing_files)
+
+
+@pytest.fixture
+def shown(build: Build) -> dict[str, Metadata]:
+    """What its materializations show."""
+    return metadata_by_asset(build.result)
+
+
+@pytest.fixture
+def lakehouse(build: Build) -> Iterator[Lakehouse]:
+    """Its lakehouse, computed with the engine that built it."""
+    with opened(build.project) as lakehouse:
+        yield lakehouse
+
+
+@contextmanager
+def opened(project: Project) -> Iterator[Lakehouse]:
+    with OPENED[project.engine](None) as computing:
+        yield Lakehouse(project.location(), Location.parse(str(project.landing)), computing)
 
 
 CUSTOMER_COLUMNS = (
@@ -120,8 +139,7 @@ LINEAGE = {
 }
 
 
-def test_every_column_says_which_columns_it_is_computed_from(local_project: Project) -> None:
-    shown = metadata_by_asset(local_project.materialize())
+def test_every_column_says_which_columns_it_is_computed_from(shown: dict[str, Metadata]) -> None:
     found = {
         table: {
             column: [f"{source.asset_key.to_user_string()}.{source.column_name}" for source in sources]
@@ -133,28 +151,25 @@ def test_every_column_says_which_columns_it_is_computed_from(local_project: Proj
     assert found == LINEAGE
 
 
-def test_a_column_names_only_columns_that_exist(local_project: Project) -> None:
+def test_a_column_names_only_columns_that_exist(shown: dict[str, Metadata]) -> None:
     contract = {
         **{name: table.columns for name, table in TABLES.items()},
         **{name: source.columns for name, source in SOURCES.items()},
     }
     columns = {name: {column.name for column in found} for name, found in contract.items()}
-    shown = metadata_by_asset(local_project.materialize())
     for table in SELECTED_TABLES:
         for column, sources in shown[table]["dagster/column_lineage"].deps_by_column.items():
             assert column in columns[table]
             assert all(source.column_name in columns[source.asset_key.to_user_string()] for source in sources)
 
 
-def test_where_columns_come_from_can_be_read_as_a_table_too(local_project: Project) -> None:
-    shown = metadata_by_asset(local_project.materialize())
+def test_where_columns_come_from_can_be_read_as_a_table_too(shown: dict[str, Metadata]) -> None:
     lines = shown["machine_learning_pseudonymized"]["column_sources"].splitlines()
     assert lines[0] == "| column | computed from |"
     assert lines[2] == "| `subject` | `customer_landing.email` |"
 
 
-def test_a_quarantine_which_no_query_fills_names_no_sources_of_columns(local_project: Project) -> None:
-    shown = metadata_by_asset(local_project.materialize())
+def test_a_quarantine_which_no_query_fills_names_no_sources_of_columns(shown: dict[str, Metadata]) -> None:
     assert not any("dagster/column_lineage" in shown[table] for table in QUARANTINES)
 
 
@@ -188,9 +203,7 @@ def test_a_column_that_cannot_be_followed_has_no_lineage(sql: str) -> None:
     assert column_lineage(Query(sql), {"a": ["x"], "b": ["y"]}, ["(x + 1)"]) == {}
 
 
-def test_a_query_of_other_people_is_followed_into_their_tables(local_project: Project) -> None:
-    local_project.materialize()
-
+def test_a_query_of_other_people_is_followed_into_their_tables(built_local_project: Project) -> None:
     @dagster.asset
     def mine() -> pd.DataFrame:
         return pd.DataFrame({"minute": [1], "readings": [6]})
@@ -199,7 +212,7 @@ def test_a_query_of_other_people_is_followed_into_their_tables(local_project: Pr
     def yours() -> Query:
         return Query("SELECT mine.* FROM mine")
 
-    shown = add(local_project, mine, yours)
+    shown = add(built_local_project, mine, yours)
     assert "dagster/column_lineage" not in shown["mine"]
     lineage = shown["yours"]["dagster/column_lineage"].deps_by_column
     assert {column: [source.column_name for source in sources] for column, sources in lineage.items()} == {
@@ -230,16 +243,13 @@ def test_nothing_that_is_shown_of_a_table_names_a_person(project: Project) -> No
         assert not any(value in str(metadata) for value in PERSONAL_VALUES), table
 
 
-def test_a_preview_masks_pseudonyms_too(local_project: Project) -> None:
-    shown = metadata_by_asset(local_project.materialize())
-    pseudonyms = {row[0] for row in local_project.rows("machine_learning_pseudonymized")}
+def test_a_preview_masks_pseudonyms_too(build: Build, shown: dict[str, Metadata]) -> None:
+    pseudonyms = {row[0] for row in build.project.rows("machine_learning_pseudonymized")}
     assert pseudonyms
     assert not any(pseudonym in str(shown) for pseudonym in pseudonyms)
 
 
-def test_a_preview_of_other_peoples_tables_masks_what_comes_from_personal_columns(local_project: Project) -> None:
-    local_project.materialize()
-
+def test_a_preview_of_other_peoples_tables_masks_what_comes_from_personal_columns(built_local_project: Project) -> None:
     @dagster.asset
     def frame() -> pd.DataFrame:
         return pd.DataFrame({"EMAIL": ["ada@example.com"], "nested": [{"of": "ada@example.com"}], "score": [7]})
@@ -248,7 +258,7 @@ def test_a_preview_of_other_peoples_tables_masks_what_comes_from_personal_column
     def renamed() -> Query:
         return Query("SELECT lower(customer.email) AS contact, 1 AS score FROM customer_trusted AS customer")
 
-    shown = add(local_project, frame, renamed)
+    shown = add(built_local_project, frame, renamed)
     assert r"| EMAIL | nested | score |" in shown["frame"]["preview"]
     assert "| 7 |" in shown["frame"]["preview"]
     assert "| contact | score |" in shown["renamed"]["preview"]
@@ -278,8 +288,7 @@ def test_a_table_whose_name_sql_reserves_is_stored(local_project: Project) -> No
     assert add(local_project, reserved)["order"]["dagster/row_count"] == 1
 
 
-def test_a_build_shows_its_seconds_by_phase(local_project: Project) -> None:
-    shown = metadata_by_asset(local_project.materialize())
+def test_a_build_shows_its_seconds_by_phase(shown: dict[str, Metadata]) -> None:
     phases = {
         table: {name: value for name, value in metadata.items() if name.startswith("seconds_")}
         for table, metadata in shown.items()
@@ -296,14 +305,12 @@ def test_a_build_shows_its_seconds_by_phase(local_project: Project) -> None:
         assert 0 < sum(phases[table].values()) <= metadata["seconds"] + 0.01
 
 
-def test_a_landing_table_with_nothing_new_shows_that_it_only_listed(local_project: Project) -> None:
-    local_project.materialize()
-    shown = metadata_by_asset(local_project.materialize("customer_landing"))
+def test_a_landing_table_with_nothing_new_shows_that_it_only_listed(built_local_project: Project) -> None:
+    shown = metadata_by_asset(built_local_project.materialize("customer_landing"))
     assert {name for name in shown["customer_landing"] if name.startswith("seconds_")} == {"seconds_list"}
 
 
-def test_the_sql_is_shown_as_a_block_without_the_indentation_of_the_code(local_project: Project) -> None:
-    shown = metadata_by_asset(local_project.materialize())
+def test_the_sql_is_shown_as_a_block_without_the_indentation_of_the_code(shown: dict[str, Metadata]) -> None:
     assert shown["customer_curated"]["query"].splitlines() == [
         "```sql",
         "SELECT customer.*",
@@ -386,24 +393,22 @@ def test_a_distribution_counts_the_values_in_bars_of_equal_width(lakehouse: Lake
     assert distribution(lakehouse.rows, "accelerometer_trusted", "y").counts == {-1.0: 4}
 
 
-def test_readings_are_counted_by_minute_with_those_of_customers_who_consent(local_project: Project) -> None:
+def test_readings_are_counted_by_minute_with_those_of_customers_who_consent(built_local_project: Project) -> None:
     minute = 60_000
-    local_project.land("accelerometer", "later.json", [phone_reading(name, 2 * minute + 5) for name in ("ada", "bob")])
-    local_project.materialize()
-    with duckdb.connect() as connection:
-        landing = Location.parse(str(local_project.landing))
-        lakehouse = Lakehouse(local_project.location(), landing, DuckDBEngine(connection))
+    built_local_project.land(
+        "accelerometer", "later.json", [phone_reading(name, 2 * minute + 5) for name in ("ada", "bob")]
+    )
+    assert built_local_project.materialize("accelerometer_landing", "accelerometer_trusted").success
+    with opened(built_local_project) as lakehouse:
         found = readings_by_period(lakehouse.rows)
     assert found == ([Period(0, 6, 4), Period(2 * minute, 2, 1)], 1)
 
 
-def test_many_minutes_are_counted_several_at_a_time(local_project: Project) -> None:
+def test_many_minutes_are_counted_several_at_a_time(built_local_project: Project) -> None:
     minute = 60_000
-    local_project.land("accelerometer", "later.json", [phone_reading("ada", 1_000 * minute)])
-    local_project.materialize()
-    with duckdb.connect() as connection:
-        landing = Location.parse(str(local_project.landing))
-        lakehouse = Lakehouse(local_project.location(), landing, DuckDBEngine(connection))
+    built_local_project.land("accelerometer", "later.json", [phone_reading("ada", 1_000 * minute)])
+    assert built_local_project.materialize("accelerometer_landing", "accelerometer_trusted").success
+    with opened(built_local_project) as lakehouse:
         periods, minutes = readings_by_period(lakehouse.rows)
     assert minutes == 3
     assert periods == [Period(0, 6, 4), Period(999 * minute, 1, 1)]
@@ -416,9 +421,7 @@ def test_tables_without_rows_are_drawn_too(local_project: Project) -> None:
             file.unlink()
         local_project.land_text(subject, "empty.json", "")
     assert local_project.materialize().success
-    with duckdb.connect() as connection:
-        landing = Location.parse(str(local_project.landing))
-        lakehouse = Lakehouse(local_project.location(), landing, DuckDBEngine(connection))
+    with opened(local_project) as lakehouse:
         assert len(pictures(lakehouse.rows)) == 4
 
 
