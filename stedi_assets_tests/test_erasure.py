@@ -352,9 +352,6 @@ def eraser(place: Place, engine: str) -> Iterator[Eraser]:
         yield Eraser(process)
 
 
-@pytest.mark.parametrize(
-    ("place_kind", "engine"), [("local", "duckdb"), ("versitygw", "duckdb"), ("local", "spark")], indirect=True
-)
 def test_an_erasure_that_is_killed_at_any_step_completes_when_it_is_run_again(
     eraser: Eraser, built: Build, request: pytest.FixtureRequest, place_kind: str, engine: str, tmp_path: Path
 ) -> None:
