@@ -1,13 +1,18 @@
 """Reading landing files with DuckDB: strictly where that loses nothing, and exactly everywhere else.
 
-DuckDB's JSON reader is fast and strict about shape, but lax about keys and values. So a file counts as read strictly
-only if three things agree: the reader took every line, no value of a row is one that the reader may have changed, and
-the file has no key that the reader passed over (see `stedi_assets.landing.keys`). A file that fails is read again:
-with its records separated by newlines, if that was all, or record by record (see `stedi_assets.landing.records`).
+DuckDB's JSON reader is fast and strict about shape, but lax about values. So a file counts as read strictly only if
+two things agree: the reader took every line, and no value of a row is one that the reader may have changed. A file that
+fails is read again: with its records separated by newlines, if that was all, or record by record (see
+`stedi_assets.landing.records`).
+
+The reader passes over a key that is not among the columns it is told, but refuses one that is not among those it found
+out by itself. So it is told none, and finds them out in an example: a file with one made-up record.
 """
 
+import json
+import math
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +25,8 @@ from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Writ
 from stedi_assets.engines.duckdb.errors import FAILURES
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.text import identifier, literal, paths
+from stedi_assets.landing.booleans import may_hold_booleans
 from stedi_assets.landing.files import LandingFile
-from stedi_assets.landing.keys import KeyCount, count_keys
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.landing.reasons import ReasonCode, sentence
 from stedi_assets.landing.records import Batch, RecordReader
@@ -31,8 +36,9 @@ from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import QUARANTINE_COLUMNS, SOURCE_FILE, Column, Source
 
-READ_TYPES = {"VARCHAR": "VARCHAR", "BIGINT": "DOUBLE", "DOUBLE": "DOUBLE"}
-"""From the contract's types to those that DuckDB reads: it would round 1.5 to a BIGINT without a word."""
+EXAMPLES = {"VARCHAR": "text", "BIGINT": 0.5, "DOUBLE": 0.5}
+"""From the contract's types to a value from which DuckDB finds out the type that it reads: DOUBLE for a BIGINT too, as
+it would round 1.5 to a BIGINT without a word."""
 
 ARROW_TYPES = {
     "VARCHAR": arro3.core.DataType.string(),
@@ -47,9 +53,11 @@ MAY_BE_CHANGED = {
     # Infinity and NaN lie outside too.
     "BIGINT": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
     "DOUBLE": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
-    # A number that became text may not be spelt as it was, unless it is a short integer.
+    # A number that became text may not be spelt as it was, unless it is a short integer. And what became text may have
+    # been an array, an object, a true or a false.
     "VARCHAR": "{name} >= '-' AND {name} < ':' AND NOT regexp_full_match({name}, '[0-9]{{1,18}}') "
-    "AND regexp_full_match({name}, '-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?')",
+    "AND regexp_full_match({name}, '-?[0-9]+(\\.[0-9]+)?([eE][-+]?[0-9]+)?') "
+    "OR {name} >= '[' AND {name} < '\\' OR {name} >= '{{' AND {name} < '|' OR {name} = 'true' OR {name} = 'false'",
 }
 """From a column's type to the condition under which the strict reader may have changed a stored value."""
 
@@ -106,6 +114,7 @@ class LandingReader:
         self._prefix = prefix
         self._stamp = stamp
         self._groups = 0
+        self._example = ""
         self._written: list[Written] = []
         self._entries: list[LedgerEntry] = []
 
@@ -120,8 +129,9 @@ class LandingReader:
         """
         self._create_table(EXACT_ROWS, (*self._source.columns, SOURCE_FILE))
         self._create_table(NEWLY_QUARANTINED, QUARANTINE_COLUMNS)
-        refused = self._read_strictly([Input(file, file.path) for file in files])
         with tempfile.TemporaryDirectory(dir=self._spill_folder()) as folder:
+            self._example = self._write_example(Path(folder))
+            refused = self._read_strictly([Input(file, file.path) for file in files])
             for input_ in refused:
                 self._read_refused(input_.file, Path(folder) / "separated.json")
         self._write_exact_rows()
@@ -132,6 +142,11 @@ class LandingReader:
         declared = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
         self._cursor.execute(f"CREATE OR REPLACE TABLE {name} ({declared})")
 
+    def _write_example(self, folder: Path) -> str:
+        example = folder / "example.json"
+        example.write_text(json.dumps({column.name: EXAMPLES[column.type] for column in self._source.columns}))
+        return str(example)
+
     def _spill_folder(self) -> str | None:
         folder: str = self._cursor.sql("SELECT current_setting('temp_directory')").fetchall()[0][0]
         return folder if Path(folder).is_dir() else None
@@ -141,7 +156,10 @@ class LandingReader:
         # A file of no bytes has no row to prove anything by.
         accepted = [input_ for input_ in inputs if input_.file.size]
         with ThreadPoolExecutor(max_workers=1) as beside:
-            key_counts = {input_.path: beside.submit(_count_keys, input_) for input_ in accepted}
+            # Fractions are often 0 or 1, whole numbers seldom: beside the reader, looking takes half the time.
+            looks = {
+                input_.path: beside.submit(_may_hold_booleans, input_) for input_ in accepted if self._has_fractions
+            }
             # What is not gzip is an error of input and output, like a full disk: the second try tells them apart.
             may_not_be_gzip = any(input_.path.endswith(".gz") for input_ in accepted)
             written = self._copied(accepted, UNREADABLE if may_not_be_gzip else MALFORMED)
@@ -150,22 +168,26 @@ class LandingReader:
                 written = self._copied(accepted, MALFORMED)
             if written is None:
                 return list(inputs)
-            keys = {input_.file.name: key_counts[input_.path].result() for input_ in accepted}
-        erased = self._files_with_erased_customers(written)
-        if erased or not self._is_all_sound(written, keys.values()):
-            sound = self._sound_files(written, keys) - erased
-            accepted = [input_ for input_ in accepted if input_.file.name in sound]
+            doubted = self._files_with_changed_values(written) | self._files_with_erased_customers(written)
+            if _may_be_booleans(written, self._source.columns):
+                doubted |= {
+                    input_.file.name
+                    for input_ in accepted
+                    if (looks[input_.path].result() if looks else _may_hold_booleans(input_))
+                }
+        rows = self._rows(written)
+        accepted = [input_ for input_ in accepted if input_.file.name in rows.keys() - doubted]
+        if doubted or not accepted:
             self._discard()
             written = self._copied(accepted, MALFORMED)
         if written is None:
             return list(inputs)
-        rows = self._rows(written)
-        accepted = [input_ for input_ in accepted if input_.file.name in rows]
-        if not accepted:
-            self._discard()
-            return list(inputs)
         self._accept(written, rows, accepted)
         return [input_ for input_ in inputs if input_ not in accepted]
+
+    @property
+    def _has_fractions(self) -> bool:
+        return any(column.type == "DOUBLE" for column in self._source.columns)
 
     def _copied(self, inputs: Sequence[Input], excused: tuple[type[Exception], ...]) -> Written | None:
         if not inputs:
@@ -202,57 +224,31 @@ class LandingReader:
         self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(self._source.name)} AS {select}")
 
     def _strict_rows(self, inputs: Sequence[Input]) -> str:
-        columns = self._source.columns
-        read = ", ".join(f"{literal(column.name)}: {literal(READ_TYPES[column.type])}" for column in columns)
-        typed = ", ".join(map(_typed, columns))
+        typed = ", ".join(map(_typed, self._source.columns))
         # A copy has another name than its raw file. An enumeration costs a tenth of what writing texts does.
         name = "parse_filename(filename)" if inputs[0].path == inputs[0].file.path else literal(inputs[0].file.name)
         names = ", ".join(literal(input_.file.name) for input_ in inputs)
         return f"""
             SELECT {typed}, CAST({name} AS ENUM ({names})) AS {SOURCE_FILE.name}
-            FROM read_json({paths(input_.path for input_ in inputs)}, format = 'newline_delimited',
-                records = 'true', filename = true, columns = {{{read}}})
+            FROM read_json({paths([self._example, *(input_.path for input_ in inputs)])}, format = 'newline_delimited',
+                records = 'true', filename = true, maximum_sample_files = 1)
+            WHERE filename <> {literal(self._example)}
         """
 
-    def _is_all_sound(self, written: Written, keys: Iterable[KeyCount]) -> bool:
-        """Whether no file lost a key or a value, by what was gathered on the way.
+    def _rows(self, written: Written) -> dict[str, int]:
+        counted = f"SELECT {SOURCE_FILE.name}, count(*) FROM read_parquet({self._paths(written)}) GROUP BY ALL"
+        return dict(self._cursor.execute(counted).fetchall())
 
-        No file can have fewer keys than values, so if all together have as many, each one has.
-        """
-        required = {column.name for column in self._source.columns if column.required}
-        values = 0
-        for file in written.files:
-            nulls = {column.name: int(file.statistics["nullCount"][column.name]) for column in self._source.columns}
-            values += sum(file.rows - count for count in nulls.values())
-            if any(nulls[name] for name in required) or not self._is_within_bounds(file, nulls):
-                return False
-        counts = list(keys)
-        if sum(count.values for count in counts) != values or any(count.is_suspicious for count in counts):
-            return False
-        texts = " OR ".join(_doubt(column) for column in self._source.columns if column.type == "VARCHAR")
-        found = f"SELECT count(*) FROM read_parquet({self._paths(written)}) WHERE {texts}"
-        return self._cursor.execute(found).fetchall() == [(0,)]
-
-    def _is_within_bounds(self, file: DataFile, nulls: Mapping[str, int]) -> bool:
-        least, greatest = file.statistics["minValues"], file.statistics["maxValues"]
-        return all(
-            nulls[column.name] == file.rows
-            or (column.name in least and -EXACT_INTEGERS < least[column.name] <= greatest[column.name] < EXACT_INTEGERS)
-            for column in self._source.columns
-            if column.type != "VARCHAR"
-        )
-
-    def _sound_files(self, written: Written, keys: Mapping[str, KeyCount]) -> set[str]:
-        """Returns the files that lost nothing, by what was stored of each."""
-        columns = self._source.columns
-        values = " + ".join(f"count({identifier(column.name)})" for column in columns)
-        doubts = " OR ".join(map(_doubt, columns))
-        complete = " AND ".join(f"count({identifier(column.name)}) = count(*)" for column in columns if column.required)
+    def _files_with_changed_values(self, written: Written) -> set[str]:
+        """Returns the files that may have lost something."""
+        doubts = [doubt for column in self._source.columns for doubt in _doubts(written, column)]
+        if not doubts:
+            return set()
+        # As a filter, the doubts of a text are looked into once for each of its values that differ.
         found = self._cursor.execute(
-            f"SELECT {SOURCE_FILE.name}, {values}, {complete} AND NOT bool_or(coalesce({doubts}, false)) "
-            f"FROM read_parquet({self._paths(written)}) GROUP BY {SOURCE_FILE.name}"
+            f"SELECT DISTINCT {SOURCE_FILE.name} FROM read_parquet({self._paths(written)}) WHERE {' OR '.join(doubts)}"
         ).fetchall()
-        return {name for name, count, is_sound in found if is_sound and keys[name] == KeyCount(count)}
+        return {name for (name,) in found}
 
     def _files_with_erased_customers(self, written: Written) -> set[str]:
         if not self._stamp.tombstones:
@@ -267,10 +263,6 @@ class LandingReader:
             ).fetchall()
         }
         return {file for file, name in named if name in self._stamp.tombstones}
-
-    def _rows(self, written: Written) -> dict[str, int]:
-        counted = f"SELECT {SOURCE_FILE.name}, count(*) FROM read_parquet({self._paths(written)}) GROUP BY ALL"
-        return dict(self._cursor.execute(counted).fetchall())
 
     def _paths(self, written: Written) -> str:
         return paths(str(self._folder / file.path) for file in written.files)
@@ -351,12 +343,38 @@ class LandingReader:
         self._cursor.execute(f"DROP TABLE {EXACT_ROWS}")
 
 
-def _count_keys(input_: Input) -> KeyCount:
+def _doubts(written: Written, column: Column) -> Iterator[str]:
+    """Gives the conditions under which a value was changed or lost, as far as the statistics do not rule them out."""
+    if column.required and any(file.statistics["nullCount"][column.name] for file in written.files):
+        yield f"{identifier(column.name)} IS NULL"
+    bounds = (_bounds(file, column) for file in written.files)
+    is_exact = all(least > -EXACT_INTEGERS and greatest < EXACT_INTEGERS for least, greatest in bounds)
+    if column.type == "VARCHAR" or not is_exact:
+        yield MAY_BE_CHANGED[column.type].format(name=identifier(column.name))
+
+
+def _may_be_booleans(written: Written, columns: Iterable[Column]) -> bool:
+    """Whether the statistics leave open that a number was a true or a false: the reader stores 1 or 0 for them."""
+    numbers = [column for column in columns if column.type != "VARCHAR"]
+    bounds = (_bounds(file, column) for file in written.files for column in numbers)
+    return any(least <= 1 and greatest >= 0 for least, greatest in bounds)
+
+
+def _bounds(file: DataFile, column: Column) -> tuple[float, float]:
+    """Returns the least and the greatest value, the other way round where there is none."""
+    if file.statistics["nullCount"][column.name] == file.rows:
+        return math.inf, -math.inf
+    # There is no statistic where a value is not a number.
+    least, greatest = (file.statistics[bound] for bound in ("minValues", "maxValues"))
+    return least.get(column.name, -math.inf), greatest.get(column.name, math.inf)
+
+
+def _may_hold_booleans(input_: Input) -> bool:
     if input_.path != input_.file.path:
         with Path(input_.path).open("rb", buffering=0) as content:
-            return count_keys(content)
+            return may_hold_booleans(content)
     with input_.file.open() as content:
-        return count_keys(content)
+        return may_hold_booleans(content)
 
 
 def _arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> arro3.core.Table:
@@ -373,7 +391,3 @@ def _typed(column: Column) -> str:
         return name
     whole = f"CASE WHEN {name} <> trunc({name}) THEN error('a number that is not whole') ELSE {name} END"
     return f"CAST({whole} AS BIGINT) AS {name}"
-
-
-def _doubt(column: Column) -> str:
-    return MAY_BE_CHANGED[column.type].format(name=identifier(column.name))

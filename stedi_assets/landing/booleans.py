@@ -1,0 +1,76 @@
+"""What a strict JSON reader does not tell of a number: whether it was a true or a false."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Bytes = np.ndarray[tuple[int], np.dtype[np.uint8]]
+
+BLOCK_BYTES = 1 << 18
+"""How many bytes are looked at at once: few enough to stay in the processor's cache."""
+
+LOOK_AHEAD = 2
+"""How many bytes after a colon are looked at: a space, and the beginning of the value."""
+
+COLON, SPACE, LETTER_N = b": n"
+FIRST_VISIBLE, BEHIND_DIGITS = b"!@"
+"""A text and a number begin with a byte from `FIRST_VISIBLE` up to, without, `BEHIND_DIGITS`; true, false, null and
+brackets begin with one that is greater."""
+
+PLAIN_BEGINNINGS = BEHIND_DIGITS - FIRST_VISIBLE
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Memory for a block's intermediate results, used again and again: getting new takes longer than computing."""
+
+    is_colon: "Bytes"
+    distance: "Bytes"
+
+
+def may_hold_booleans(stream: BinaryIO) -> bool:
+    """Tells whether a value of a file of JSON objects may be neither a text nor a number nor null.
+
+    Args:
+        stream: The decompressed file.
+
+    Returns:
+        Whether a colon is followed by something else, be it within a text.
+    """
+    # Imported here, where it is needed: it takes a tenth of a second.
+    import numpy as np  # noqa: PLC0415
+
+    block = np.full(LOOK_AHEAD + BLOCK_BYTES, SPACE, np.uint8)
+    scratch = Scratch(np.empty(BLOCK_BYTES, np.uint8), np.empty(BLOCK_BYTES, np.uint8))
+    new_bytes = memoryview(block.data)[LOOK_AHEAD:]
+    while size := stream.readinto(new_bytes):  # type: ignore[attr-defined]
+        if _is_suspicious(block[: size + LOOK_AHEAD], scratch):
+            return True
+        block[:LOOK_AHEAD] = block[size : size + LOOK_AHEAD]
+    block[LOOK_AHEAD : 2 * LOOK_AHEAD] = SPACE
+    return _is_suspicious(block[: 2 * LOOK_AHEAD], scratch)
+
+
+def _is_suspicious(block: "Bytes", scratch: Scratch) -> bool:
+    import numpy as np  # noqa: PLC0415
+
+    size = len(block) - LOOK_AHEAD
+    following = block[1:-1]
+    is_colon = np.equal(block[:size], COLON, out=scratch.is_colon[:size], casting="unsafe")
+    # Unsigned bytes wrap around, so that one comparison finds what is less or greater.
+    distance = np.subtract(following, FIRST_VISIBLE, out=scratch.distance[:size])
+    # Negated, a 1 has all bits set: what does not follow a colon becomes nought.
+    np.bitwise_and(distance, np.negative(is_colon, out=is_colon), out=distance)
+    if distance.max(initial=0) < PLAIN_BEGINNINGS:
+        return False
+    is_other = distance >= PLAIN_BEGINNINGS
+    return _are_suspicious(following[is_other], block[LOOK_AHEAD:][is_other])
+
+
+def _are_suspicious(following: "Bytes", second: "Bytes") -> bool:
+    is_spaced = following == SPACE
+    is_null = (following == LETTER_N) | (is_spaced & (second == LETTER_N))
+    is_plain = is_spaced & (second - FIRST_VISIBLE < PLAIN_BEGINNINGS)
+    return not (is_null | is_plain).all()
