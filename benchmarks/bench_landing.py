@@ -75,7 +75,7 @@ def land_plainly(connection: duckdb.DuckDBPyConnection, landing: Path, root: Pat
         connection.execute(f"CREATE VIEW {source.name} AS SELECT * FROM {reading}")
         folder = Location.parse(str(root)) / source.path
         written = engine.write(QUERIES[source.landing], folder)
-        delta.commit(folder, written.schema, written.files, {}, None)
+        delta.commit(None, folder, written.schema, written.files, {}, None)
 
 
 def seconds(work: Callable[[duckdb.DuckDBPyConnection, Path, Path], None], landing: Path, root: Path) -> float:

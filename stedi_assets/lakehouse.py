@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from deltalake import DeltaTable
 
-from stedi_assets.engines import NEWLY_QUARANTINED, Engine, LandingRead, ReadStamp, Written
+from stedi_assets.engines import NEWLY_QUARANTINED, Engine, ReadStamp, Written
 from stedi_assets.errors import StediError
-from stedi_assets.landing.files import LandingFile, list_landing_files
+from stedi_assets.landing.files import list_landing_files
 from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json, to_json, with_digests
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
@@ -113,8 +113,9 @@ class Landed:
 class Lakehouse:
     """Stores and reads tables by name.
 
-    A query reads the versions that are current when its first table is read. What is read afterwards belongs to the
-    same versions, until the next table is stored: so the checks of a table read just what its query read.
+    A query reads what was stored here as it was stored, and other tables at the versions that are current when its
+    first table is read. What is read afterwards belongs to the same versions, until the next table is stored: so the
+    checks of a table read just what its query read.
 
     Args:
         root: The folder that holds the tables.
@@ -138,6 +139,7 @@ class Lakehouse:
         self._engine = engine
         self._catalog = catalog
         self._defined: set[str] = set()
+        self._stored_here: set[str] = set()
         self._results: dict[str, list[dict[str, Any]]] = {}
         self._ledgers: dict[str, Ledger] = {}
 
@@ -164,10 +166,9 @@ class Lakehouse:
         folder = self._folder(name)
         written = self._engine.write(value, folder)
         stopwatch.end("compute_and_write")
-        description = TABLES[name].description if name in TABLES else None
-        version = delta.commit(folder, written.schema, written.files, {RUN_KEY: run_id}, description)
+        version = self._commit(name, delta.open_table(folder), written, {RUN_KEY: run_id})
         stopwatch.end("commit")
-        return self._stored(name, Version(written, version), stopwatch)
+        return self._stored(name, version, stopwatch)
 
     def land(self, source: Source, query: Query, run_id: str, *, full_refresh: bool) -> Landed:
         """Brings a landing table and its quarantine up to what the landing folder holds.
@@ -192,8 +193,8 @@ class Lakehouse:
         stopwatch = Stopwatch()
         self._forget()
         files = list_landing_files(self.landing, source)
-        current = None if full_refresh else delta.open_table(self._folder(source.landing))
-        ledger = _ledger_of(current)
+        current = delta.open_table(self._folder(source.landing))
+        ledger = None if full_refresh else _ledger_of(current)
         difference = changes(files, ledger or {})
         stopwatch.end("list")
         unknown_keys: Counter[str] = Counter()
@@ -207,8 +208,13 @@ class Lakehouse:
             with discarded_on_failure(folder, read.prefix):
                 quarantine = self._store_quarantine(source.quarantine, affected, run_id, keep=ledger is not None)
             stopwatch.end("quarantine")
-            replaced = current if ledger is not None else None
-            ledger, landing = self._commit_landing(source, replaced, difference, read, files, run_id)
+            entries = with_digests([*difference.kept, *read.entries], files)
+            metadata = {RUN_KEY: run_id, LEDGER_KEY: to_json(entries)}
+            if current is None or ledger is None:
+                landing = self._commit(source.landing, current, read.written, metadata)
+            else:
+                landing = self._amend_landing(source, current, difference, read.written, metadata)
+            ledger = {entry.name: entry for entry in entries}
             stopwatch.end("commit")
             for entry in read.entries:
                 unknown_keys.update(entry.unknown_keys)
@@ -298,44 +304,39 @@ class Lakehouse:
 
     def _store_quarantine(self, name: str, affected: set[str], run_id: str, *, keep: bool) -> Version:
         kept = ""
-        if keep:
-            self._define([name])
+        current = self._open(name) if keep else delta.open_table(self._folder(name))
+        if current is not None and keep:
+            self._define_table(name, current)
             names = ", ".join("'" + file.replace("'", "''") + "'" for file in sorted(affected))
             kept = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
-        folder = self._folder(name)
-        written = self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {kept}"), folder)
-        metadata = {RUN_KEY: run_id}
-        version = delta.commit(folder, written.schema, written.files, metadata, TABLES[name].description)
-        return Version(written, version)
+        written = self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {kept}"), self._folder(name))
+        return self._commit(name, current, written, {RUN_KEY: run_id})
 
-    def _commit_landing(
-        self,
-        source: Source,
-        current: DeltaTable | None,
-        difference: Changes,
-        read: LandingRead,
-        files: Sequence[LandingFile],
-        run_id: str,
-    ) -> tuple[Ledger, Version]:
+    def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> Version:
+        description = TABLES[name].description if name in TABLES else None
+        return Version(
+            written, delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
+        )
+
+    def _amend_landing(
+        self, source: Source, current: DeltaTable, difference: Changes, read: Written, metadata: Mapping[str, str]
+    ) -> Version:
         folder = self._folder(source.landing)
-        entries = with_digests([*difference.kept, *read.entries], files)
-        ledger = {entry.name: entry for entry in entries}
-        metadata = {RUN_KEY: run_id, LEDGER_KEY: to_json(entries)}
-        if current is None:
-            description = TABLES[source.landing].description
-            number = delta.commit(folder, read.written.schema, read.written.files, metadata, description)
-            return ledger, Version(read.written, number)
         stored = delta.data_files(current)
         removed, rewritten = self._engine.without_source_files(stored, difference.replaced, folder)
-        added = [file for file in (*read.written.files, *rewritten) if file.rows]
+        added = [file for file in (*read.files, *rewritten) if file.rows]
         if not added and len(removed) == len(stored):
             # A table has a file even where it has no row.
-            added = list(read.written.files)
+            added = list(read.files)
         delta.amend(current, folder, added, removed, metadata)
-        return ledger, _version_of(self._open(source.landing))
+        current.update_incremental()
+        return _version_of(current)
 
     def _stored(self, name: str, version: Version, stopwatch: Stopwatch) -> Stored:
-        self._define_files(name, version.written)
+        paths = [str(self._folder(name) / file.path) for file in version.written.files]
+        self._engine.define_table(name, paths, version.written.schema)
+        self._defined.add(name)
+        self._stored_here.add(name)
         seconds, phases = stopwatch.seconds, stopwatch.phases
         stored = Stored(self._folder(name), version.written, version.number, seconds, phases=phases)
         return replace(stored, registered=self._catalog.register(name, stored)) if self._catalog else stored
@@ -344,18 +345,15 @@ class Lakehouse:
         return self.root / (TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}")
 
     def _forget(self) -> None:
-        self._defined.clear()
+        self._defined &= self._stored_here
         self._results.clear()
 
     def _define(self, names: Iterable[str]) -> None:
         for name in set(names) - self._defined:
-            table = self._open(name)
-            self._engine.define_table(name, delta.data_files(table), table.schema())
-            self._defined.add(name)
+            self._define_table(name, self._open(name))
 
-    def _define_files(self, name: str, written: Written) -> None:
-        paths = [str(self._folder(name) / file.path) for file in written.files]
-        self._engine.define_table(name, paths, written.schema)
+    def _define_table(self, name: str, table: DeltaTable) -> None:
+        self._engine.define_table(name, delta.data_files(table), table.schema())
         self._defined.add(name)
 
     def _open(self, name: str) -> DeltaTable:

@@ -102,13 +102,19 @@ def current_files(table: DeltaTable) -> list[DataFile]:
 
 
 def commit(
-    table: Location, schema: Schema, files: Sequence[DataFile], metadata: Mapping[str, str], description: str | None
+    current: DeltaTable | None,
+    table: Location,
+    schema: Schema,
+    files: Sequence[DataFile],
+    metadata: Mapping[str, str],
+    description: str | None,
 ) -> int:
     """Makes the files the whole content of the table, in one atomic commit.
 
     Readers see the old version until the commit, and the new one, whole, after it.
 
     Args:
+        current: The table that the commit follows, or None where there is none.
         table: The table's folder, which holds the files.
         schema: The table's new schema.
         files: The new content.
@@ -123,7 +129,6 @@ def commit(
     """
     marker, properties = _marked(metadata)
     actions = [file.add_action() for file in files]
-    current = open_table(table)
     if current is not None:
         replace = partial(current.create_write_transaction, [*actions], "overwrite", schema)
         return _committed(table, marker, current.version() + 1, partial(replace, commit_properties=properties))
