@@ -54,7 +54,7 @@ def build_tables(landing: str, root: str, engine: str = "duckdb") -> None:
     sources = {source.landing: source for source in SOURCES.values()}
     where = Location.parse(root)
     with OPENED[engine](where.aws) as opened:
-        lakehouse = Lakehouse(where, Location.parse(landing), opened)
+        lakehouse = Lakehouse(where, Location.parse(landing, where.aws), opened)
         for asset in TABLE_ASSETS:
             if asset.name not in COURSE_TABLES:
                 continue
