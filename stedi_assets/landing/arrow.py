@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json
 
 from stedi_assets.landing.compression import Decompressed
 from stedi_assets.landing.reasons import ReasonCode, sentence
@@ -33,6 +34,9 @@ STRETCH_COLUMNS = tuple(
 
 ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
 """From the contract's types to Arrow's."""
+
+EXACT_INTEGERS = 2**53
+"""From here on a double may be another integer than the text says."""
 
 BUFFER_BYTES = 1 << 18
 """How many bytes of content are read at once, at least."""
@@ -76,6 +80,10 @@ class Findings:
         """Makes a batch of a file's rows."""
         return self._batch(name, part.row_count, row=_struct(self.columns, part.columns))
 
+    def table(self, name: str, rows: pa.Table) -> pa.RecordBatch:
+        """Makes a batch of a file's rows that are in Arrow's memory already."""
+        return self._batch(name, rows.num_rows, row=rows.to_struct_array().combine_chunks())
+
     def stretches(self, name: str, records: Sequence[QuarantinedRecord]) -> pa.RecordBatch:
         """Makes a batch of a file's quarantined stretches."""
         told = [(each.offset, each.length, each.text, each.code, each.column, each.reason) for each in records]
@@ -103,20 +111,27 @@ def line_reader(columns: Sequence[Column], erased: Container[object] = ()) -> Ca
         erased: The names of customers whose records are quarantined, without their text.
 
     Returns:
-        A function from batches of file name, as in a URI, and line with its end, to `Findings`. A note says whether
-        the file must be read as a whole, and how many records of the part have each unknown key.
+        A function from batches of file name, as in a URI, and line with its end, to `Findings`. The note of a part
+        says whether the file must be read as a whole, how many rows the part has, and how many of its records have each
+        unknown key.
     """
 
     def read(batches: Batches) -> Batches:
         findings = Findings(columns)
         for name, content in _contents(batches):
+            rows = _plain_rows(content, columns, erased)
+            if rows is not None:
+                yield findings.table(name, rows)
+                yield findings.note(name, {"is_refused": False, "rows": rows.num_rows, "unknown_keys": {}})
+                continue
             reader = RecordReader(io.BytesIO(content), columns, erased=erased)
             parts = list(reader)
-            is_refused = reader.totals.quarantined > 0 or _depends_on_what_is_before(content)
+            totals = reader.totals
+            is_refused = totals.quarantined > 0 or _depends_on_what_is_before(content)
             if not is_refused:
                 yield from (findings.rows(name, part) for part in parts)
-            if is_refused or reader.totals.unknown_keys:
-                yield findings.note(name, {"is_refused": is_refused, "unknown_keys": reader.totals.unknown_keys})
+            note = {"is_refused": is_refused, "rows": totals.rows, "unknown_keys": totals.unknown_keys}
+            yield findings.note(name, note)
 
     return read
 
@@ -145,6 +160,45 @@ def whole_file_reader(
     return read
 
 
+def _plain_rows(content: bytes, columns: Sequence[Column], erased: Container[object]) -> pa.Table | None:
+    """Reads lines with Arrow's reader, ten times as fast, or returns None where the exact one must decide.
+
+    Arrow's reader refuses a key that it does not expect or sees twice, and a value of another kind than the column's.
+    What it takes for granted is looked for before: it crashes on some values that are not objects, so that braces are
+    where lines begin and end, and nowhere else; it does not look whether texts are UTF-8.
+    """
+    lines = content.count(b"}\n{") + 1
+    if not (
+        content.startswith(b"{")
+        and content.endswith(b"}\n")
+        and content.count(b"{") == content.count(b"}") == lines
+        and b"[" not in content
+        and b"\\u" not in content
+    ):
+        return None
+    try:
+        content.decode()
+        rows = pyarrow.json.read_json(
+            pa.BufferReader(content),
+            pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+            pyarrow.json.ParseOptions(explicit_schema=_schema(columns), unexpected_field_behavior="error"),
+        )
+    except (UnicodeDecodeError, pa.ArrowInvalid):
+        return None
+    is_plain = rows.num_rows == lines and all(_is_plain(column, rows.column(column.name), erased) for column in columns)
+    return rows if is_plain else None
+
+
+def _is_plain(column: Column, values: pa.ChunkedArray, erased: Container[object]) -> bool:
+    if column.required and values.null_count:
+        return False
+    if column.type == "DOUBLE":
+        # What is not a number is not less.
+        return pc.all(pc.less(pc.abs(values), EXACT_INTEGERS)).as_py() is not False
+    is_naming = column.required and column.personal
+    return not (is_naming and any(name in erased for name in pc.unique(values).to_pylist()))
+
+
 def _depends_on_what_is_before(content: bytes) -> bool:
     # Nearly all content has neither, which is seen in a hundredth of the time that the expression takes.
     may_depend = content.startswith(BYTE_ORDER_MARK) or b"[" in content
@@ -156,10 +210,9 @@ def _contents(batches: Batches) -> Iterator[tuple[str, bytes]]:
     for batch in batches:
         names, contents = batch.columns
         sequences = pc.run_end_encode(names)
-        start = 0
-        for end, name in zip(sequences.run_ends.to_pylist(), sequences.values.to_pylist(), strict=True):
-            yield unquote(name), b"".join(contents.slice(start, end - start).to_pylist())
-            start = end
+        joined = pc.binary_join(pa.ListArray.from_arrays([0, *sequences.run_ends.to_pylist()], contents), b"")
+        for name, content in zip(sequences.values, joined, strict=True):
+            yield unquote(name.as_py()), content.as_py()
 
 
 def _stream(name: str, pieces: Iterator[bytes], cut: Cut | None) -> io.RawIOBase:
@@ -184,8 +237,12 @@ def _read_whole(name: str, content: io.RawIOBase, findings: Findings, erased: Co
     yield findings.note(name, totals)
 
 
+def _schema(columns: Sequence[Column]) -> pa.Schema:
+    return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in columns])
+
+
 def _struct_type(columns: Sequence[Column]) -> pa.DataType:
-    return pa.struct([(column.name, ARROW_TYPES[column.type]) for column in columns])
+    return pa.struct(list(_schema(columns)))
 
 
 def _struct(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> pa.Array:

@@ -58,10 +58,12 @@ class Verdict:
 
     Attributes:
         is_refused: Whether it must be read as a whole.
+        rows: The rows of its parts.
         unknown_keys: Records by the name of a key that the contract does not have.
     """
 
     is_refused: bool = False
+    rows: int = 0
     unknown_keys: Counter[str] = field(default_factory=Counter)
 
 
@@ -122,15 +124,14 @@ class LandingReader:
         read = line_reader(self._source.columns, self._stamp.tombstones)
         staged = self._staged([self._stage("lines", _contents(self._spark, files, "\n"), read)])
         verdicts = _verdicts(_notes(staged))
-        rows = staged.where("row IS NOT NULL")
-        counted = {row["file"]: row["count"] for row in rows.groupBy("file").count().collect()}
         # A file without a row has nothing to prove anything by.
-        accepted = {file.name for file in files if file.name in counted and not verdicts[file.name].is_refused}
+        accepted = {name for name, verdict in verdicts.items() if verdict.rows and not verdict.is_refused}
         for file in files:
             if file.name in accepted:
-                told = {"rows": counted[file.name], "unknown_keys": dict(verdicts[file.name].unknown_keys)}
+                verdict = verdicts[file.name]
+                told = {"rows": verdict.rows, "unknown_keys": dict(verdict.unknown_keys)}
                 self._entries.append(self._entry(file, "strict", told))
-        return accepted, [rows.where(F.col("file").isin(sorted(accepted)))]
+        return accepted, [staged.where("row IS NOT NULL").where(F.col("file").isin(sorted(accepted)))]
 
     def _read_whole(self, files: Sequence[LandingFile]) -> list[DataFrame]:
         """Reads files as a whole, a file a task, defines what was quarantined, and returns the rows."""
@@ -263,6 +264,7 @@ def _verdicts(notes: Iterable[tuple[str, Mapping[str, Any]]]) -> Mapping[str, Ve
     verdicts: defaultdict[str, Verdict] = defaultdict(Verdict)
     for name, note in notes:
         verdicts[name].is_refused |= note["is_refused"]
+        verdicts[name].rows += note["rows"]
         verdicts[name].unknown_keys.update(note["unknown_keys"])
     for verdict in verdicts.values():
         # Read as a whole, it has no more of them than are kept.
