@@ -248,6 +248,11 @@ def test_files_that_tasks_share_give_the_rows_that_duckdb_gives(
         assert shore.ledger()["lines.json"].reader == "strict"
 
 
+def part_of_a_file(lines: Sequence[bytes]) -> pa.RecordBatch:
+    names = pa.array(["a"] * len(lines), pa.string())
+    return pa.record_batch({"file": names, "content": pa.array(lines, pa.binary())})
+
+
 @settings(max_examples=300, deadline=None)
 @given(records=MANY_RECORDS, shape=st.sampled_from(SHAPES), damage=st.binary(max_size=3), data=st.data())
 def test_lines_in_any_parts_are_the_rows_of_the_whole_file_or_are_refused(
@@ -261,8 +266,8 @@ def test_lines_in_any_parts_are_the_rows_of_the_whole_file_or_are_refused(
     parts = [lines[start:end] for start, end in zip([0, *ends], [*ends, len(lines)], strict=True)]
     found = [
         finding
-        for part in parts
-        for batch in line_reader(READINGS)(iter([pa.record_batch({"file": ["a"] * len(part), "content": part})]))
+        for part in map(part_of_a_file, parts)
+        for batch in line_reader(READINGS)(iter([part]))
         for finding in batch.to_pylist()
     ]
     whole = read(content)

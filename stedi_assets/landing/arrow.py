@@ -38,6 +38,8 @@ ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float6
 EXACT_INTEGERS = 2**53
 """From here on a double may be another integer than the text says."""
 
+BITS_OF_MINUS_ZERO = -(2**63)
+
 BUFFER_BYTES = 1 << 18
 """How many bytes of content are read at once, at least."""
 
@@ -193,8 +195,10 @@ def _is_plain(column: Column, values: pa.ChunkedArray, erased: Container[object]
     if column.required and values.null_count:
         return False
     if column.type == "DOUBLE":
-        # What is not a number is not less.
-        return pc.all(pc.less(pc.abs(values), EXACT_INTEGERS)).as_py() is not False
+        # What is not a number is not less. And a -0 may have been written as an integer, which has no sign.
+        bits = values.combine_chunks().view(pa.int64())
+        is_doubtful = pc.or_(pc.invert(pc.less(pc.abs(values), EXACT_INTEGERS)), pc.equal(bits, BITS_OF_MINUS_ZERO))
+        return not pc.any(is_doubtful).as_py()
     is_naming = column.required and column.personal
     return not (is_naming and any(name in erased for name in pc.unique(values).to_pylist()))
 
@@ -210,7 +214,8 @@ def _contents(batches: Batches) -> Iterator[tuple[str, bytes]]:
     for batch in batches:
         names, contents = batch.columns
         sequences = pc.run_end_encode(names)
-        joined = pc.binary_join(pa.ListArray.from_arrays([0, *sequences.run_ends.to_pylist()], contents), b"")
+        parts = pa.ListArray.from_arrays([0, *sequences.run_ends.to_pylist()], contents)
+        joined = pc.binary_join(parts, pa.scalar(b"", contents.type))
         for name, content in zip(sequences.values, joined, strict=True):
             yield unquote(name.as_py()), content.as_py()
 
