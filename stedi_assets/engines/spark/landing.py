@@ -44,6 +44,9 @@ BEGINNING_BYTES = 1 << 20
 LARGEST_COMPRESSED_BYTES = 2**31 - 1
 """Spark hands over no larger file as a whole."""
 
+STAGING_OPTIONS = {**WRITE_OPTIONS, "parquet.enable.dictionary": "false"}
+"""What is staged is read once, for which looking for values that are alike does not pay."""
+
 PASSED_OVER = "_"
 """Spark does not see files whose name begins so."""
 
@@ -160,7 +163,7 @@ class LandingReader:
         """Stores all that is found in files beside the table: a cluster may lose what it has in memory."""
         part = self._folder / staging_folder(self._prefix) / name
         found = contents.mapInArrow(read, _findings(self._source))
-        found.write.options(**WRITE_OPTIONS).parquet(path_in_spark(part.path))
+        found.write.options(**STAGING_OPTIONS).parquet(path_in_spark(part.path))
         return part
 
     def _staged(self, parts: Sequence[Location]) -> DataFrame:
