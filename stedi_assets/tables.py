@@ -29,6 +29,11 @@ class Column:
     required: bool = False
     personal: bool = False
 
+    @property
+    def names_customer(self) -> bool:
+        """Whether each record says by it whose it is, which is how the records of erased customers are found."""
+        return self.required and self.personal
+
 
 @dataclass(frozen=True)
 class Source:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from stedi_assets.landing.compression import Decompressed
+from stedi_assets.landing.conversion import EXACT_INTEGERS
 from stedi_assets.landing.reasons import ReasonCode, sentence
 from stedi_assets.landing.records import Batch, QuarantinedRecord, RecordReader
 from stedi_assets.tables import QUARANTINE_COLUMNS, Column
@@ -34,9 +35,6 @@ STRETCH_COLUMNS = tuple(
 
 ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
 """From the contract's types to Arrow's."""
-
-EXACT_INTEGERS = 2**53
-"""From here on a double may be another integer than the text says."""
 
 BITS_OF_MINUS_ZERO = -(2**63)
 
@@ -199,8 +197,7 @@ def _is_plain(column: Column, values: pa.ChunkedArray, erased: Container[object]
         bits = values.combine_chunks().view(pa.int64())
         is_doubtful = pc.or_(pc.invert(pc.less(pc.abs(values), EXACT_INTEGERS)), pc.equal(bits, BITS_OF_MINUS_ZERO))
         return not pc.any(is_doubtful).as_py()
-    is_naming = column.required and column.personal
-    return not (is_naming and any(name in erased for name in pc.unique(values).to_pylist()))
+    return not (column.names_customer and any(name in erased for name in pc.unique(values).to_pylist()))
 
 
 def _depends_on_what_is_before(content: bytes) -> bool:

@@ -248,7 +248,7 @@ class RecordConverter:
         """
         self._columns = tuple(columns)
         self._erased = erased
-        self._naming = [index for index, column in enumerate(columns) if column.required and column.personal]
+        self._naming = [index for index, column in enumerate(columns) if column.names_customer]
         self._indexes = {column.name.lower(): index for index, column in enumerate(columns)}
 
     def unknown_keys(self, keys: Collection[str]) -> Iterator[str]:

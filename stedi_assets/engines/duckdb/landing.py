@@ -26,6 +26,7 @@ from stedi_assets.engines.duckdb.errors import FAILURES
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.text import identifier, literal, paths
 from stedi_assets.landing.booleans import may_hold_booleans
+from stedi_assets.landing.conversion import EXACT_INTEGERS
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.landing.reasons import ReasonCode, sentence
@@ -45,9 +46,6 @@ ARROW_TYPES = {
     "BIGINT": arro3.core.DataType.int64(),
     "DOUBLE": arro3.core.DataType.float64(),
 }
-
-EXACT_INTEGERS = 2**53
-"""From here on a double may be another integer than the text says."""
 
 MAY_BE_CHANGED = {
     # Infinity and NaN lie outside too.
@@ -256,7 +254,7 @@ class LandingReader:
         named = {
             pair
             for column in self._source.columns
-            if column.required and column.personal
+            if column.names_customer
             for pair in self._cursor.execute(
                 f"SELECT DISTINCT {SOURCE_FILE.name}, {identifier(column.name)} "
                 f"FROM read_parquet({self._paths(written)})"
