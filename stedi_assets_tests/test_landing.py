@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import dagster
+import duckdb
 import pytest
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stedi_assets.engines import Engine
+from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse, Landed
 from stedi_assets.landing.booleans import BLOCK_BYTES, may_hold_booleans
@@ -226,6 +229,16 @@ def test_a_file_that_the_fast_reader_refuses_does_not_slow_the_others(shore: Sho
     shore.put("b.json", text)
     shore.land()
     assert [shore.entry(name).reader for name in ("a.json", "b.json", "c.json")] == ["strict", "exact", "strict"]
+
+
+def test_a_single_large_file_is_read_by_several_threads(local_place: Place) -> None:
+    record = reading_record(1) + b"\n"
+    with duckdb.connect(config={"threads": 2}) as connection:
+        shore = Shore(local_place, DuckDBEngine(connection))
+        shore.put("a.json", 100 * 2**20 // len(record) * record)
+        shore.land()
+    # Each thread writes a file of its own.
+    assert len(delta.data_files(DeltaTable(local_place.location(f"lakehouse/{READINGS.path}").path))) == 2
 
 
 @pytest.mark.parametrize("padding", range(4))

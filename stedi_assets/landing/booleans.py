@@ -26,7 +26,7 @@ PLAIN_BEGINNINGS = BEHIND_DIGITS - FIRST_VISIBLE
 class Scratch:
     """Memory for a block's intermediate results, used again and again: getting new takes longer than computing."""
 
-    is_colon: "Bytes"
+    is_colon: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
     distance: "Bytes"
 
 
@@ -43,7 +43,7 @@ def may_hold_booleans(stream: BinaryIO) -> bool:
     import numpy as np  # noqa: PLC0415
 
     block = np.full(LOOK_AHEAD + BLOCK_BYTES, SPACE, np.uint8)
-    scratch = Scratch(np.empty(BLOCK_BYTES, np.uint8), np.empty(BLOCK_BYTES, np.uint8))
+    scratch = Scratch(np.empty(BLOCK_BYTES, np.bool_), np.empty(BLOCK_BYTES, np.uint8))
     new_bytes = memoryview(block.data)[LOOK_AHEAD:]
     while size := stream.readinto(new_bytes):  # type: ignore[attr-defined]
         if _is_suspicious(block[: size + LOOK_AHEAD], scratch):
@@ -58,11 +58,12 @@ def _is_suspicious(block: "Bytes", scratch: Scratch) -> bool:
 
     size = len(block) - LOOK_AHEAD
     following = block[1:-1]
-    is_colon = np.equal(block[:size], COLON, out=scratch.is_colon[:size], casting="unsafe")
+    # As bytes, 1 where there is a colon.
+    mask = np.equal(block[:size], COLON, out=scratch.is_colon[:size]).view(np.uint8)
     # Unsigned bytes wrap around, so that one comparison finds what is less or greater.
     distance = np.subtract(following, FIRST_VISIBLE, out=scratch.distance[:size])
     # Negated, a 1 has all bits set: what does not follow a colon becomes nought.
-    np.bitwise_and(distance, np.negative(is_colon, out=is_colon), out=distance)
+    np.bitwise_and(distance, np.negative(mask, out=mask), out=distance)
     if distance.max(initial=0) < PLAIN_BEGINNINGS:
         return False
     is_other = distance >= PLAIN_BEGINNINGS

@@ -41,6 +41,10 @@ EXAMPLES = {"VARCHAR": "text", "BIGINT": 0.5, "DOUBLE": 0.5}
 """From the contract's types to a value from which DuckDB finds out the type that it reads: DOUBLE for a BIGINT too, as
 it would round 1.5 to a BIGINT without a word."""
 
+SAMPLED = 2
+"""How often DuckDB looks at the example. After a single look it would give a single raw file as few threads as a file
+of the example's size needs."""
+
 ARROW_TYPES = {
     "VARCHAR": arro3.core.DataType.string(),
     "BIGINT": arro3.core.DataType.int64(),
@@ -228,8 +232,8 @@ class LandingReader:
         names = ", ".join(literal(input_.file.name) for input_ in inputs)
         return f"""
             SELECT {typed}, CAST({name} AS ENUM ({names})) AS {SOURCE_FILE.name}
-            FROM read_json({paths([self._example, *(input_.path for input_ in inputs)])}, format = 'newline_delimited',
-                records = 'true', filename = true, maximum_sample_files = 1)
+            FROM read_json({paths([*SAMPLED * [self._example], *(input_.path for input_ in inputs)])},
+                format = 'newline_delimited', records = 'true', filename = true, maximum_sample_files = {SAMPLED})
             WHERE filename <> {literal(self._example)}
         """
 
