@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -163,10 +164,11 @@ class Lakehouse:
         if isinstance(value, Query):
             self._define(value.tables)
         stopwatch.end("open")
-        folder = self._folder(name)
-        written = self._engine.write(value, folder)
+        with ThreadPoolExecutor() as beside:
+            opened = beside.submit(delta.open_table, self._folder(name))
+            written = self._engine.write(value, self._folder(name))
         stopwatch.end("compute_and_write")
-        version = self._commit(name, delta.open_table(folder), written, {RUN_KEY: run_id})
+        version = self._commit(name, opened.result(), written, {RUN_KEY: run_id})
         stopwatch.end("commit")
         return self._stored(name, version, stopwatch)
 
@@ -193,8 +195,11 @@ class Lakehouse:
         stopwatch = Stopwatch()
         self._forget()
         files = list_landing_files(self.landing, source)
-        current = delta.open_table(self._folder(source.landing))
-        ledger = None if full_refresh else _ledger_of(current)
+        with ThreadPoolExecutor() as beside:
+            folders = [self._folder(name) for name in (source.landing, source.quarantine)]
+            current, current_quarantine = beside.map(delta.open_table, folders)
+        # What was quarantined is in the files: where the quarantine is gone, all are read again.
+        ledger = None if full_refresh or current_quarantine is None else _ledger_of(current)
         difference = changes(files, ledger or {})
         stopwatch.end("list")
         unknown_keys: Counter[str] = Counter()
@@ -206,7 +211,9 @@ class Lakehouse:
             stopwatch.end("read_and_write")
             affected = {*difference.replaced, *(entry.name for entry in read.entries)}
             with discarded_on_failure(folder, read.prefix):
-                quarantine = self._store_quarantine(source.quarantine, affected, run_id, keep=ledger is not None)
+                kept = current_quarantine if ledger is not None else None
+                written = self._write_quarantine(source.quarantine, kept, affected)
+                quarantine = self._commit(source.quarantine, current_quarantine, written, {RUN_KEY: run_id})
             stopwatch.end("quarantine")
             entries = with_digests([*difference.kept, *read.entries], files)
             metadata = {RUN_KEY: run_id, LEDGER_KEY: to_json(entries)}
@@ -219,7 +226,7 @@ class Lakehouse:
             for entry in read.entries:
                 unknown_keys.update(entry.unknown_keys)
         else:
-            landing, quarantine = (_version_of(self._open(name)) for name in (source.landing, source.quarantine))
+            landing, quarantine = (_version_of(table) for table in (current, current_quarantine) if table is not None)
         self._ledgers[source.landing] = ledger
         return Landed(
             landing=self._stored(source.landing, landing, stopwatch),
@@ -302,15 +309,14 @@ class Lakehouse:
             self._ledgers[name] = _ledger_of(self._open(name)) or {}
         return self._ledgers[name]
 
-    def _store_quarantine(self, name: str, affected: set[str], run_id: str, *, keep: bool) -> Version:
-        kept = ""
-        current = self._open(name) if keep else delta.open_table(self._folder(name))
-        if current is not None and keep:
-            self._define_table(name, current)
+    def _write_quarantine(self, name: str, kept: DeltaTable | None, affected: set[str]) -> Written:
+        """Writes what was quarantined now, and what a quarantine has of other files than those affected."""
+        others = ""
+        if kept is not None:
+            self._define_table(name, kept)
             names = ", ".join("'" + file.replace("'", "''") + "'" for file in sorted(affected))
-            kept = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
-        written = self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {kept}"), self._folder(name))
-        return self._commit(name, current, written, {RUN_KEY: run_id})
+            others = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
+        return self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {others}"), self._folder(name))
 
     def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> Version:
         description = TABLES[name].description if name in TABLES else None

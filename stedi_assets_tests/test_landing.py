@@ -377,6 +377,17 @@ def test_a_table_that_another_program_wrote_last_is_read_again(shore: Shore) -> 
     assert shore.landed().total() == 2
 
 
+def test_where_the_quarantine_is_gone_all_files_are_read_again(shore: Shore) -> None:
+    shore.put("a.json", reading_record(1) + b"garbage\n")
+    shore.land()
+    quarantined = shore.quarantined()
+    folder = shore.place.location(f"lakehouse/{TABLES[shore.source.quarantine].path}")
+    folder.files.delete(f"{folder}/_delta_log", "")
+    assert shore.land().files_read == ["a.json"]
+    assert shore.quarantined() == quarantined
+    assert (shore.landed().total(), quarantined.total()) == (1, 1)
+
+
 def test_vacuum_and_optimize_leave_the_ledger_valid(shore: Shore) -> None:
     shore.put("a.json", reading_record(1) + b"\n")
     shore.land()
