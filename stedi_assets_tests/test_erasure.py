@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import cast
 
 import dagster
 import duckdb
 import pytest
+from cloudpathlib import S3Path
 
 from stedi_assets.engines import Engine
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
@@ -76,11 +77,18 @@ def erased(lakehouse: Lakehouse, email: str = EMAIL) -> Certificate:
     return erase(lakehouse, find_customer(lakehouse, email), "the data protection officer", "a run")
 
 
-def all_bytes(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            yield path, gzip.decompress(content) if path.name.endswith(".gz") else content
+def all_bytes(folder: Path) -> Iterator[tuple[PurePath, bytes]]:
+    for path, content in stored_bytes(folder):
+        yield path, gzip.decompress(content) if path.name.endswith(".gz") else content
+
+
+def stored_bytes(folder: Path) -> Iterator[tuple[PurePath, bytes]]:
+    if not isinstance(folder, S3Path):
+        yield from ((path, path.read_bytes()) for path in folder.rglob("*") if path.is_file())
+        return
+    # One request an object, where a path of the bucket makes five.
+    for stored in folder.client.s3.Bucket(folder.bucket).objects.filter(Prefix=f"{folder.key}/"):
+        yield PurePath(stored.key), stored.get()["Body"].read()
 
 
 def naming(project: Project) -> list[str]:
