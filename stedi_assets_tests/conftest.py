@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -68,6 +69,11 @@ Records = Mapping[str, Sequence[Record]]
 
 of_duckdb = pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
 """Marks what DuckDB alone has: its SQL, its types, its own reader; test_spark has Spark's."""
+
+
+def pytest_configure() -> None:
+    # What a shell starts in the background ignores an interruption, and so do its children: some tests interrupt them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
