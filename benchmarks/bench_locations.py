@@ -1,6 +1,6 @@
 """Measure the eight tables in a bucket against local disk, and the erasure of a customer.
 
-    python -m benchmarks.bench_locations [--scale 10] [--erasure-scale 100] [--runs 3]
+    python -m benchmarks.bench_locations [--scale 10] [--erasure-scale 100] [--runs 11]
 
 The bucket is versitygw's on loopback. Both build what `benchmarks.build_tables` does, in turns, landing files and
 tables in the bucket or on disk. An erasure is timed with its verification, on local disk, in a copy of the files.
@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scale", type=int, default=10, help="size of the data for the bucket; 10 by default")
     parser.add_argument("--erasure-scale", type=int, default=100, help="size for the erasure; 100 by default")
-    parser.add_argument("--runs", type=runs_from, default=3, help="turns after one that does not count; 3 by default")
+    parser.add_argument("--runs", type=runs_from, default=11, help="turns after one that does not count; 11 by default")
     parser.add_argument("--folder", type=Path, default=PROJECT / ".bench", help="where data is kept; .bench by default")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()

@@ -78,8 +78,12 @@ class Aws(BaseSettings):
             service,
             endpoint_url=endpoint or self.endpoint_url,
             region_name=self._session.region_name or DEFAULT_REGION,
-            # The newer modes hold all requests of a client to one quota of retries, which threads use up in a second.
-            config=Config(retries={"mode": "legacy", "total_max_attempts": ATTEMPTS}),
+            config=Config(
+                # The newer modes hold a client's requests to one quota of retries, which threads use up in a second.
+                retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
+                # An object is read from a position on: its checksum would be computed, but not compared.
+                response_checksum_validation="when_required",
+            ),
         )
 
     @cached_property
