@@ -165,6 +165,7 @@ class Lakehouse:
             self._define(value.tables)
         stopwatch.end("open")
         with ThreadPoolExecutor() as beside:
+            # As it is before the computing: what another run stores meanwhile is not overwritten with older rows.
             opened = beside.submit(delta.open_table, self._folder(name))
             written = self._engine.write(value, self._folder(name))
         stopwatch.end("compute_and_write")
