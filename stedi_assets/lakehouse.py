@@ -164,10 +164,11 @@ class Lakehouse:
         if isinstance(value, Query):
             self._define(value.tables)
         stopwatch.end("open")
+        folder = self._folder(name)
         with ThreadPoolExecutor() as beside:
             # As it is before the computing: what another run stores meanwhile is not overwritten with older rows.
-            opened = beside.submit(delta.open_table, self._folder(name))
-            written = self._engine.write(value, self._folder(name))
+            opened = beside.submit(delta.open_table, folder)
+            written = self._engine.write(value, folder)
         stopwatch.end("compute_and_write")
         version = self._commit(name, opened.result(), written, {RUN_KEY: run_id})
         stopwatch.end("commit")

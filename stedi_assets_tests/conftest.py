@@ -29,6 +29,7 @@ from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.engines.spark.engine import SparkEngine
 from stedi_assets.engines.spark.jars import s3_jars
 from stedi_assets.engines.spark.session import Session
+from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.settings import Settings
 from stedi_assets.storage.aws import Aws
@@ -319,6 +320,14 @@ def spark_engine(aws: Aws | None) -> Iterator[Engine]:
 
 
 OPENED = {"duckdb": duckdb_engine, "spark": spark_engine}
+
+
+@contextmanager
+def opened_lakehouse(project: Project) -> Iterator[Lakehouse]:
+    """A project's tables, without Dagster, with an engine of their own."""
+    root = project.location()
+    with OPENED[project.engine](root.aws) as computing:
+        yield Lakehouse(root, Location.parse(str(project.landing), root.aws), computing)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Commits: atomic, replacing, readable by everyone, and nothing personal in the log."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +10,11 @@ import pytest
 from deltalake import DeltaTable
 
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import TABLES
-from stedi_assets_tests.conftest import OPENED, Build, Project, failure, of_duckdb, with_landing_files
-
-
-@contextmanager
-def opened_lakehouse(project: Project, engine: str) -> Iterator[Lakehouse]:
-    root = project.location("")
-    with OPENED[engine](root.aws) as computing:
-        yield Lakehouse(root, root, computing)
+from stedi_assets_tests.conftest import Build, Project, failure, of_duckdb, opened_lakehouse, with_landing_files
 
 
 def parquet_files(project: Project, table: str) -> set[str]:
@@ -137,16 +127,16 @@ def test_the_loser_of_two_commits_at_once_is_told_and_the_winner_stays(built_pro
 
 
 @of_duckdb
-def test_a_run_does_not_overwrite_what_another_run_stored_while_it_computed(project: Project, engine: str) -> None:
+def test_a_run_does_not_overwrite_what_another_run_stored_while_it_computed(project: Project) -> None:
     def clock(run: str) -> pl.DataFrame:
         return pl.DataFrame({"run": [run]})
 
     def overtaken(frame: pl.DataFrame) -> pl.DataFrame:
-        with opened_lakehouse(project, engine) as faster:
+        with opened_lakehouse(project) as faster:
             faster.store("clock", frame, "another run")
         return clock("slow")
 
-    with opened_lakehouse(project, engine) as lakehouse:
+    with opened_lakehouse(project) as lakehouse:
         lakehouse.store("clock", clock("first"), "a run")
         with pytest.raises(StediError, match="Another run changed the table at"):
             lakehouse.store("clock", clock("fast").lazy().map_batches(overtaken), "a run")

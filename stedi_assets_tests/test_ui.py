@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import dagster
@@ -38,13 +37,13 @@ from stedi_assets.tables import SOURCES, TABLES
 from stedi_assets_tests.conftest import (
     CUSTOMERS,
     EXPECTED_COUNTS,
-    OPENED,
     QUARANTINES,
     SELECTED_TABLES,
     Build,
     Builds,
     Project,
     evaluations,
+    opened_lakehouse,
     phone_reading,
     with_landing_files,
 )
@@ -89,14 +88,8 @@ def shown(build: Build) -> dict[str, Metadata]:
 @pytest.fixture
 def lakehouse(build: Build) -> Iterator[Lakehouse]:
     """Its lakehouse, computed with the engine that built it."""
-    with opened(build.project) as lakehouse:
+    with opened_lakehouse(build.project) as lakehouse:
         yield lakehouse
-
-
-@contextmanager
-def opened(project: Project) -> Iterator[Lakehouse]:
-    with OPENED[project.engine](None) as computing:
-        yield Lakehouse(project.location(), Location.parse(str(project.landing)), computing)
 
 
 CUSTOMER_COLUMNS = (
@@ -402,7 +395,7 @@ def test_readings_are_counted_by_minute_with_those_of_customers_who_consent(buil
         "accelerometer", "later.json", [phone_reading(name, 2 * minute + 5) for name in ("ada", "bob")]
     )
     assert built_local_project.materialize("accelerometer_landing", "accelerometer_trusted").success
-    with opened(built_local_project) as lakehouse:
+    with opened_lakehouse(built_local_project) as lakehouse:
         found = readings_by_period(lakehouse.rows)
     assert found == ([Period(0, 6, 4), Period(2 * minute, 2, 1)], 1)
 
@@ -411,7 +404,7 @@ def test_many_minutes_are_counted_several_at_a_time(built_local_project: Project
     minute = 60_000
     built_local_project.land("accelerometer", "later.json", [phone_reading("ada", 1_000 * minute)])
     assert built_local_project.materialize("accelerometer_landing", "accelerometer_trusted").success
-    with opened(built_local_project) as lakehouse:
+    with opened_lakehouse(built_local_project) as lakehouse:
         periods, minutes = readings_by_period(lakehouse.rows)
     assert minutes == 3
     assert periods == [Period(0, 6, 4), Period(999 * minute, 1, 1)]
@@ -424,7 +417,7 @@ def test_tables_without_rows_are_drawn_too(local_project: Project) -> None:
             file.unlink()
         local_project.land_text(subject, "empty.json", "")
     assert local_project.materialize().success
-    with opened(local_project) as lakehouse:
+    with opened_lakehouse(local_project) as lakehouse:
         assert len(pictures(lakehouse.rows)) == 4
 
 
