@@ -1,0 +1,108 @@
+"""Dagster's history of runs, in the SQLite files where Dagster keeps it, by connections that stay open.
+
+Dagster's own storage opens a database anew, with all that prepares its statements, up to five times for each event of a
+run, and a run that checks every table has hundreds. `dagster.yaml` names this one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, create_engine
+
+
+class RunHistory(DagsterSqliteStorage):
+    """Dagster's SQLite storage, whose databases stay open between events.
+
+    Args:
+        base_dir: The folder of the history, usually DAGSTER_HOME.
+        inst_data: How `dagster.yaml` names this class.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._run_storage = _Runs(self._run_storage._conn_string)
+        self._event_log_storage = _EventLog(self._event_log_storage._base_dir)
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> "RunHistory":
+        """Makes what `dagster.yaml` configures.
+
+        Args:
+            inst_data: How it names this class.
+            config_value: Its configuration.
+        """
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+class _Runs(SqliteRunStorage):
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            yield connection
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return _opened(self._conn_string)
+
+    def dispose(self) -> None:
+        self._engine.dispose()
+
+
+class _EventLog(SqliteEventLogStorage):
+    """Keeps two databases open: the index of all runs, and that of one run, for each run has its own."""
+
+    def __init__(self, base_dir: str) -> None:
+        self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
+        super().__init__(base_dir)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engine_of(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.begin() as connection:
+                yield connection
+
+    def _engine_of(self, shard: str) -> Engine:
+        if shard not in self._engines:
+            self._close(self._engines.keys() - {INDEX_SHARD_NAME, shard})
+            self._engines[shard] = _opened(self.conn_string_for_shard(shard))
+        return self._engines[shard]
+
+    def _close(self, shards: set[str]) -> None:
+        for shard in shards:
+            self._engines.pop(shard).dispose()
+
+    def has_table(self, table_name: str) -> bool:
+        # Asked for before each event of a check. What is there stays there.
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def wipe(self) -> None:
+        # The files of runs are deleted: what is still open would write into files that are gone.
+        self._close(set(self._engines))
+        super().wipe()
+
+    def dispose(self) -> None:
+        self._close(set(self._engines))
+        super().dispose()
+
+
+def _opened(database: str) -> Engine:
+    engine = create_engine(database, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+    import os
+    if os.environ.get("SYNC_NORMAL"):
+        from sqlalchemy import event
+        event.listen(engine, "connect", lambda c, _: c.execute("PRAGMA synchronous=NORMAL"))
+    return engine
