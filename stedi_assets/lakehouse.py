@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 
 from stedi_assets.engines import NEWLY_QUARANTINED, Engine, ReadStamp, Written
 from stedi_assets.errors import StediError
@@ -140,7 +140,7 @@ class Lakehouse:
         self._engine = engine
         self._catalog = catalog
         self._defined: set[str] = set()
-        self._stored_here: set[str] = set()
+        self._stored_here: dict[str, Schema] = {}
         self._results: dict[str, list[dict[str, Any]]] = {}
         self._ledgers: dict[str, Ledger] = {}
 
@@ -287,7 +287,8 @@ class Lakehouse:
         Raises:
             StediError: The table does not exist.
         """
-        return {field.name: field.type.type for field in self._open(name).schema().fields}
+        schema = self._stored_here.get(name) or self._open(name).schema()
+        return {field.name: field.type.type for field in schema.fields}
 
     def folders(self) -> list[str]:
         """Returns the folders of all tables that exist, below the lakehouse, other people's among them."""
@@ -322,9 +323,12 @@ class Lakehouse:
 
     def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> Version:
         description = TABLES[name].description if name in TABLES else None
-        return Version(
-            written, delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
-        )
+        number = delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
+        if current is None:
+            return Version(written, number)
+        # As the log has it now.
+        delta.refresh(current, self._folder(name))
+        return Version(replace(written, schema=current.schema()), number)
 
     def _amend_landing(
         self, source: Source, current: DeltaTable, difference: Changes, read: Written, metadata: Mapping[str, str]
@@ -337,14 +341,14 @@ class Lakehouse:
             # A table has a file even where it has no row.
             added = list(read.files)
         delta.amend(current, folder, added, removed, metadata)
-        current.update_incremental()
+        delta.refresh(current, folder)
         return _version_of(current)
 
     def _stored(self, name: str, version: Version, stopwatch: Stopwatch) -> Stored:
         paths = [str(self._folder(name) / file.path) for file in version.written.files]
         self._engine.define_table(name, paths, version.written.schema)
         self._defined.add(name)
-        self._stored_here.add(name)
+        self._stored_here[name] = version.written.schema
         seconds, phases = stopwatch.seconds, stopwatch.phases
         stored = Stored(self._folder(name), version.written, version.number, seconds, phases=phases)
         return replace(stored, registered=self._catalog.register(name, stored)) if self._catalog else stored
@@ -353,7 +357,7 @@ class Lakehouse:
         return self.root / (TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}")
 
     def _forget(self) -> None:
-        self._defined &= self._stored_here
+        self._defined &= self._stored_here.keys()
         self._results.clear()
 
     def _define(self, names: Iterable[str]) -> None:

@@ -99,8 +99,10 @@ def _instance() -> Iterator[dagster.DagsterInstance]:
         with dagster.DagsterInstance.get() as instance:
             yield instance
         return
-    with tempfile.TemporaryDirectory() as folder, dagster.DagsterInstance.local_temp(folder) as instance:
-        yield instance
+    with tempfile.TemporaryDirectory() as folder:
+        history = {"module": "stedi_assets.run_history", "class": "RunHistory", "config": {"base_dir": folder}}
+        with dagster.DagsterInstance.local_temp(folder, {"storage": {"custom": history}}) as instance:
+            yield instance
 
 
 def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey], seconds: float) -> Table:

@@ -54,6 +54,8 @@ ON_ONE_MACHINE = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "true",
     "spark.sql.shuffle.partitions": "4",
+    # Of 64 MB by default, and each small table that is joined holds one until Java collects its garbage.
+    "spark.buffer.pageSize": "1m",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
     # Without the checksum files beside every file.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
