@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -113,11 +113,13 @@ class Place:
         root: The folder. In a bucket it is an `S3Path`, which offers what a `Path` does.
         aws: How the bucket is reached.
         variables: The environment variables that say so.
+        copy_bucket: Copies a bucket into another by their names, where the server can.
     """
 
     root: Path
     aws: Aws
     variables: Mapping[str, str]
+    copy_bucket: Callable[[str, str], None] | None = field(default=None, compare=False)
 
     def __truediv__(self, name: str) -> "Place":
         """A folder of this one."""
@@ -129,6 +131,9 @@ class Place:
             shutil.copytree(self.root, other.root, dirs_exist_ok=True)
             return
         bucket, copy = (str(root).removeprefix("s3://") for root in (self.root, other.root))
+        if self.copy_bucket:
+            self.copy_bucket(bucket, copy)
+            return
         listed = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         for key in [entry["Key"] for page in listed for entry in page.get("Contents", [])]:
             self.aws.s3.copy_object(Bucket=copy, Key=key, CopySource={"Bucket": bucket, "Key": key})
@@ -275,8 +280,10 @@ def new_place(request: pytest.FixtureRequest, kind: str, folder: Path) -> Place:
     if kind == "local":
         return Place(folder, Aws(), {})
     server: MotoServer | Versitygw = request.getfixturevalue({"moto": "moto", "versitygw": "gateway"}[kind])
-    keys = (server.access_key_id, server.secret_access_key) if isinstance(server, Versitygw) else ("any", "any")
-    return bucket(server.endpoint, *keys, folder)
+    if isinstance(server, MotoServer):
+        return bucket(server.endpoint, "any", "any", folder)
+    made = bucket(server.endpoint, server.access_key_id, server.secret_access_key, folder)
+    return replace(made, copy_bucket=server.copy_bucket)
 
 
 def bucket(endpoint: str, access_key_id: str, secret_access_key: str, scratch: Path) -> Place:

@@ -69,7 +69,7 @@ class Server:
             RuntimeError: It does not.
         """
         self._process = subprocess.Popen(
-            [*_ended_with_us(), *self.command],
+            [*ended_with_us(), *self.command],
             env={"PATH": os.environ["PATH"], **self.variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE if self.is_commanded else self._log,
@@ -139,12 +139,25 @@ class Versitygw(Server):
     """Versity's gateway: a durable S3 on a folder, with keys that it holds its users to.
 
     Attributes:
+        stores: Folders that hold one of each bucket: its files, and what is kept beside them.
         access_key_id: The root user's.
         secret_access_key: The root user's.
     """
 
+    stores: Sequence[Path] = ()
     access_key_id: str = "root-of-the-tests"
     secret_access_key: str = "secret-of-the-tests"
+
+    def copy_bucket(self, bucket: str, copy: str) -> None:
+        """Copies all objects of a bucket into another, where each has the same ETag.
+
+        Args:
+            bucket: Its name.
+            copy: The other's.
+        """
+        for store in self.stores:
+            if (store / bucket).is_dir():
+                shutil.copytree(store / bucket, store / copy, dirs_exist_ok=True)
 
 
 @dataclass
@@ -208,7 +221,7 @@ def versitygw(folder: Path) -> Iterator[Versitygw]:
             *(_versitygw_program(), "--port", f"{HOST}:{port}", "--quiet", "--keep-alive", "--iam-dir", str(users)),
             *("posix", *attributes, str(buckets)),
         ]
-        server = Versitygw(command, port)
+        server = Versitygw(command, port, stores=(buckets, sidecar))
         server.variables = {"ROOT_ACCESS_KEY": server.access_key_id, "ROOT_SECRET_KEY": server.secret_access_key}
         with _running(server):
             yield server
@@ -336,7 +349,7 @@ def _free_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-def _ended_with_us() -> list[str]:
+def ended_with_us() -> list[str]:
     """What to put before a command so that it ends when we are killed: a crashed test leaves no server behind."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

@@ -43,7 +43,7 @@ from stedi_assets_tests.conftest import (
     phone_reading,
     with_landing_files,
 )
-from stedi_assets_tests.servers import MotoServer
+from stedi_assets_tests.servers import MotoServer, ended_with_us
 
 EMAIL = "ada@example.com"
 SERIAL_NUMBER = "serial-ada"
@@ -355,7 +355,7 @@ class Eraser:
 @pytest.fixture
 def eraser(place: Place, engine: str) -> Iterator[Eraser]:
     variables = {**os.environ, **place.variables, "PYTHONPATH": str(PROJECT)}
-    command = [sys.executable, "-c", ERASING, engine]
+    command = [*ended_with_us(), sys.executable, "-c", ERASING, engine]
     with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Eraser(process)
 

@@ -4,15 +4,17 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from stedi_assets.engines.spark.jars import s3_jars
 from stedi_assets.settings import Settings
+from stedi_assets.storage.aws import Aws
 from stedi_assets_tests.commands import PROGRAMS, environment, run
-from stedi_assets_tests.conftest import EXPECTED_COUNTS, SPARK_ON_FEW_ROWS, Project
+from stedi_assets_tests.conftest import EXPECTED_COUNTS, SPARK_ON_FEW_ROWS, Place, Project
 from stedi_assets_tests.servers import HOST, SparkCluster, spark_cluster, spark_connect_server
 from stedi_assets_tests.test_acceptance import GENERATED_COUNTS, with_files_of
 
@@ -32,14 +34,6 @@ def place_kind() -> str:
     return "local"
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[SparkCluster]:
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    with spark_cluster(folder) as running:
-        yield running
-
-
 def on(cluster: SparkCluster, project: Project) -> dict[str, str]:
     """The variables by which a command computes on a cluster."""
     options = {
@@ -56,35 +50,61 @@ def on(cluster: SparkCluster, project: Project) -> dict[str, str]:
     }
 
 
-def test_a_run_on_a_cluster_ends_with_the_right_counts_though_a_worker_is_killed_in_the_middle(
-    empty_project: Project, cluster: SparkCluster, tmp_path: Path
-) -> None:
-    project = with_files_of(empty_project, Settings().landing.local_path)
-    command = subprocess.Popen(
-        [str(PROGRAMS / "stedi"), "run"],
-        cwd=tmp_path,
-        env=environment(on(cluster, project)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@dataclass(frozen=True)
+class ClusterRun:
+    """A command that computed on a cluster of two workers, one of which was killed in the middle.
+
+    Attributes:
+        exit_code: The command's.
+        output: The same.
+        was_running: Whether it still ran when the worker was killed.
+        project: What it built.
+        logs: What the workers' executors wrote.
+    """
+
+    exit_code: int
+    output: str
+    was_running: bool
+    project: Project
+    logs: Sequence[str]
+
+
+@pytest.fixture(scope="module")
+def cluster_run(tmp_path_factory: pytest.TempPathFactory) -> ClusterRun:
+    """Builds data/ on a cluster, and kills a worker after the first commit."""
+    folder = tmp_path_factory.mktemp("cluster")
+    place = Place(tmp_path_factory.mktemp("project"), Aws(), {})
+    project = with_files_of(Project.at(place, "spark"), Settings().landing.local_path)
     first_commit = project.lakehouse / "accelerometer" / "landing" / "_delta_log" / f"{0:020}.json"
-    last_moment = time.monotonic() + PATIENCE_SECONDS
-    while not first_commit.exists() and command.poll() is None and time.monotonic() < last_moment:
-        time.sleep(0.05)
-    was_running = command.poll() is None
-    cluster.workers[0].kill()
-    output, _ = command.communicate(timeout=PATIENCE_SECONDS)
-    assert was_running, output
-    assert command.returncode == 0, output
-    assert project.counts() == GENERATED_COUNTS
+    with spark_cluster(folder) as cluster:
+        command = subprocess.Popen(
+            [str(PROGRAMS / "stedi"), "run"],
+            cwd=folder,
+            env=environment(on(cluster, project)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        last_moment = time.monotonic() + PATIENCE_SECONDS
+        while not first_commit.exists() and command.poll() is None and time.monotonic() < last_moment:
+            time.sleep(0.05)
+        was_running = command.poll() is None
+        cluster.workers[0].kill()
+        output, _ = command.communicate(timeout=PATIENCE_SECONDS)
+    logs = [log.read_text() for log in folder.glob("worker-*/app-*/*/stderr")]
+    return ClusterRun(command.returncode, output, was_running, project, logs)
 
 
-def test_a_run_on_a_cluster_computes_in_its_workers(project: Project, cluster: SparkCluster, tmp_path: Path) -> None:
-    finished = run("stedi", "run", "--select", "customer_landing", folder=tmp_path, **on(cluster, project))
-    assert finished.exit_code == 0, finished.output
-    logs = [log.read_text() for log in (tmp_path / "cluster").glob("worker-*/app-*/*/stderr")]
-    assert any("Finished task" in log for log in logs)
+def test_a_run_on_a_cluster_ends_with_the_right_counts_though_a_worker_is_killed_in_the_middle(
+    cluster_run: ClusterRun,
+) -> None:
+    assert cluster_run.was_running, cluster_run.output
+    assert cluster_run.exit_code == 0, cluster_run.output
+    assert cluster_run.project.counts() == GENERATED_COUNTS
+
+
+def test_a_run_on_a_cluster_computes_in_its_workers(cluster_run: ClusterRun) -> None:
+    assert any("Finished task" in log for log in cluster_run.logs)
 
 
 def test_the_pipeline_runs_on_a_spark_connect_server(project: Project, tmp_path: Path) -> None:
