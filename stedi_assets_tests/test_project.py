@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stedi_assets.run_history import RunHistory
 from stedi_assets_tests.commands import run, tracked_files
 from stedi_assets_tests.conftest import PROJECT
 
@@ -60,7 +61,7 @@ def test_the_projects_dagster_home_is_configured_and_its_history_is_not_committe
     assert configuration["telemetry"] == {"enabled": False}
     assert configuration["nux"] == {"enabled": False}
     assert configuration["concurrency"]["runs"]["max_concurrent_runs"] == 1
-    assert "sqlite" in configuration["storage"]
+    assert configuration["storage"]["custom"]["class"] == RunHistory.__name__
     assert [name for name in tracked_files(PROJECT) if name.startswith(".dagster/")] == [".dagster/dagster.yaml"]
 
 

@@ -355,7 +355,10 @@ def test_a_server_that_is_killed_in_a_run_leaves_every_table_as_it_was(
         assert not result.success
         for table in SELECTED_TABLES:
             assert project.rows(table) == rows[table]
-            assert project.delta(table).version() == (table in stored)
+        landed = {table for table in SELECTED_TABLES if project.delta(table).version() == 1}
+        assert stored & set(SELECTED_TABLES) <= landed
+        # The server may die between taking a commit and saying so.
+        assert len(landed - stored) <= 1
         assert project.materialize(full_refresh=True, pseudonym_key=KEY).success
         assert {table: project.rows(table) for table in SELECTED_TABLES} == rows
 
