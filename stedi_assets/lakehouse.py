@@ -196,10 +196,11 @@ class Lakehouse:
         """
         stopwatch = Stopwatch()
         self._forget()
-        files = list_landing_files(self.landing, source)
         with ThreadPoolExecutor() as beside:
             folders = [self._folder(name) for name in (source.landing, source.quarantine)]
-            current, current_quarantine = beside.map(delta.open_table, folders)
+            opened = beside.map(delta.open_table, folders)
+            files = list_landing_files(self.landing, source)
+        current, current_quarantine = opened
         # What was quarantined is in the files: where the quarantine is gone, all are read again.
         ledger = None if full_refresh or current_quarantine is None else _ledger_of(current)
         difference = changes(files, ledger or {})

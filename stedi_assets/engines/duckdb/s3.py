@@ -12,8 +12,15 @@ from stedi_assets.storage.aws import Aws
 
 EXTENSION_PACKAGE = "duckdb_extension_httpfs"
 
-SETTINGS = {"http_retries": 13, "http_retry_wait_ms": 100, "http_retry_backoff": 1.5, "http_timeout": 60}
-"""Together 26 seconds of waiting for a store that is gone or asks to slow down."""
+SETTINGS = {
+    # The other one, curl, gathers each answer in a text of its own and copies it from there.
+    "httpfs_client_implementation": "'httplib'",
+    "http_retries": 13,
+    "http_retry_wait_ms": 100,
+    "http_retry_backoff": 1.5,
+    "http_timeout": 60,
+}
+"""How the extension asks a store. It waits for one that is gone or asks to slow down for 26 seconds altogether."""
 
 
 class S3Access:
