@@ -231,6 +231,27 @@ def test_a_file_that_the_fast_reader_refuses_does_not_slow_the_others(shore: Sho
     assert [shore.entry(name).reader for name in ("a.json", "b.json", "c.json")] == ["strict", "exact", "strict"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"user":"c","timestamp":1.5}\n',
+        b'{"user":"c","timestamp":"abc"}\n',
+        b'{"user":"c","timestamp":1,"x":[]}\n',
+        b'{"user":"c"}\n',
+    ],
+)
+def test_a_broken_line_and_one_that_the_fast_reader_refuses_are_quarantined_once(shore: Shore, odd: bytes) -> None:
+    shore.put("a.json", reading_record(1) + b"\n" + b'{"user":\n' + odd + reading_record(2) + b"\n")
+    shore.put("b.json", b'{"user":\n' + reading_record(3) + b"\n")
+    found = found_by_file(shore)
+    assert found["a.json"].rows == expected_rows([row_of(reading_record(number)) for number in (1, 2)], "a.json")
+    assert found["b.json"].rows == expected_rows([row_of(reading_record(3))], "b.json")
+    assert [(len(found[name].quarantined), found[name].entry.quarantined) for name in ("a.json", "b.json")] == [
+        (2, 2),
+        (1, 1),
+    ]
+
+
 def test_a_single_large_file_is_read_by_several_threads(local_place: Place) -> None:
     record = reading_record(1) + b"\n"
     with duckdb.connect(config={"threads": 2}) as connection:

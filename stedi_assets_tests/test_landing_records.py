@@ -10,12 +10,12 @@ import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stedi_assets.landing.reasons import SENTENCES
@@ -586,6 +586,39 @@ def test_any_bytes_are_accounted_for_alike_within_any_limits(
     data: bytes, limits: dict[str, Any], chunk_bytes: int
 ) -> None:
     assert repr(read(data, **limits)) == repr(read(data, **limits, chunk_bytes=chunk_bytes))
+
+
+# Lines that are left to a strict reader.
+
+
+def test_lines_are_left_to_a_strict_reader_but_a_broken_record_and_the_one_behind_it() -> None:
+    whole = [reading_record(number) + b"\n" for number in range(5)]
+    broken = reading_record(9)[:20] + b"\n"
+    lines = io.BytesIO()
+    reader = RecordReader(io.BytesIO(b"".join([*whole[:3], broken, *whole[3:]])), READINGS, lines=lines)
+    (batch,) = reader
+    assert lines.getvalue() == b"".join([*whole[:3], whole[4]])
+    assert (reader.lines_passed_on, reader.totals.rows, batch.row_count) == (4, 5, 1)
+    assert [(record.offset, record.code) for record in batch.quarantined] == [(len(whole[0]) * 3, "truncated_record")]
+
+
+LINES = st.sampled_from([b'{"user":"a","timestamp":1}\n', b'{"user":"b","timestamp":2,"x":0.5}\n'])
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(LINES | PIECES_OF_FILES, max_size=14).map(b"".join), st.integers(1, 400))
+def test_with_the_lines_that_a_strict_reader_takes_all_is_read_as_without(data: bytes, chunk_bytes: int) -> None:
+    lines = io.BytesIO()
+    reader = RecordReader(io.BytesIO(data), READINGS, Limits(chunk_bytes=chunk_bytes), lines=lines)
+    batches = list(reader)
+    passed_on = [read(line) for line in lines.getvalue().splitlines(keepends=True)]
+    assume(all(len(line.rows) == 1 and not line.quarantined for line in passed_on))
+    whole = read(data)
+    rows = [row for batch in batches for row in zip(*batch.columns, strict=True)]
+    assert Counter(exact([*rows, *(line.rows[0] for line in passed_on)])) == Counter(exact(whole.rows))
+    assert [record for batch in batches for record in batch.quarantined] == whole.quarantined
+    unknown_keys = reader.totals.unknown_keys + sum((line.totals.unknown_keys for line in passed_on), Counter())
+    assert replace(reader.totals, unknown_keys=unknown_keys) == whole.totals
 
 
 # Where it runs.

@@ -8,6 +8,7 @@ Needs nothing but the standard library, holds no more than `Limits` allows, and 
 however they arrive.
 """
 
+import io
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import BinaryIO
 
 from stedi_assets.landing.conversion import MEMBERS, RecordConverter, RefusalError, Value
 from stedi_assets.landing.reasons import ReasonCode, sentence
-from stedi_assets.landing.scanning import RecordScanner, Refused, Run, Span
+from stedi_assets.landing.scanning import Lines, RecordScanner, Refused, Run, Span
 from stedi_assets.landing.structure import Limits
 from stedi_assets.tables import Column
 
@@ -95,6 +96,7 @@ class RecordReader:
 
     Attributes:
         totals: What became of the file, complete once all batches are read.
+        lines_passed_on: How many of the rows were left to a strict reader.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class RecordReader:
         columns: Sequence[Column],
         limits: Limits = DEFAULT_LIMITS,
         erased: Container[object] = (),
+        lines: BinaryIO | None = None,
     ) -> None:
         """Prepares to read a file.
 
@@ -111,9 +114,13 @@ class RecordReader:
             columns: The contract of its records.
             limits: What bounds memory.
             erased: The names of customers whose records are quarantined, without their text.
+            lines: Gets the lines that look like records, for a strict reader: they are rows if it takes them all.
         """
         self.totals = Totals()
-        self._scanner = RecordScanner(stream, [column.name for column in columns], limits)
+        self.lines_passed_on = 0
+        self._lines = lines or io.BytesIO()
+        names = [column.name for column in columns]
+        self._scanner = RecordScanner(stream, names, limits, finds_lines=lines is not None)
         self._converter = RecordConverter(columns, erased)
         self._limits = limits
         self._width = len(columns)
@@ -152,9 +159,11 @@ class RecordReader:
         self.totals.bytes_total = self._scanner.bytes_read
         self.totals.bytes_between = self._scanner.bytes_between
 
-    def _take(self, event: Run | Span | Refused) -> None:
+    def _take(self, event: Run | Lines | Span | Refused) -> None:
         if isinstance(event, Run):
             self._take_run(event)
+        elif isinstance(event, Lines):
+            self._pass_on(event)
         elif isinstance(event, Span):
             self._take_span(event)
         else:
@@ -171,6 +180,16 @@ class RecordReader:
         self.totals.rows += len(run.values) - len(converted.refusals)
         self.totals.bytes_in_rows += run.byte_count - run.separator_bytes
         self._quarantine_from(run, converted.refusals)
+
+    def _pass_on(self, lines: Lines) -> None:
+        self._lines.write(lines.data + b"\n")
+        length = len(lines.data) - lines.count + 1
+        self.lines_passed_on += lines.count
+        self.totals.records_found += lines.count
+        self.totals.rows += lines.count
+        self.totals.bytes_in_rows += length
+        # A batch does not hold them.
+        self._batch_start += length
 
     def _quarantine_from(self, run: Run, refusals: dict[int, RefusalError]) -> None:
         offset = run.offset

@@ -122,7 +122,7 @@ def _records(content: BinaryIO, columns: Sequence[Column], person: Person) -> It
             yield from _records_of_run(event, person)
         elif isinstance(event, Span):
             yield event.offset, event.offset + len(event.data), person.is_named_in(event.data.decode(errors="replace"))
-        else:
+        elif isinstance(event, Refused):
             yield event.offset, event.offset + event.length, _is_named_in_stretch(content, event, person)
 
 

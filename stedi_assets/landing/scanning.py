@@ -48,6 +48,9 @@ CONTINUES_AN_OBJECT = re.compile(rb'[ \t\r\n\]]*(?:\}|,[ \t\r\n]*")')
 MAY_FOLLOW_A_VALUE = b" \t\r\n,{[]"
 SEPARATORS = b" \t\r\n,"
 SEPARATOR_IN_TEXT = re.compile(r"[ \t\r\n]*(?:,[ \t\r\n]*)?")
+LINE_END = b"}\n"
+# A newline that does not stand between the records of two lines.
+ODD_NEWLINE = re.compile(rb"\n(?:(?<!\}\n)|(?!\{))")
 
 # What separates records, besides white space: (inside an array, a record came last), byte -> the same two afterwards.
 SEPARATING: dict[tuple[bool, bool, int], tuple[bool, bool]] = {
@@ -89,6 +92,19 @@ class Run:
     def separator_bytes(self) -> int:
         """The bytes between the records, all of which are ASCII."""
         return self.ends[-1] - sum(self.ends) + sum(self.starts)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Adjacent lines that look like records, not decoded: braces begin and end each, and are nowhere else.
+
+    Attributes:
+        data: Their bytes, which are UTF-8, without the last newline.
+        count: How many there are.
+    """
+
+    data: bytes
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +196,23 @@ class RecordScanner:
             order mark.
     """
 
-    def __init__(self, stream: BinaryIO, column_names: Sequence[str], limits: Limits) -> None:
+    def __init__(
+        self, stream: BinaryIO, column_names: Sequence[str], limits: Limits, *, finds_lines: bool = False
+    ) -> None:
         """Prepares to find the records of a stream.
 
         Args:
             stream: A decompressed landing file.
             column_names: The keys the contract knows.
             limits: What bounds memory.
+            finds_lines: Whether lines that look like records are left to whoever asks for the events.
         """
         names = [json.dumps(name.lower(), ensure_ascii=False).encode() for name in column_names]
         self._known_keys = frozenset(names)
         self._known_start = re.compile(rb"\{[ \t\r\n]*(?i:%s)[ \t\r\n]*:" % b"|".join(map(re.escape, names)))
         self._source = StreamBuffer(stream, limits.chunk_bytes)
         self._limits = limits
+        self._finds_lines = finds_lines
         self._head_bytes = limits.text_characters * LONGEST_CHARACTER_BYTES
         self._smallest_window_bytes = min(SMALLEST_WINDOW_BYTES, limits.record_bytes)
         self._decode = json.JSONDecoder(parse_constant=lambda literal: (literal,)).raw_decode
@@ -207,20 +227,20 @@ class RecordScanner:
         """The bytes of the stream read so far."""
         return self._source.end
 
-    def events(self) -> Iterator[Run | Span | Refused]:
+    def events(self) -> Iterator[Run | Lines | Span | Refused]:
         """Yields all that the stream holds, in its order.
 
         Yields:
-            Runs of decoded records, single records, and stretches without a record. Together with `bytes_between`
-            they account for every byte.
+            Runs of decoded records, lines, single records, and stretches without a record. Together with
+            `bytes_between` they account for every byte.
         """
         self._skip_byte_order_mark()
         while (byte := self._next_byte()) != END_OF_STREAM:
             if self._skip_separator(byte):
                 continue
-            run = self._decode_run() if byte == LEFT_BRACE else None
-            if run:
-                yield run
+            records = self._adjacent_records() if byte == LEFT_BRACE else None
+            if records:
+                yield records
             else:
                 yield from self._careful_events()
             self._after_record = True
@@ -252,9 +272,23 @@ class RecordScanner:
         self._skip(self._position + 1)
         return True
 
-    def _decode_run(self) -> Run | None:
-        """Decodes as many adjacent records as there are, without looking at more of the stream than is held."""
-        text = self._window()
+    def _adjacent_records(self) -> Run | Lines | None:
+        """Takes as many adjacent records as there are, without looking at more of the stream than is held."""
+        window = self._window()
+        return (self._take_lines(window) if self._finds_lines else None) or self._decode_run(window.decode())
+
+    def _take_lines(self, window: bytes) -> Lines | None:
+        odd = ODD_NEWLINE.search(window)
+        data = window[: window.rfind(LINE_END, 0, odd.end() if odd else None) + 1]
+        lines = Lines(data, data.count(b"\n") + 1)
+        if not data.startswith(b"{") or not data.count(b"{") == data.count(b"}") == lines.count:
+            return None
+        self._position += len(data)
+        self.bytes_between += lines.count - 1
+        self._widen_window(2 * self._window_bytes)
+        return lines
+
+    def _decode_run(self, text: str) -> Run | None:
         values, starts, ends = self._decode_records(text)
         records = self._shallow_prefix(text, starts, ends)
         if not records:
@@ -267,13 +301,14 @@ class RecordScanner:
         self._widen_window(2 * self._window_bytes)
         return run
 
-    def _window(self) -> str:
+    def _window(self) -> bytes:
         """Returns text from the current position on: short after a broken record, longer the better it goes."""
         window = self._source.piece(self._position, self._position + self._window_bytes)
         try:
-            return window.decode()
+            window.decode()
         except UnicodeDecodeError as error:
-            return window[: error.start].decode()
+            return window[: error.start]
+        return window
 
     def _widen_window(self, window_bytes: int) -> None:
         wanted = max(self._window_bytes, window_bytes)

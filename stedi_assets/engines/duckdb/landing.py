@@ -3,7 +3,7 @@
 DuckDB's JSON reader is fast and strict about shape, but lax about values. So a file counts as read strictly only if
 two things agree: the reader took every line, and no value of a row is one that the reader may have changed. A file that
 fails is read again: with its records separated by newlines, if that was all, or record by record (see
-`stedi_assets.landing.records`).
+`stedi_assets.landing.records`), but for those of its lines that look like records, which are read strictly together.
 
 The reader passes over a key that is not among the columns it is told, but refuses one that is not among those it found
 out by itself. So it is told none, and finds them out in an example: a file with one made-up record.
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import arro3.core
 import duckdb
@@ -288,32 +288,43 @@ class LandingReader:
         with file.open() as content, copy.open("wb") as target:
             is_separated = separate(content, target) and not content.is_damaged
         if not is_separated or self._read_strictly([Input(file, str(copy))]):
-            self._read_exactly(file)
+            self._read_exactly(file, copy)
 
-    def _read_exactly(self, file: LandingFile) -> None:
+    def _read_exactly(self, file: LandingFile, copy: Path) -> None:
+        """Reads a file exactly, but strictly those of its lines that look like records, if nothing is lost of them."""
+        with copy.open("wb") as lines:
+            entry, lines_passed_on = self._read_records(file, lines)
+        if lines_passed_on and self._read_strictly([Input(file, str(copy))]):
+            for table in (EXACT_ROWS, NEWLY_QUARANTINED):
+                self._cursor.execute(f"DELETE FROM {table} WHERE {SOURCE_FILE.name} = {literal(file.name)}")
+            entry, _ = self._read_records(file, None)
+        elif lines_passed_on:
+            self._entries.pop()
+        self._entries.append(entry)
+
+    def _read_records(self, file: LandingFile, lines: BinaryIO | None) -> tuple[LedgerEntry, int]:
         with file.open() as content:
-            reader = RecordReader(content, self._source.columns, erased=self._stamp.tombstones)
+            reader = RecordReader(content, self._source.columns, erased=self._stamp.tombstones, lines=lines)
             for batch in reader:
                 self._insert(batch, file)
             totals = reader.totals
             if content.is_damaged:
                 self._quarantine_compression(file, totals.bytes_total)
-        self._entries.append(
-            LedgerEntry(
-                name=file.name,
-                size=file.size,
-                modified=file.modified,
-                reader="exact",
-                rows=totals.rows,
-                quarantined=totals.quarantined + content.is_damaged,
-                bytes_total=totals.bytes_total,
-                bytes_in_rows=totals.bytes_in_rows,
-                bytes_quarantined=totals.bytes_quarantined,
-                bytes_between=totals.bytes_between,
-                unknown_keys=dict(totals.unknown_keys),
-                read_at=self._stamp.read_at,
-            )
+        entry = LedgerEntry(
+            name=file.name,
+            size=file.size,
+            modified=file.modified,
+            reader="exact",
+            rows=totals.rows,
+            quarantined=totals.quarantined + content.is_damaged,
+            bytes_total=totals.bytes_total,
+            bytes_in_rows=totals.bytes_in_rows,
+            bytes_quarantined=totals.bytes_quarantined,
+            bytes_between=totals.bytes_between,
+            unknown_keys=dict(totals.unknown_keys),
+            read_at=self._stamp.read_at,
         )
+        return entry, reader.lines_passed_on
 
     def _insert(self, batch: Batch, file: LandingFile) -> None:
         self._cursor.register("batch", _arrow_table(self._source.columns, batch.columns))

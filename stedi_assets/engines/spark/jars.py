@@ -100,8 +100,10 @@ def fetch(folder: Path) -> None:
         module.write_text(_ivy_module())
         folder.mkdir(parents=True, exist_ok=True)
         pattern = f"{folder}/[artifact]-[revision].[ext]"
-        arguments = ["-ivy", str(module), "-confs", "default", "-retrieve", pattern, "-types", "jar", "bundle"]
-        is_done = _succeeds([java, "-jar", str(ivy), *arguments])
+        # A cache of its own: two processes that fetch at once destroy each other's files in the user's.
+        where = ["-ivy", str(module), "-cache", f"{scratch}/cache"]
+        what = ["-confs", "default", "-retrieve", pattern, "-types", "jar", "bundle"]
+        is_done = _succeeds([java, "-jar", str(ivy), *where, *what])
     if not (is_done and list(folder.glob("hadoop-aws-*.jar"))):
         raise StediError(
             f"The jars by which Spark reaches S3 ({', '.join(PACKAGES)}) could not be fetched.",
