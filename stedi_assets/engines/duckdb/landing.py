@@ -402,5 +402,6 @@ def _typed(column: Column) -> str:
     name = identifier(column.name)
     if column.type != "BIGINT":
         return name
-    whole = f"CASE WHEN {name} <> trunc({name}) THEN error('a number that is not whole') ELSE {name} END"
-    return f"CAST({whole} AS BIGINT) AS {name}"
+    fails = "error('a number that is not whole')"
+    # Cast within the CASE: around it, checking costs three times as much.
+    return f"CASE WHEN {name} <> trunc({name}) THEN {fails} ELSE CAST({name} AS BIGINT) END AS {name}"
