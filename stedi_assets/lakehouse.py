@@ -203,6 +203,9 @@ class Lakehouse:
         current, current_quarantine = opened
         # What was quarantined is in the files: where the quarantine is gone, all are read again.
         ledger = None if full_refresh or current_quarantine is None else _ledger_of(current)
+        if current_quarantine is not None:
+            # A run commits it before the landing table: read after that, it is not older.
+            delta.refresh(current_quarantine, self._folder(source.quarantine))
         difference = changes(files, ledger or {})
         stopwatch.end("list")
         unknown_keys: Counter[str] = Counter()

@@ -7,7 +7,7 @@ import dagster
 import polars as pl
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 
 from stedi_assets.errors import StediError
 from stedi_assets.storage import delta
@@ -146,6 +146,15 @@ def test_a_run_does_not_overwrite_what_another_run_stored_while_it_computed(proj
 def test_the_loser_of_two_creations_at_once_is_told(built_project: Project) -> None:
     with pytest.raises(StediError, match="Another run changed the table at"):
         delta.commit(**{**written(built_project, "customer_landing"), "current": None})
+
+
+def test_a_table_that_another_run_has_changed_is_brought_up_to_what_its_last_commit_keeps(tmp_path: Path) -> None:
+    table = Location.parse(str(tmp_path))
+    schema = Schema.from_arrow(pa.schema([("a", pa.int64())]))
+    delta.commit(None, table, schema, [], {"ledger": "first"}, None)
+    opened = DeltaTable(tmp_path)
+    delta.commit(DeltaTable(tmp_path), table, schema, [], {"ledger": "second"}, None)
+    assert (delta.newest_metadata(opened, "ledger"), opened.version()) == ("second", 1)
 
 
 def test_a_folder_with_a_space_and_an_umlaut_is_read_back(project: Project) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import PurePath
+from typing import Any
 from urllib.parse import unquote
 
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -202,13 +203,13 @@ def newest_metadata(table: DeltaTable, key: str) -> str | None:
     """Looks up what the last commit that changed a table's rows keeps.
 
     Args:
-        table: The table.
+        table: The table, which is brought up to its newest version, so that it is that commit's.
         key: What to look for in the commit's metadata.
 
     Returns:
         The value; None where that commit has none, because another program made it.
     """
-    for entry in table.history(limit=RECENT_COMMITS):
+    for entry in _history(table):
         if entry["operation"] not in COMMITS_WITHOUT_ROWS:
             value: str | None = entry.get(key)
             return value
@@ -260,7 +261,20 @@ def _failure(table: Location, error: Exception) -> StediError:
     )
 
 
+def _history(table: DeltaTable) -> list[dict[str, Any]]:
+    """Returns the newest commits, at the last of which the table then is.
+
+    deltalake tells those of the log, whatever version the table is at, and numbers them as if it were at the last.
+    """
+    while True:
+        version = table.version()
+        entries = table.history(limit=RECENT_COMMITS)
+        table.update_incremental()
+        if table.version() == version:
+            return entries
+
+
 def _version_of(table: Location, marker: str) -> int | None:
     stored = open_table(table)
-    history = stored.history(limit=RECENT_COMMITS) if stored else []
+    history = _history(stored) if stored else []
     return next((int(entry["version"]) for entry in history if entry.get(COMMIT_KEY) == marker), None)
