@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from stedi_assets.check import CONSENTING_CUSTOMERS, Check, Findings, Lakehouse, counts, none_found, nothing, same_rows
+from stedi_assets.check import CONSENTING_CUSTOMERS, Check, Findings, Lakehouse, counts, none_found, nothing
 from stedi_assets.tables import SOURCES, TABLES
 
 CURATED = "machine_learning_curated"
@@ -28,6 +28,38 @@ CONSENTS = """
 """Since when each customer consents: what the first of the customer's records says, the latest first and, of several,
 one without consent before all others."""
 
+PAIRS = f"""
+    WITH instant AS (
+        SELECT
+            count(part.stored) AS stored, count(part.device) AS devices, count(part.phone) AS phones,
+            count(part.consented) AS consented
+        FROM (
+            SELECT
+                stored.sensorReadingTime AS instant, 1 AS stored, NULL AS device, NULL AS phone, NULL AS consented
+            FROM {CURATED} AS stored
+            UNION ALL
+            SELECT reading.sensorReadingTime, NULL, 1, NULL, NULL FROM step_trainer_trusted AS reading
+            WHERE reading.sensorReadingTime IS NOT NULL
+            UNION ALL
+            SELECT
+                reading.timestamp, NULL, NULL, 1, CASE WHEN reading.timestamp >= consent.consentedAt THEN 1 END
+            FROM accelerometer_trusted AS reading
+            LEFT JOIN ({CONSENTS}) AS consent ON consent.email = reading.user
+        ) AS part
+        GROUP BY part.instant
+    )
+    SELECT
+        coalesce(sum(CASE WHEN instant.stored > instant.devices * instant.phones THEN 1 END), 0)
+            AS groups_with_too_many_rows,
+        coalesce(sum(CASE WHEN instant.stored < instant.devices * instant.phones THEN 1 END), 0)
+            AS groups_with_too_few_rows,
+        coalesce(sum(instant.stored - instant.devices * instant.consented), 0) AS rows_before_consent
+    FROM instant
+"""
+"""Whether the curated table has, for each instant, as many rows as its device readings times its phone readings, and
+how many rows are beyond those with phone readings since consent. One grouping, unlike a join of readings, takes a null
+for an instant: device readings without one are left out."""
+
 COMPARED_ROWS = f"""
     WITH consent AS ({CONSENTS}),
     owner AS (
@@ -49,26 +81,21 @@ COMPARED_ROWS = f"""
         GROUP BY owner.email, reading.sensorReadingTime, reading.distanceFromObject
     ),
     phone AS (
-        SELECT
-            reading.user AS email, reading.timestamp AS instant, reading.x, reading.y, reading.z,
-            count(*) AS readings
+        SELECT reading.user AS email, reading.timestamp AS instant, reading.x, reading.y, reading.z
         FROM accelerometer_landing AS reading
         INNER JOIN consent ON consent.email = reading.user
         WHERE reading.timestamp >= consent.consentedAt
-        GROUP BY reading.user, reading.timestamp, reading.x, reading.y, reading.z
     ),
     compared AS (
-        SELECT sum(part.stored) AS stored, sum(part.allowed) AS allowed
+        SELECT count(part.stored) AS stored, coalesce(sum(part.allowed), 0) AS allowed
         FROM (
             SELECT
                 stored.sensorReadingTime AS instant, stored.distanceFromObject AS distance,
                 stored.x, stored.y, stored.z,
-                1 AS stored, 0 AS allowed
+                1 AS stored, NULL AS allowed
             FROM {PSEUDONYMIZED} AS stored
             UNION ALL
-            SELECT
-                device.instant, device.distance, phone.x, phone.y, phone.z,
-                0, device.readings * phone.readings
+            SELECT device.instant, device.distance, phone.x, phone.y, phone.z, NULL, device.readings
             FROM device
             INNER JOIN phone ON phone.email = device.email AND phone.instant = device.instant
         ) AS part
@@ -80,7 +107,8 @@ COMPARED_ROWS = f"""
     FROM compared
 """
 """Whether the pseudonymized table has each combination of readings as often as all rules allow. A group is the rows of
-one combination; grouping, unlike joining, takes a null for equal to a null."""
+one combination; grouping, unlike joining, takes a null for equal to a null. A phone reading is allowed as often as it
+has device readings."""
 
 TRACED_ROWS = f"""
     WITH device AS (
@@ -219,19 +247,13 @@ def _kept_rule(name: str, description: str, finding: str) -> Check:
 
 TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
     CURATED: (
-        same_rows(
-            CURATED,
-            "sensorReadingTime",
-            """
-            SELECT device.instant AS group_key, device.readings * phone.readings AS group_rows FROM (
-                SELECT reading.sensorReadingTime AS instant, count(*) AS readings
-                FROM step_trainer_trusted AS reading GROUP BY reading.sensorReadingTime
-            ) AS device
-            INNER JOIN (
-                SELECT reading.timestamp AS instant, count(*) AS readings
-                FROM accelerometer_trusted AS reading GROUP BY reading.timestamp
-            ) AS phone ON phone.instant = device.instant
-            """,
+        Check(
+            "has_the_rows_computed_another_way",
+            "Has as many rows for each sensorReadingTime as counts of the tables before it give. Materialize those and "
+            "this again.",
+            True,
+            counts(PAIRS, "groups_with_too_many_rows", "groups_with_too_few_rows"),
+            nothing,
         ),
         no_naming_column(CURATED),
         none_found(
@@ -251,28 +273,13 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             """,
             blocking=False,
         ),
-        none_found(
+        Check(
             "has_no_row_before_consent",
             "No row has a phone reading from before its customer's consent to research, which in the course's tables "
             f"covers readings of any time. Train with {PSEUDONYMIZED}, which has none.",
-            f"""
-            SELECT stored.pairs - consented.pairs AS rows_before_consent
-            FROM (SELECT count(*) AS pairs FROM machine_learning_curated) AS stored
-            CROSS JOIN (
-                SELECT coalesce(sum(device.readings * phone.readings), 0) AS pairs FROM (
-                    SELECT reading.sensorReadingTime AS instant, count(*) AS readings
-                    FROM step_trainer_trusted AS reading GROUP BY reading.sensorReadingTime
-                ) AS device
-                INNER JOIN (
-                    SELECT reading.timestamp AS instant, count(*) AS readings
-                    FROM accelerometer_trusted AS reading
-                    INNER JOIN ({CONSENTS}) AS consent ON consent.email = reading.user
-                    WHERE reading.timestamp >= consent.consentedAt
-                    GROUP BY reading.timestamp
-                ) AS phone ON phone.instant = device.instant
-            ) AS consented
-            """,
-            blocking=False,
+            False,
+            counts(PAIRS, "rows_before_consent"),
+            nothing,
         ),
         none_found(
             "has_no_serial_number_that_names_a_customer",

@@ -47,6 +47,7 @@ def machine_learning_curated() -> Query:
 @table_asset(deps=["customer_landing", "step_trainer_trusted", "accelerometer_trusted"], figures=ROWS_PER_SUBJECT)
 def machine_learning_pseudonymized() -> Query:
     """Each device reading with each phone reading of the same customer and instant, since the customer's consent."""
+    # Both instants are compared, equal though they are, so that the join holds no reading that the consent rules out.
     return Query("""
         WITH latest AS (
             SELECT customer.email, max(coalesce(customer.lastUpdateDate, 0)) AS updatedAt
@@ -83,5 +84,5 @@ def machine_learning_pseudonymized() -> Query:
         INNER JOIN participant ON participant.email = owned.email
         INNER JOIN accelerometer_trusted AS phone
             ON phone.user = participant.email AND phone.timestamp = device.sensorReadingTime
-        WHERE device.sensorReadingTime >= participant.consentedAt
+        WHERE device.sensorReadingTime >= participant.consentedAt AND phone.timestamp >= participant.consentedAt
     """)
