@@ -399,6 +399,10 @@ def test_workers_without_this_package_read_landing_files_and_make_pseudonyms(
     assert row == {"known": Pseudonyms(b"k" * 32)("ada"), "unknown": None}
 
 
+def test_what_is_not_sql_runs_in_the_python_of_this_process_too(spark: Session) -> None:
+    assert spark.spark.sparkContext.parallelize([0]).map(lambda _: sys.executable).collect() == [sys.executable]
+
+
 # Assets of other people's making.
 
 RETURNED: Mapping[str, Callable[[pyspark.sql.SparkSession], Any]] = {

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F  # noqa: N812
 
 from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
 from stedi_assets.engines.spark.errors import errors_explained
-from stedi_assets.engines.spark.frames import FILE_NAME, files_read, parquet_read, spark_schema
+from stedi_assets.engines.spark.frames import FILE_NAME, files_read, spark_schema
 from stedi_assets.engines.spark.landing import LandingReader, staging_folder
 from stedi_assets.engines.spark.parquet import write_parquet
 from stedi_assets.engines.spark.session import Session
@@ -75,7 +75,7 @@ class SparkEngine:
     def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
         """See `Engine`."""
         with errors_explained():
-            parquet_read(self._spark, files, spark_schema(schema)).createOrReplaceTempView(name)
+            files_read(self._spark, "parquet", files, schema=spark_schema(schema)).createOrReplaceTempView(name)
 
     def write(self, value: Any, folder: Location) -> Written:
         """See `Engine`."""

@@ -38,7 +38,7 @@ def files_read(
     Args:
         spark: The session.
         kind: Their format.
-        paths: Their paths, at least one.
+        paths: Their paths; none gives no rows, and needs a schema.
         columns: Which of their columns, and of what Spark tells of a file; none are all of theirs.
         schema: Their columns, where they do not say so themselves.
         options: The format's options.
@@ -47,22 +47,12 @@ def files_read(
     reader = reader.schema(schema) if schema else reader
     ordinary = [path for path in paths if not PATTERN_CHARACTERS & set(path)]
     # Of several paths with such a one among them, Spark reads each more than once.
-    groups = [[path] for path in paths if PATTERN_CHARACTERS & set(path)] + ([ordinary] if ordinary else [])
+    groups = [[path] for path in paths if PATTERN_CHARACTERS & set(path)]
+    groups += [ordinary] if ordinary or not groups else []
     frames = (reader.load([path_in_spark(path) for path in group]) for group in groups)
     # Each call is a round trip to Spark, and so is forgetting its result.
     selected = (frame.select(*columns) for frame in frames) if columns else frames
     return functools.reduce(DataFrame.unionAll, selected)
-
-
-def parquet_read(spark: SparkSession, paths: Sequence[str], schema: StructType | str) -> DataFrame:
-    """Returns the rows of Parquet files.
-
-    Args:
-        spark: The session.
-        paths: Their paths; none gives no rows.
-        schema: Their columns.
-    """
-    return files_read(spark, "parquet", paths, schema=schema) if paths else spark.createDataFrame([], schema)
 
 
 def spark_schema(schema: Schema) -> StructType:

@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
-from stedi_assets.engines.spark.frames import FILE_NAME, files_read, parquet_read, path_in_spark
+from stedi_assets.engines.spark.frames import FILE_NAME, files_read, path_in_spark
 from stedi_assets.engines.spark.parquet import WRITE_OPTIONS, parquet_files, write_parquet
 from stedi_assets.errors import StediError
 from stedi_assets.landing.arrow import BYTE_ORDER_MARK, STRETCH_COLUMNS, Batches, Cut, line_reader, whole_file_reader
@@ -168,7 +168,7 @@ class LandingReader:
 
     def _staged(self, parts: Sequence[Location]) -> DataFrame:
         paths = [file.path for part in parts for file in parquet_files(part)]
-        return parquet_read(self._spark, paths, _findings(self._source))
+        return files_read(self._spark, "parquet", paths, schema=_findings(self._source))
 
     def _write(self, findings: Sequence[DataFrame]) -> Written:
         rows = functools.reduce(DataFrame.unionAll, findings)

@@ -38,6 +38,9 @@ LOCAL_MASTER = "local[*]"
 QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """What tells of an error with the values it quotes, before the error is explained."""
 
+PYTHON = "spark.sql.execution.pyspark.python"
+"""Spark's option of the Python that runs on the executors."""
+
 APPLICATION = {
     "spark.app.name": "stedi_assets",
     "spark.sql.catalogImplementation": "in-memory",
@@ -50,7 +53,7 @@ ON_ONE_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.memory": "4g",
-    "spark.sql.execution.pyspark.python": sys.executable,
+    PYTHON: sys.executable,
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "true",
     "spark.sql.shuffle.partitions": "4",
@@ -199,7 +202,9 @@ class Session:
         }
         conf = SparkConf().setAll([(name, value) for name, value in options.items() if value])
         try:
-            SparkContext(conf=conf, gateway=SparkContext._gateway or _gateway(conf))
+            context = SparkContext(conf=conf, gateway=SparkContext._gateway or _gateway(conf))
+            # Without it, what is not SQL, such as a data frame of a list, runs on whatever python3 the path has.
+            context.pythonExec = str(conf.get(PYTHON, context.pythonExec))
             spark = SparkSession.builder.getOrCreate()
         except (PySparkException, Py4JError) as error:
             raise StediError(
