@@ -2,9 +2,11 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --durations 25 $(COVERAGE)
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
-.PHONY: run ui test lint screenshots spark-jars bench bench-peers clean
+.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium lint screenshots spark-jars bench bench-peers clean
 
 run: .venv/run
 	$(BIN)/stedi run
@@ -12,23 +14,55 @@ run: .venv/run
 ui: .venv/run
 	$(BIN)/dagster dev -w workspace.yaml
 
+# DuckDB on local disk, and all that computes nothing: Python alone.
 test: .venv/test
-	$(BIN)/pytest --numprocesses auto --dist loadgroup
+	$(PYTEST)
 
-lint: .venv/test
+# The Spark engine: conformance, a cluster, Spark Connect, and Spark in a bucket.
+test-spark: java go .venv/test-spark
+	$(PYTEST) -m spark
+
+# S3: versitygw and moto.
+test-buckets: go .venv/test-buckets
+	$(PYTEST) -m bucket
+
+# Dagster's pages, the report and the notebook, in a real browser.
+test-browser: chromium .venv/test-browser
+	$(PYTEST) -m browser
+
+# Crash walks and daemons; then the property tests again, with thirty times as many examples.
+test-slow: java go chromium .venv/test-spark .venv/test-browser
+	$(PYTEST) -m slow
+	$(PYTEST) -m 'hypothesis and not slow' --hypothesis-profile many
+
+# All of the above, and the lines and branches that they reach.
+test-all: java go chromium .venv/test-spark .venv/test-browser
+	$(BIN)/coverage erase
+	$(MAKE) test test-spark test-buckets test-browser test-slow COVERAGE='--cov --cov-append --cov-report='
+	$(BIN)/coverage report
+
+# Programs that are not Python's.
+java:
+	@command -v java >/dev/null || { echo 'The tests of Spark need Java 17: install openjdk-17-jre-headless.' >&2; exit 1; }
+go:
+	@command -v go >/dev/null || { echo 'The tests of buckets need Go, which builds their S3 server: install golang-go.' >&2; exit 1; }
+chromium:
+	@command -v chromium >/dev/null || { echo 'The tests of the browser need chromium: install chromium.' >&2; exit 1; }
+
+lint: .venv/lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
 # The pictures of the README, taken in Debian's chromium.
-screenshots: .venv/test
-	$(BIN)/python -m stedi_assets_tests.screenshots docs/images
+screenshots: .venv/test-browser
+	$(BIN)/python -m stedi_assets_tests.support.screenshots docs/images
 
 # The jars by which Spark reaches S3, for a machine without a network: STEDI_SPARK_JARS=spark-jars.
 spark-jars: .venv/spark
 	$(BIN)/python -m stedi_assets.engines.spark.jars spark-jars
 
-bench: .venv/test
+bench: .venv/test-spark .venv/test-buckets
 	$(BIN)/python -m benchmarks.bench
 	$(BIN)/python -m benchmarks.bench_landing
 	$(BIN)/python -m benchmarks.bench_locations
@@ -46,15 +80,35 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/run: .venv/bin/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(PIP) .
 	touch $@
 
 .venv/spark: .venv/run
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[spark]'
+	$(PIP) '.[spark]'
 	touch $@
 
 .venv/test: .venv/run
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,report,s3,spark,spark-connect]'
-	# An S3 server for the tests; those that need it say so where there is no Go.
-	! command -v go >/dev/null || GOBIN=$(CURDIR)/$(BIN) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	$(PIP) '.[report,test]'
+	touch $@
+
+.venv/test-buckets: .venv/test .venv/versitygw
+	$(PIP) '.[report,s3,test,test-buckets]'
+	touch $@
+
+.venv/test-spark: .venv/test-buckets
+	$(PIP) '.[report,s3,spark,spark-connect,test,test-buckets]'
+	touch $@
+
+.venv/test-browser: .venv/test
+	$(PIP) '.[report,test,test-browser]'
+	touch $@
+
+# The type checker reads every test.
+.venv/lint: .venv/test
+	$(PIP) '.[lint,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
+	touch $@
+
+# An S3 server for the tests.
+.venv/versitygw: .venv/bin/pip
+	GOBIN=$(CURDIR)/$(BIN) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	touch $@

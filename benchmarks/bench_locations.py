@@ -25,7 +25,7 @@ from stedi_assets.erasure import Certificate, erase, find_customer
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.storage.location import Location
-from stedi_assets_tests.servers import versitygw
+from stedi_assets_tests.support.servers import versitygw
 
 KEY = bytes(32)
 

@@ -1,0 +1,58 @@
+"""Dagster's web server over the project's history, asked as its pages ask it."""
+
+import json
+import shutil
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.support.commands import run, serving
+from stedi_assets_tests.support.course import GENERATED_COUNTS
+
+
+def ask(address: str, query: str) -> dict[str, Any]:
+    request = urllib.request.Request(
+        f"{address}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as response:
+        answer: dict[str, Any] = json.load(response)
+    assert "errors" not in answer, answer
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_path: Path) -> None:
+    shutil.copyfile(checkout / ".dagster/dagster.yaml", tmp_path / "dagster.yaml")
+    variables = {"DAGSTER_HOME": str(tmp_path), "STEDI_LAKEHOUSE": str(tmp_path / "lakehouse")}
+    finished = run("stedi", "run", folder=tmp_path, PYTHONPATH=str(checkout), **variables)
+    assert finished.exit_code == 0, finished.output
+    with serving(checkout, **variables) as address:
+        nodes = ask(
+            address,
+            """{ assetNodes {
+                assetKey { path } groupName kinds isMaterializable dependencyKeys { path }
+                assetMaterializations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } }
+                assetChecksOrError { ... on AssetChecks { checks {
+                    name executionForLatestMaterialization { status }
+                } } }
+            } }""",
+        )["assetNodes"]
+    by_name = {node["assetKey"]["path"][0]: node for node in nodes}
+    assert {name for name, node in by_name.items() if node["isMaterializable"]} == {*TABLES, "lakehouse_report"}
+    assert {key["path"][0] for key in by_name["step_trainer_trusted"]["dependencyKeys"]} == {
+        "step_trainer_landing",
+        "customer_curated",
+    }
+    for name, count in GENERATED_COUNTS.items():
+        node = by_name[name]
+        assert node["groupName"] == TABLES[name].zone
+        assert set(node["kinds"]) == {"duckdb", "delta"}
+        (materialization,) = node["assetMaterializations"]
+        entries = {entry["label"]: entry for entry in materialization["metadataEntries"]}
+        assert entries["dagster/row_count"]["intValue"] == count
+        statuses = {
+            check["name"]: check["executionForLatestMaterialization"]["status"]
+            for check in node["assetChecksOrError"]["checks"]
+        }
+        assert statuses["has_expected_rows"] == "SUCCEEDED"

@@ -1,0 +1,161 @@
+"""The commands of the README, run as a newcomer runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.support.commands import MATERIALIZE_ALL, run
+from stedi_assets_tests.support.course import GENERATED_COUNTS
+from stedi_assets_tests.support.projects import SELECTED_TABLES, Project
+from stedi_assets_tests.support.records import EXPECTED_COUNTS
+
+
+def stored_counts(lakehouse: Path) -> dict[str, int]:
+    return {name: DeltaTable(lakehouse / TABLES[name].path).count() for name in SELECTED_TABLES}
+
+
+def test_everything_is_built_from_any_folder_with_no_variable_set(checkout: Path, tmp_path: Path) -> None:
+    finished = run(*MATERIALIZE_ALL, folder=tmp_path, PYTHONPATH=str(checkout))
+    assert finished.exit_code == 0, finished.output
+    assert stored_counts(checkout / "lakehouse") == GENERATED_COUNTS
+
+
+@pytest.mark.parametrize(
+    ("selection", "names"),
+    [
+        ("group:trusted", {"customer_trusted", "accelerometer_trusted", "step_trainer_trusted"}),
+        ("+key:machine_learning_pseudonymized", {*SELECTED_TABLES} - {"machine_learning_curated"}),
+        ("+machine_learning_curated", {"machine_learning_curated", "step_trainer_trusted", "accelerometer_trusted"}),
+        (
+            "key:step_trainer_trusted+",
+            {"step_trainer_trusted", "machine_learning_curated", "machine_learning_pseudonymized"},
+        ),
+    ],
+)
+def test_a_selection_builds_what_it_selects(built_project: Project, selection: str, names: set[str]) -> None:
+    project = built_project
+    for source in ("customer", "accelerometer", "step_trainer"):
+        project.land_text(source, "more.json", " ")
+    finished = run(
+        *(selection if word == "*" else word for word in MATERIALIZE_ALL),
+        folder=project.landing,
+        **project.variables,
+    )
+    assert finished.exit_code == 0, finished.output
+    assert {table for table in SELECTED_TABLES if project.delta(table).version() == 1} == names
+
+
+def test_in_the_project_the_module_need_not_be_named(checkout: Path) -> None:
+    finished = run("dagster", "definitions", "validate", folder=checkout, PYTHONPATH=str(checkout))
+    assert finished.exit_code == 0, finished.output
+    assert "All code locations passed validation" in finished.output
+
+
+def test_a_run_ends_with_a_table_of_rows_expected_rows_checks_paths_and_time(project: Project) -> None:
+    (project.landing / "expected_counts.json").write_text(json.dumps(EXPECTED_COUNTS))
+    finished = run(
+        "stedi",
+        "run",
+        folder=project.landing,
+        STEDI_LANDING=str(project.landing),
+        STEDI_LAKEHOUSE="../lakehouse",
+    )
+    assert finished.exit_code == 0, finished.output
+    lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in finished.output.splitlines()]
+    rows = {cells[0]: cells[1:] for cells in lines if cells[0] in SELECTED_TABLES}
+    assert {table: (cells[0], cells[1]) for table, cells in rows.items()} == {
+        table: (str(count), str(count)) for table, count in EXPECTED_COUNTS.items()
+    }
+    assert rows["customer_trusted"][2:5] == ["5", "0", "0"]
+    assert rows["machine_learning_curated"][2:5] == ["5", "3", "0"]
+    assert rows["machine_learning_pseudonymized"][2:5] == ["9", "0", "0"]
+    assert all(float(cells[5]) > 0 for cells in rows.values())
+    assert rows["customer_trusted"][6] == str(project.lakehouse / "customer/trusted")
+    assert "has_no_pair_of_different_customers warned: pairs_of_different_customers 3" in finished.output
+    assert "seconds in all" in finished.output
+
+
+def test_a_blocking_check_that_fails_makes_the_command_fail_and_builds_nothing_downstream(project: Project) -> None:
+    (project.landing / "expected_counts.json").write_text(json.dumps({**EXPECTED_COUNTS, "customer_trusted": 4}))
+    finished = run(
+        *MATERIALIZE_ALL,
+        folder=project.landing,
+        **project.variables,
+    )
+    assert finished.exit_code == 1
+    assert "customer_trusted: has_expected_rows" in finished.output
+    assert not (project.lakehouse / "accelerometer/trusted").exists()
+
+
+def test_a_warning_does_not_make_the_command_fail(built_project: Project) -> None:
+    project = built_project
+    finished = run(
+        *("machine_learning_curated" if word == "*" else word for word in MATERIALIZE_ALL),
+        folder=project.landing,
+        **project.variables,
+    )
+    assert finished.exit_code == 0
+    assert "'has_no_pair_of_different_customers' on 'machine_learning_curated' did not pass" in finished.output
+
+
+def test_the_multiprocess_executor_builds_the_same(project: Project) -> None:
+    finished = run(
+        *("stedi", "run", "--select", "+key:customer_trusted"),
+        folder=project.landing,
+        STEDI_EXECUTOR="multiprocess",
+        **project.variables,
+    )
+    assert finished.exit_code == 0, finished.output
+    assert project.delta("customer_trusted").count() == EXPECTED_COUNTS["customer_trusted"]
+
+
+def test_sample_data_is_written_with_its_counts(tmp_path: Path) -> None:
+    finished = run("stedi", "sample-data", "--output", "here", "--scale", "2", folder=tmp_path)
+    assert finished.exit_code == 0, finished.output
+    counts = json.loads((tmp_path / "here/expected_counts.json").read_text())
+    assert counts["accelerometer_landing"] == 162_546
+    assert "162,546" in finished.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["sample-data", "--scale", "0", "--output", "x"],
+            "Invalid value for '--scale': 0 is not in the range x>=1. See stedi sample-data --help.",
+        ),
+        (["sample-data", "--scale", "1"], "Missing option '--output'. See stedi sample-data --help."),
+        (
+            ["completion"],
+            "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish. See stedi completion --help.",
+        ),
+        (["tables", "more"], "Got unexpected extra argument (more). See stedi tables --help."),
+        (["tabels"], "No such command 'tabels'. Did you mean 'tables'? See stedi --help."),
+        (["--colour"], "No such option '--colour'. See stedi --help."),
+    ],
+)
+def test_wrong_arguments_are_a_usage_error_in_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    finished = run("stedi", *arguments, folder=tmp_path)
+    assert finished.exit_code == 2
+    assert finished.output == f"Error: {message}\n"
+
+
+def test_sample_data_does_not_mix_with_other_files(tmp_path: Path) -> None:
+    mine = tmp_path / "customer/landing/mine.json"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("{}")
+    finished = run("stedi", "sample-data", "--output", ".", folder=tmp_path)
+    assert finished.exit_code == 1
+    assert finished.output.startswith("Error: ")
+    assert mine.read_text() == "{}"
+
+
+@pytest.mark.parametrize("selection", ["no_such_table", "group:nothing", "a(("])
+def test_a_selection_of_nothing_is_one_line_that_says_so(tmp_path: Path, selection: str) -> None:
+    finished = run("stedi", "run", "--select", selection, folder=tmp_path, STEDI_LAKEHOUSE="tables")
+    assert finished.exit_code == 1
+    assert finished.output.startswith(f"Error: The selection {selection!r} ")
+    assert not (tmp_path / "tables").exists()

@@ -1,0 +1,108 @@
+"""The code location as Dagster sees it: the graph, what it costs to load, and that the contract is its source."""
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster
+import pytest
+
+from stedi_assets.assets import TABLE_ASSETS, curated, landing, trusted
+from stedi_assets.definitions import build_definitions, defs
+from stedi_assets.report.asset import REPORT
+from stedi_assets.settings import Settings
+from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets_tests.support.graph import CHECKS, COMMON_CHECKS, GRAPH
+from stedi_assets_tests.support.projects import QUARANTINES, SELECTED_TABLES
+
+
+@pytest.fixture(scope="module")
+def specs() -> dict[str, dagster.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_graph_has_the_tables_with_their_zones_and_dependencies(specs: dict[str, dagster.AssetSpec]) -> None:
+    tables = {
+        name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps})
+        for name, spec in specs.items()
+        if name in GRAPH
+    }
+    assert tables == GRAPH
+    assert specs.keys() == GRAPH.keys() | QUARANTINES | SOURCES.keys() | {REPORT}
+
+
+def test_the_graph_begins_at_the_landing_folders(specs: dict[str, dagster.AssetSpec]) -> None:
+    graph = defs.resolve_asset_graph()
+    assert {name for name in specs if not graph.get(dagster.AssetKey(name)).is_materializable} == set(SOURCES)
+
+
+def test_every_table_has_its_checks() -> None:
+    keys = defs.resolve_asset_graph().asset_check_keys
+    checks = {name: {key.name for key in keys if key.asset_key == dagster.AssetKey(name)} for name in TABLES}
+    quarantines = {name: {"has_nothing_in_quarantine"} for name in QUARANTINES}
+    assert checks == {**{name: specific | COMMON_CHECKS for name, specific in CHECKS.items()}, **quarantines}
+
+
+def test_descriptions_and_columns_come_from_the_contract(specs: dict[str, dagster.AssetSpec]) -> None:
+    for name, table in TABLES.items():
+        assert specs[name].description == table.description
+        schema = specs[name].metadata["dagster/column_schema"]
+        assert [(c.name, c.type, c.description, c.constraints.nullable) for c in schema.columns] == [
+            (c.name, c.type, c.description, not c.required) for c in table.columns
+        ]
+
+
+def test_personal_columns_are_tagged(specs: dict[str, dagster.AssetSpec]) -> None:
+    columns = specs["customer_landing"].metadata["dagster/column_schema"].columns
+    assert {column.name for column in columns if "personal" in column.tags} == {
+        "customerName",
+        "email",
+        "phone",
+        "birthDay",
+        "serialNumber",
+    }
+
+
+def test_assets_show_what_they_are_made_with_and_no_owner(specs: dict[str, dagster.AssetSpec]) -> None:
+    for name in TABLES:
+        assert specs[name].kinds == {"duckdb", "delta"}
+        assert not specs[name].owners
+
+
+def test_assets_refer_to_their_code(specs: dict[str, dagster.AssetSpec]) -> None:
+    for module in (landing, trusted, curated):
+        file = Path(inspect.getfile(module))
+        lines = file.read_text().splitlines()
+        for asset in TABLE_ASSETS:
+            if asset.function.__module__ != module.__name__:
+                continue
+            (reference,) = specs[asset.name].metadata["dagster/code_references"].code_references
+            assert Path(reference.file_path) == file
+            assert f"def {asset.name}()" in "".join(lines[reference.line_number - 1 : reference.line_number + 1])
+
+
+def test_the_executor_is_in_process_unless_chosen_otherwise() -> None:
+    assert build_definitions(Settings()).executor is dagster.in_process_executor
+    assert build_definitions(Settings(executor="multiprocess")).executor is dagster.multiprocess_executor
+
+
+def test_a_run_has_one_step_a_table_with_its_quarantine() -> None:
+    job = defs.resolve_job_def("lakehouse")
+    assert {node.name for node in job.nodes} == set(SELECTED_TABLES)
+
+
+def test_loading_the_definitions_imports_none_of_the_slow_libraries() -> None:
+    program = "import sys, json, stedi_assets.definitions; print(json.dumps(sorted(sys.modules)))"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(json.loads(finished.stdout))
+    assert "dagster" in imported
+    slow = {"pandas", "polars", "pyarrow", "pyarrow.dataset", "boto3", "pyspark", "duckdb", "numpy", "matplotlib"}
+    assert not imported & slow
+
+
+def test_loading_the_definitions_leaves_the_garbage_collector_on() -> None:
+    program = "import gc, stedi_assets.definitions; print(gc.isenabled())"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "True"

@@ -1,0 +1,153 @@
+"""An erased customer is gone from every file, table and old version, and everybody else stays."""
+
+import pytest
+
+from stedi_assets.engines import Engine
+from stedi_assets.erasure import find_customer, find_email, keyed_hash, plan
+from stedi_assets.errors import StediError
+from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.support.erasing import EMAIL, SERIAL_NUMBER, Erased, all_bytes, erased, naming, opened
+from stedi_assets_tests.support.grid import on_both_engines_and_in_both_places
+from stedi_assets_tests.support.projects import KEY, Build, Project
+from stedi_assets_tests.support.records import customer, device_reading, phone_reading
+
+pytestmark = on_both_engines_and_in_both_places
+
+
+def test_no_file_names_the_customer_afterwards(erasure: Erased) -> None:
+    assert naming(erasure.before)
+    assert not naming(erasure.after)
+    assert erasure.certificate.is_complete
+
+
+def test_everybody_elses_rows_stay_as_they_were(erasure: Erased) -> None:
+    for table in (name for name in TABLES if not name.endswith("quarantine") and "machine" not in name):
+        before = erasure.before.rows(table)
+        others = {row: count for row, count in before.items() if EMAIL not in row and SERIAL_NUMBER not in row}
+        assert len(others) < len(before)
+        assert erasure.after.rows(table) == others
+
+
+def test_the_certificate_says_what_was_removed_where(erasure: Erased) -> None:
+    certificate, landing = erasure.certificate, erasure.after.landing
+    assert certificate.records_by_file == {
+        f"{landing}/step_trainer/landing/step_trainer-1.json": 2,
+        f"{landing}/accelerometer/landing/accelerometer-1.json": 3,
+        f"{landing}/customer/landing/customer-1.json": 1,
+    }
+    assert certificate.rows_by_table["accelerometer_landing"] == 3
+    assert certificate.rows_by_table["customer_curated"] == 1
+    assert certificate.files_deleted > 0
+    assert certificate.requested_by == "the data protection officer"
+    assert EMAIL not in repr(certificate)
+
+
+def test_files_that_do_not_name_the_customer_are_not_rewritten(built_project: Project, lakehouse: Lakehouse) -> None:
+    other = built_project.landing / "accelerometer/landing/accelerometer-2.json.gz"
+    before = other.read_bytes(), other.stat().st_mtime
+    erased(lakehouse)
+    assert (other.read_bytes(), other.stat().st_mtime) == before
+
+
+def test_what_is_left_of_a_rewritten_file_is_as_it_was(erasure: Erased) -> None:
+    before, after = (
+        (project.landing / "accelerometer/landing/accelerometer-1.json").read_text().splitlines()
+        for project in (erasure.before, erasure.after)
+    )
+    assert after == [line for line in before if EMAIL not in line]
+
+
+def test_a_tombstone_holds_no_name(erasure: Erased) -> None:
+    tombstones = list(all_bytes(erasure.after.lakehouse / "erasure"))
+    assert len(tombstones) == 3
+    assert not [path for path, content in tombstones if EMAIL in f"{path}{content!r}"]
+
+
+HIDDEN = (
+    '{"user": "\\u0061da@example.com", "timestamp": 100}\n',
+    '{"user": "ADA@example.com", "timestamp": 100}\n',
+    '[{"user": "ada@example.com", "timestamp": 1}, {"user": "eve@example.com", "timestamp": 1}]',
+    '{"user": "ada@example.com", "timest',
+    "ada@example.com;100\n",
+)
+"""Behind escapes, in other letters, in another shape, and in what is broken."""
+
+
+def test_a_customer_is_found_behind_escapes_in_other_shapes_and_in_what_is_broken(
+    built_project: Project, computing: Engine
+) -> None:
+    for number, text in enumerate(HIDDEN):
+        for suffix in (".json", ".json.gz"):
+            built_project.land_text("accelerometer", f"hidden-{number}{suffix}", text)
+    built_project.materialize("accelerometer_landing", pseudonym_key=KEY.hex(), max_quarantined=1.0)
+    certificate = erased(opened(built_project, computing))
+    assert certificate.is_complete
+    assert len([path for path in certificate.records_by_file if "/hidden-" in path]) == 2 * len(HIDDEN)
+    assert not naming(built_project)
+
+
+def test_a_customer_whose_email_ends_alike_stays(built_project: Project, computing: Engine) -> None:
+    built_project.land("customer", "customer-2.json", [customer("bada", research=100)])
+    built_project.land("accelerometer", "more.json", [phone_reading("bada", 100)])
+    changed = ("customer_landing", "accelerometer_landing", "customer_trusted", "accelerometer_trusted")
+    assert built_project.materialize(*changed).success
+    assert erased(opened(built_project, computing)).is_complete
+    assert [row for row in built_project.rows("accelerometer_trusted") if row[0] == "bada@example.com"]
+
+
+def test_readings_of_a_serial_number_that_others_have_too_stay_and_are_told(
+    built_project: Project, computing: Engine
+) -> None:
+    built_project.land("customer", "customer-2.json", [customer("fay", research=100, serialNumber=SERIAL_NUMBER)])
+    assert built_project.materialize("customer_landing").success
+    certificate = erased(opened(built_project, computing))
+    assert certificate.shared_serial_numbers == 1
+    assert [row for row in built_project.rows("step_trainer_landing") if SERIAL_NUMBER in row]
+
+
+def test_a_later_delivery_of_the_customer_is_quarantined_without_its_text(erased_project: Project) -> None:
+    erased_project.land("customer", "customer-9.json", [customer("ada", research=100), customer("gus", research=100)])
+    erased_project.land("accelerometer", "late.json", [phone_reading("ada", 100)])
+    erased_project.land("step_trainer", "late.json", [device_reading("ada", 100)])
+    landing = ("customer_landing", "accelerometer_landing", "step_trainer_landing")
+    assert erased_project.materialize(*landing, pseudonym_key=KEY.hex(), max_quarantined=1.0).success
+    assert not [row for row in erased_project.rows("customer_landing") if EMAIL in row]
+    assert [row for row in erased_project.rows("customer_landing") if "gus@example.com" in row]
+    for subject in ("customer", "accelerometer", "step_trainer"):
+        ((text, code),) = [(row[3], row[4]) for row in erased_project.rows(f"{subject}_quarantine")]
+        assert (text, code) == ("", "erased_customer")
+
+
+def test_without_the_key_of_the_erasure_new_files_are_not_read(erased_project: Project) -> None:
+    erased_project.land("customer", "customer-9.json", [customer("ada", research=100)])
+    for others in ({}, {"pseudonym_key": "11" * 32}):
+        assert not erased_project.materialize("customer_landing", **others).success
+    assert not [row for row in erased_project.rows("customer_landing") if EMAIL in row]
+
+
+def test_an_erasure_needs_a_key(built: Build, computing: Engine) -> None:
+    lakehouse = Lakehouse(built.project.location(), built.project.location(), computing)
+    with pytest.raises(StediError, match="An erasure needs STEDI_PSEUDONYM_KEY"):
+        find_customer(lakehouse, EMAIL)
+
+
+def test_a_plan_counts_and_changes_nothing(built_project: Project, lakehouse: Lakehouse) -> None:
+    before = dict(all_bytes(built_project.landing))
+    counted = plan(lakehouse, find_customer(lakehouse, EMAIL))
+    assert sum(counted.values()) == 6
+    assert dict(all_bytes(built_project.landing)) == before
+    assert naming(built_project)
+
+
+def test_a_customer_is_found_by_the_keyed_hash(lakehouse: Lakehouse) -> None:
+    assert find_email(lakehouse, keyed_hash(lakehouse, EMAIL)) == EMAIL
+    with pytest.raises(StediError, match="No customer in customer_landing has this keyed hash"):
+        find_email(lakehouse, "0" * 64)
+
+
+def test_a_table_of_somebody_elses_that_names_the_customer_is_told(lakehouse: Lakehouse) -> None:
+    lakehouse.store("my_customers", lakehouse.load("customer_landing", __import__("pandas").DataFrame), "a run")
+    certificate = erased(lakehouse)
+    assert not certificate.is_complete
+    assert all("/assets/my_customers/" in path for path in certificate.still_named_in)

@@ -1,0 +1,172 @@
+"""A run reads the landing files that are new or changed, and takes away the rows of those that are gone."""
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from stedi_assets.engines import Engine
+from stedi_assets.errors import StediError
+from stedi_assets.storage import delta
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.support.grid import on_both_engines, on_both_engines_and_in_both_places, on_the_whole_grid
+from stedi_assets_tests.support.places import Place
+from stedi_assets_tests.support.raw_files import reading_record, row_of
+from stedi_assets_tests.support.shore import Shore, expected_rows
+
+pytestmark = on_both_engines_and_in_both_places
+
+
+@on_the_whole_grid
+def test_only_new_and_changed_files_are_read(shore: Shore) -> None:
+    shore.put("a.json", reading_record(1) + b"\n")
+    shore.put("b.json", reading_record(2) + b"\n")
+    assert shore.land().files_read == ["a.json", "b.json"]
+    shore.put("b.json", reading_record(3) + b"\n" + reading_record(4) + b"\n")
+    shore.put("c.json", reading_record(5) + b"\n")
+    landed = shore.land()
+    assert landed.files_read == ["b.json", "c.json"]
+    assert landed.files_kept == 1
+    assert shore.lakehouse.rows("SELECT count(*) AS n FROM accelerometer_landing") == [{"n": 4}]
+
+
+def test_the_rows_of_a_file_that_is_gone_are_removed(shore: Shore) -> None:
+    shore.put("a.json", reading_record(1) + b"\n")
+    shore.put("b.json", b"garbage")
+    shore.land()
+    (shore.folder / "b.json").unlink()
+    shore.put("c.json", reading_record(2) + b"\n")
+    (shore.folder / "a.json").unlink()
+    landed = shore.land()
+    assert landed.files_removed == ["a.json", "b.json"]
+    assert shore.landed() == expected_rows([row_of(reading_record(2))], "c.json")
+    assert not shore.quarantined()
+
+
+def test_nothing_is_committed_when_nothing_changed(shore: Shore) -> None:
+    shore.put("a.json", reading_record(1) + b"garbage\n")
+    first, second = shore.land(), shore.land()
+    assert (first.is_changed, second.is_changed) == (True, False)
+    assert (second.landing.version, second.quarantine.version) == (first.landing.version, first.quarantine.version)
+    assert second.landing.written.rows == 1
+
+
+def test_a_full_refresh_reads_all_files_again(shore: Shore) -> None:
+    shore.put("a.json", reading_record(1) + b"\n")
+    shore.land()
+    landed = shore.land(full_refresh=True)
+    assert landed.files_read == ["a.json"]
+    assert shore.landed().total() == 1
+
+
+def test_a_table_that_another_program_wrote_last_is_read_again(shore: Shore) -> None:
+    shore.put("a.json", reading_record(1) + b"\n" + reading_record(2) + b"\n")
+    shore.land()
+    table = delta.open_table(shore.place.location("lakehouse/accelerometer/landing"))
+    assert table is not None
+    table.delete("timestamp = 1")
+    assert shore.land().files_read == ["a.json"]
+    assert shore.landed().total() == 2
+
+
+def test_where_the_quarantine_is_gone_all_files_are_read_again(shore: Shore) -> None:
+    shore.put("a.json", reading_record(1) + b"garbage\n")
+    shore.land()
+    quarantined = shore.quarantined()
+    folder = shore.place.location(f"lakehouse/{TABLES[shore.source.quarantine].path}")
+    folder.files.delete(f"{folder}/_delta_log", "")
+    assert shore.land().files_read == ["a.json"]
+    assert shore.quarantined() == quarantined
+    assert (shore.landed().total(), quarantined.total()) == (1, 1)
+
+
+def test_vacuum_and_optimize_leave_the_ledger_valid(shore: Shore) -> None:
+    shore.put("a.json", reading_record(1) + b"\n")
+    shore.land()
+    table = delta.open_table(shore.place.location("lakehouse/accelerometer/landing"))
+    assert table is not None
+    table.optimize.compact()
+    table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
+    assert not shore.land().is_changed
+
+
+@pytest.mark.parametrize("moment", ["before the quarantine", "between quarantine and landing", "before the landing"])
+def test_after_a_crash_at_any_moment_the_next_run_completes(
+    shore: Shore, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    shore.put("a.json", reading_record(1) + b"garbage\n")
+    shore.land()
+    shore.put("a.json", reading_record(2) + b"other garbage\n")
+    shore.put("b.json", b"more garbage" + reading_record(3))
+    crashes = {
+        "before the quarantine": "commit",
+        "between quarantine and landing": "amend",
+        "before the landing": "data_files",
+    }
+
+    def crash(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(delta, crashes[moment], crash)
+        shore.land()
+    shore.land()
+    rows = expected_rows([row_of(reading_record(2))], "a.json") + expected_rows([row_of(reading_record(3))], "b.json")
+    assert shore.landed() == rows
+    quarantined = shore.quarantined()
+    shore.land(full_refresh=True)
+    assert shore.quarantined() == quarantined
+    assert quarantined.total() == 2
+
+
+def test_of_two_runs_that_land_a_file_at_once_one_wins_and_no_row_is_there_twice(
+    shore: Shore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shore.put("a.json", reading_record(1) + b"\n")
+    shore.land()
+    shore.put("b.json", reading_record(2) + b"\n")
+    amend = delta.amend
+
+    def amend_after_another_run(*arguments: Any) -> int:
+        monkeypatch.setattr(delta, "amend", amend)
+        shore.land()
+        return amend(*arguments)
+
+    monkeypatch.setattr(delta, "amend", amend_after_another_run)
+    with pytest.raises(StediError, match="Another run changed the table at"):
+        shore.land()
+    assert shore.landed().total() == 2
+    assert not shore.land().is_changed
+
+
+@on_both_engines
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_sequence_of_runs_the_table_equals_one_full_read(place: Place, computing: Engine, seed: int) -> None:
+    chance = random.Random(seed)
+    shore = Shore(place / "step by step", computing)
+    contents: dict[str, bytes] = {}
+    shapes: list[Callable[[Sequence[bytes]], bytes]] = [
+        b"\n".join,
+        b"".join,
+        lambda records: b"garbage".join(records),
+        lambda _: b"",
+    ]
+    shore.put("always.json", b"")
+    for _ in range(5):
+        for name in chance.sample(["a.json", "b.json", "c.json.gz", "d.json"], 2):
+            if name in contents and chance.random() < 0.4:
+                del contents[name]
+                (shore.folder / name).unlink()
+                continue
+            records = [reading_record(chance.randrange(100)) for _ in range(chance.randrange(1, 20))]
+            contents[name] = chance.choice(shapes)(records)
+            shore.put(name, contents[name])
+        shore.land()
+    whole = Shore(place / "at once", computing)
+    whole.put("always.json", b"")
+    for name, content in contents.items():
+        whole.put(name, content)
+    whole.land()
+    assert shore.landed() == whole.landed()
+    assert shore.quarantined() == whole.quarantined()

@@ -1,0 +1,96 @@
+"""Runs that a real daemon launches: one at a time, and by the sensor."""
+
+import itertools
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster
+import pytest
+
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.support.checkout import PROJECT
+from stedi_assets_tests.support.commands import PROGRAMS, environment, run
+from stedi_assets_tests.support.projects import Project
+from stedi_assets_tests.support.records import EXPECTED_COUNTS
+from stedi_assets_tests.support.sensor import look, skipped
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with the project's own configuration of Dagster."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    shutil.copyfile(PROJECT / ".dagster/dagster.yaml", folder / "dagster.yaml")
+    return folder
+
+
+@contextmanager
+def daemon(folder: Path, **variables: str) -> Iterator[None]:
+    """Runs what launches queued runs and looks after sensors."""
+    program = str(PROGRAMS / "dagster-daemon")
+    with (folder / "daemon.log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, "run", "-m", "stedi_assets.definitions"],
+            cwd=folder,
+            env=environment(variables),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def finished_runs(home: Path, count: int) -> list[dagster.DagsterRun]:
+    """Waits until so many runs have ended, and returns all there are, the first to begin first."""
+    ended = [dagster.DagsterRunStatus.SUCCESS, dagster.DagsterRunStatus.FAILURE]
+    deadline = time.monotonic() + 150
+    with dagster.DagsterInstance.from_config(str(home)) as instance:
+        while len(instance.get_runs(dagster.RunsFilter(statuses=ended))) < count:
+            assert time.monotonic() < deadline, (home / "daemon.log").read_text()
+            time.sleep(1)
+        records = sorted(instance.get_run_records(), key=lambda record: record.start_time or 0)
+        for earlier, later in itertools.pairwise(records):
+            assert (earlier.end_time or 0) <= (later.start_time or 0)
+        return [record.dagster_run for record in records]
+
+
+def test_two_runs_that_are_launched_at_once_write_each_table_one_after_the_other(
+    project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    variables = {**project.variables, "DAGSTER_HOME": str(home), "STEDI_FULL_REFRESH": "true"}
+    launch = ("dagster", "job", "launch", "-m", "stedi_assets.definitions", "-j", "lakehouse")
+    launched = [run(*launch, folder=home, **variables) for _ in range(2)]
+    assert [each.exit_code for each in launched] == [0, 0], "".join(each.output for each in launched)
+    with dagster.DagsterInstance.from_config(str(home)) as instance:
+        assert "is not finished" in skipped(look(project, instance))
+    with daemon(home, **variables):
+        runs = finished_runs(home, 2)
+    assert [each.status for each in runs] == [dagster.DagsterRunStatus.SUCCESS] * 2
+    for table in TABLES:
+        history = sorted(project.delta(table).history(), key=lambda entry: entry["version"])
+        writers = [run_id for run_id, _ in itertools.groupby(entry["dagster/run_id"] for entry in history)]
+        assert writers == [each.run_id for each in runs], table
+    assert project.counts() == EXPECTED_COUNTS
+
+
+def test_a_sensor_that_is_switched_on_builds_the_tables_once(
+    project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    variables = {**project.variables, "DAGSTER_HOME": str(home)}
+    start = ("dagster", "sensor", "start", "new_landing_files", "-m", "stedi_assets.definitions")
+    switched_on = run(*start, folder=home, **variables)
+    assert switched_on.exit_code == 0, switched_on.output
+    with daemon(home, **variables):
+        (built,) = finished_runs(home, 1)
+    assert built.status is dagster.DagsterRunStatus.SUCCESS
+    assert built.tags["dagster/sensor_name"] == "new_landing_files"
+    assert project.counts() == EXPECTED_COUNTS

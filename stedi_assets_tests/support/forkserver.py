@@ -1,0 +1,58 @@
+"""A Python that has imported the libraries of the commands, and forks into one of them for each line that it reads.
+
+Importing them anew takes longer than most commands do.
+"""
+
+import importlib
+import json
+import os
+import sys
+from importlib.metadata import entry_points
+
+LIBRARIES = ("dagster", "arro3.core", "pydantic_settings", "rich.table", "sqlglot")
+"""What the commands import beside this project, whose settings are read when it is imported, and beside duckdb and
+deltalake, which start threads when they are imported: a fork has none of them."""
+
+
+def serve() -> list[str] | None:
+    """Forks for each request, a line of JSON, and answers each with two lines: the process id, and how it ended.
+
+    Returns:
+        In a forked process the command that it is to be, and nothing in the server once there are no more requests.
+    """
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    for script in entry_points(group="console_scripts", name="dagster"):
+        script.load()
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if not child:
+            _enter(**request)
+            return list(request["command"])
+        print(child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+    return None
+
+
+def _enter(command: list[str], folder: str, variables: dict[str, str], output: str) -> None:
+    """Makes this process what a shell starts: its arguments, folder, variables and files."""
+    os.setsid()
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    sys.argv = list(command)
+    sys.path[:1] = [os.path.dirname(command[0]), *filter(None, variables.get("PYTHONPATH", "").split(os.pathsep))]  # noqa: PTH120 - a shell's own way
+    with open(os.devnull, "rb") as nothing, open(output, "wb") as file:  # noqa: PTH123 - descriptors are what is needed
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def main() -> None:
+    """Serves; a forked process goes on as its command, and ends as that does."""
+    program = serve()
+    if program:
+        (script,) = entry_points(group="console_scripts", name=os.path.basename(program[0]))  # noqa: PTH119 - a name
+        sys.exit(script.load()())

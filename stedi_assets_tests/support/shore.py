@@ -1,0 +1,96 @@
+"""A landing folder with its tables, without Dagster."""
+
+import gzip
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stedi_assets.engines import Engine
+from stedi_assets.lakehouse import Lakehouse, Landed
+from stedi_assets.landing.ledger import LedgerEntry
+from stedi_assets.query import Query
+from stedi_assets.tables import SOURCES, Source
+from stedi_assets_tests.support.places import Place
+
+PHONES = SOURCES["accelerometer_files"]
+
+
+def told(value: Any) -> str:
+    # Of 0.0 and -0.0, which are equal, a Parquet file's dictionary holds whichever came first.
+    return repr(value + 0.0 if isinstance(value, float) else value)
+
+
+class Shore:
+    """A landing folder with its tables, without Dagster, for what is tried a hundred times."""
+
+    def __init__(
+        self, place: Place, engine: Engine, source: Source = PHONES, *, tables: str = "lakehouse", raw: str = "raw"
+    ) -> None:
+        self.place = place
+        self.folder = place.root / raw / source.path
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.source = source
+        self.lakehouse = Lakehouse(place.location(tables), place.location(raw), engine)
+
+    def put(self, name: str, content: bytes) -> None:
+        (self.folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+
+    def land(self, *, full_refresh: bool = False) -> Landed:
+        query = Query(f"SELECT * FROM {self.source.name}")
+        return self.lakehouse.land(self.source, query, "a run", full_refresh=full_refresh)
+
+    def rows(self, name: str) -> Counter[tuple[Any, ...]]:
+        """A table's rows as a multiset, with 1 and 1.0 told apart."""
+        return Counter(tuple(map(told, row.values())) for row in self.lakehouse.rows(f"SELECT * FROM {name}"))
+
+    def landed(self) -> Counter[tuple[Any, ...]]:
+        return self.rows(self.source.landing)
+
+    def quarantined(self) -> Counter[tuple[Any, ...]]:
+        """What is in the quarantine, without the run and the time."""
+        return Counter(row[:-2] for row in self.rows(self.source.quarantine).elements())
+
+    def ledger(self) -> Mapping[str, LedgerEntry]:
+        return self.lakehouse.ledger(self.source.landing)
+
+    def told(self) -> dict[str, tuple[int, int, Mapping[str, int]]]:
+        """What the ledger says of each file on every engine."""
+        return {name: (entry.rows, entry.quarantined, entry.unknown_keys) for name, entry in self.ledger().items()}
+
+    def entry(self, name: str) -> LedgerEntry:
+        return self.ledger()[name]
+
+
+def expected_rows(rows: Sequence[Sequence[Any]], file: str) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(map(told, (*row, file))) for row in rows)
+
+
+@dataclass
+class Found:
+    """What became of one file."""
+
+    rows: Counter[tuple[Any, ...]]
+    quarantined: list[tuple[Any, ...]]
+    entry: LedgerEntry
+
+
+def found_by_file(shore: Shore) -> dict[str, Found]:
+    """What became of each file of a folder that was read at once."""
+    shore.land()
+    quarantined: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    columns = "byteOffset, byteLength, reasonCode, columnName, sourceFile"
+    for row in shore.lakehouse.rows(f"SELECT {columns} FROM {shore.source.quarantine} ORDER BY byteOffset"):
+        *found, file = row.values()
+        quarantined[file].append(tuple(found))
+    rows: defaultdict[str, Counter[tuple[Any, ...]]] = defaultdict(Counter)
+    for stored, count in shore.landed().items():
+        rows[stored[-1]][stored] = count
+    return {name: Found(rows[repr(name)], quarantined[name], entry) for name, entry in shore.ledger().items()}
+
+
+def assert_equal(shore: Shore, twin: Shore) -> None:
+    """Two engines made the same of one landing folder."""
+    assert shore.rows(shore.source.landing) == twin.rows(twin.source.landing)
+    assert shore.quarantined() == twin.quarantined()
+    assert shore.told() == twin.told()

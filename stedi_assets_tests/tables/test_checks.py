@@ -1,0 +1,228 @@
+"""What each check asserts, shown by tables that break it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster
+import pytest
+
+from stedi_assets.checks import table_checks
+from stedi_assets.tables import TABLES
+from stedi_assets_tests.support.checks import check_alone, rewrite
+from stedi_assets_tests.support.grid import on_both_engines, on_duckdb
+from stedi_assets_tests.support.projects import COMPUTED_TABLES, Build, Project
+from stedi_assets_tests.support.records import EXPECTED_COUNTS, customer, device_reading, phone_reading
+from stedi_assets_tests.support.runs import evaluations, failed_checks, failure
+
+pytestmark = on_both_engines
+
+
+PAIRS_OF_STRANGERS = ("machine_learning_curated", "has_no_pair_of_different_customers")
+
+
+LEAKS_OF_THE_COURSE = {
+    PAIRS_OF_STRANGERS,
+    ("machine_learning_curated", "has_no_row_before_consent"),
+    ("machine_learning_curated", "has_no_serial_number_that_names_a_customer"),
+}
+
+
+@pytest.fixture
+def expect(tmp_path: Path) -> Callable[[dict[str, int]], Path]:
+    def write(counts: dict[str, int]) -> Path:
+        file = tmp_path / "counts.json"
+        file.write_text(json.dumps(counts))
+        return file
+
+    return write
+
+
+def test_only_the_leaks_of_the_course_are_warned_of_on_good_data(built: Build) -> None:
+    assert failed_checks(built.result) == LEAKS_OF_THE_COURSE
+
+
+def test_every_table_but_the_quarantines_has_the_common_checks(built: Build) -> None:
+    checked = evaluations(built.result)
+    for table in EXPECTED_COUNTS:
+        assert checked[table, "has_the_columns_of_the_contract"].passed
+        assert checked[table, "has_no_null_in_required_columns"].passed
+
+
+@pytest.mark.parametrize("table", COMPUTED_TABLES)
+def test_every_trusted_and_curated_table_is_computed_another_way(built: Build, table: str) -> None:
+    assert evaluations(built.result)[table, "has_the_rows_computed_another_way"].passed
+
+
+@on_duckdb
+def test_expected_rows_are_compared_where_they_are_given(
+    project: Project, expect: Callable[[dict[str, int]], Path]
+) -> None:
+    result = project.materialize(expected_counts=expect(EXPECTED_COUNTS))
+    assert result.success
+    assert all(evaluations(result)[table, "has_expected_rows"].passed for table in EXPECTED_COUNTS)
+
+
+@on_duckdb
+def test_other_than_the_expected_rows_block_what_is_downstream(
+    project: Project, expect: Callable[[dict[str, int]], Path]
+) -> None:
+    selected = ("customer_landing", "accelerometer_landing", "customer_trusted", "accelerometer_trusted")
+    result = project.materialize(*selected, expected_counts=expect({"customer_trusted": 4}))
+    assert not result.success
+    evaluation = evaluations(result)["customer_trusted", "has_expected_rows"]
+    assert (evaluation.metadata["actual"].value, evaluation.metadata["expected"].value) == (3, 4)
+    assert not (project.lakehouse / "accelerometer/trusted").exists()
+
+
+@on_duckdb
+def test_a_table_without_an_expected_count_has_no_such_check(
+    project: Project, expect: Callable[[dict[str, int]], Path]
+) -> None:
+    result = project.materialize(
+        "customer_landing", "customer_trusted", expected_counts=expect({"customer_landing": 5})
+    )
+    compared = {table for table, check in evaluations(result) if check == "has_expected_rows"}
+    assert compared == {"customer_landing"}
+
+
+@on_duckdb
+def test_expected_counts_in_a_local_landing_root_are_found(project: Project) -> None:
+    project = project
+    (project.landing / "expected_counts.json").write_text('{"customer_landing": 7}')
+    assert ("customer_landing", "has_expected_rows") in failed_checks(project.materialize("customer_landing"))
+
+
+def test_a_landing_zone_where_everyone_consents_is_warned_of(project: Project) -> None:
+    project.land("customer", "customer-1.json", [customer("ada", research=1)])
+    result = project.materialize("customer_landing")
+    assert result.success
+    assert ("customer_landing", "has_customers_with_a_blank_consent") in failed_checks(result)
+
+
+@pytest.mark.parametrize("record", [{"user": None, "timestamp": 1}, {"user": "ada@example.com"}])
+def test_a_record_without_a_required_value_is_not_a_row(project: Project, record: dict[str, object]) -> None:
+    project.land("accelerometer", "accelerometer-3.json", [record])
+    result = project.materialize("accelerometer_landing", max_quarantined=0.5)
+    assert result.success
+    assert evaluations(result)["accelerometer_landing", "has_no_null_in_required_columns"].passed
+    assert project.rows("accelerometer_quarantine").total() == 1
+
+
+@pytest.mark.parametrize("column", ["user", "timestamp"])
+def test_a_null_in_a_required_column_of_a_stored_table_is_found(built_project: Project, column: str) -> None:
+    rewrite(built_project, "accelerometer_trusted", f'SELECT * REPLACE (NULL AS "{column}") FROM stored')
+    result = check_alone(built_project, "accelerometer_trusted")
+    assert not result.success
+    found = evaluations(result)["accelerometer_trusted", "has_no_null_in_required_columns"]
+    assert found.metadata[f"null_{column}"].value == 4
+
+
+def test_a_customer_without_consent_in_customer_trusted_is_found(built_project: Project) -> None:
+    rewrite(built_project, "customer_trusted", "SELECT * REPLACE (0 AS shareWithResearchAsOfDate) FROM stored")
+    result = check_alone(built_project, "customer_trusted")
+    assert not result.success
+    found = evaluations(result)["customer_trusted", "has_no_customer_with_a_blank_consent"]
+    assert found.metadata["customers_with_a_blank_consent"].value == 3
+
+
+@pytest.mark.parametrize("table", COMPUTED_TABLES)
+@pytest.mark.parametrize(
+    ("select", "finding"),
+    [
+        ("SELECT * FROM stored UNION ALL SELECT * FROM stored", "groups_with_too_many_rows"),
+        ("SELECT * FROM stored LIMIT 1", "groups_with_too_few_rows"),
+    ],
+)
+def test_rows_that_are_too_many_or_missing_are_found(
+    built_project: Project, table: str, select: str, finding: str
+) -> None:
+    rewrite(built_project, table, select)
+    result = check_alone(built_project, table)
+    assert not result.success
+    assert evaluations(result)[table, "has_the_rows_computed_another_way"].metadata[finding].value != 0
+
+
+def test_a_column_that_names_a_person_in_training_data_is_found(built_project: Project) -> None:
+    rewrite(built_project, "machine_learning_curated", "SELECT *, 'ada@example.com' AS Email FROM stored")
+    result = check_alone(built_project, "machine_learning_curated")
+    assert not result.success
+    found = evaluations(result)["machine_learning_curated", "has_no_column_that_names_a_person"]
+    assert found.metadata["columns_found"].value == "Email"
+
+
+def test_a_column_that_the_contract_does_not_have_is_found(built_project: Project) -> None:
+    rewrite(
+        built_project,
+        "step_trainer_trusted",
+        "SELECT * EXCLUDE (distanceFromObject) REPLACE (1.5 AS sensorReadingTime), 1 AS more FROM stored",
+    )
+    found = evaluations(check_alone(built_project, "step_trainer_trusted"))
+    metadata = found["step_trainer_trusted", "has_the_columns_of_the_contract"].metadata
+    assert {name: value.value for name, value in metadata.items()} == {
+        "missing": "distanceFromObject",
+        "unexpected": "more",
+        "of_another_type": "sensorReadingTime",
+        "what_to_do": "Correct the SELECT or the contract.",
+    }
+
+
+def test_serial_numbers_of_several_customers_are_counted_as_a_warning(project: Project) -> None:
+    project.land("customer", "customer-2.json", [customer("fay", serialNumber="serial-ada")])
+    result = project.materialize("customer_landing")
+    assert result.success
+    found = evaluations(result)["customer_landing", "has_no_serial_number_of_several_customers"]
+    assert (found.passed, found.metadata["shared_serial_numbers"].value) == (False, 1)
+    assert found.severity == dagster.AssetCheckSeverity.WARN
+
+
+def test_pairs_of_different_customers_are_counted_as_a_warning(built: Build) -> None:
+    found = evaluations(built.result)[PAIRS_OF_STRANGERS]
+    # ada's device with eve's one phone reading, eve's device with ada's two.
+    assert found.metadata["pairs_of_different_customers"].value == 3
+    assert found.severity == dagster.AssetCheckSeverity.WARN
+
+
+def test_no_pair_of_different_customers_passes(built_project: Project) -> None:
+    built_project.land("accelerometer", "accelerometer-1.json", [phone_reading("ada", 100), phone_reading("eve", 7)])
+    built_project.land("step_trainer", "step_trainer-1.json", [device_reading("ada", 100)])
+    changed = ("accelerometer_landing", "accelerometer_trusted", "step_trainer_landing", "step_trainer_trusted")
+    result = built_project.materialize(*changed, "machine_learning_curated")
+    assert evaluations(result)[PAIRS_OF_STRANGERS].passed
+
+
+@on_duckdb
+def test_checks_can_be_run_without_materializing(built_project: Project) -> None:
+    version = built_project.delta("customer_trusted").version()
+    result = check_alone(built_project, "customer_trusted")
+    assert result.success
+    assert len(evaluations(result)) == 4
+    assert built_project.delta("customer_trusted").version() == version
+
+
+@on_duckdb
+def test_a_check_of_a_table_that_does_not_exist_says_so(project: Project) -> None:
+    message = failure(check_alone(project, "customer_trusted"), "customer_trusted")
+    assert "The table customer_trusted does not exist at" in message
+
+
+def test_a_check_that_blocks_fails_with_an_error_and_one_that_does_not_with_a_warning() -> None:
+    checks = [check for table in TABLES.values() for check in table_checks(table, {}, 0.01)]
+    assert {check.name for check in checks if not check.blocking} == {
+        "has_customers_with_a_blank_consent",
+        "has_no_serial_number_of_several_customers",
+        "has_no_pair_of_different_customers",
+        "has_no_row_before_consent",
+        "has_no_serial_number_that_names_a_customer",
+        "has_no_files_of_equal_content",
+        "has_nothing_in_quarantine",
+    }
+
+
+def test_no_check_shows_a_value_of_a_personal_column(built_project: Project) -> None:
+    for table in COMPUTED_TABLES:
+        rewrite(built_project, table, "SELECT * FROM stored UNION ALL SELECT * FROM stored")
+    for table in TABLES:
+        for evaluation in evaluations(check_alone(built_project, table)).values():
+            shown = json.dumps({name: value.value for name, value in evaluation.metadata.items()})
+            assert not any(word in shown for word in ("example.com", "serial-", "Example", "206555"))
