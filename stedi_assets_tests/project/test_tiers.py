@@ -8,6 +8,7 @@ import pytest
 
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import environment
+from stedi_assets_tests.support.mutants import Mutant, mutants
 
 TESTS = PROJECT / "stedi_assets_tests"
 
@@ -67,6 +68,12 @@ def test_an_unknown_mark_fails() -> None:
     finished = pytest_run("-m", "sparks")
     assert finished.returncode == pytest.ExitCode.USAGE_ERROR
     assert "-m names a mark that does not exist: sparks." in finished.stderr
+
+
+@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: f"{mutant.module}: {mutant.wrong}")
+def test_a_mistake_that_tests_are_tried_with_can_be_made(mutant: Mutant) -> None:
+    assert (PROJECT / "stedi_assets" / mutant.module).read_text().count(mutant.right) == 1
+    assert all((TESTS / folder).is_dir() for folder in mutant.tests)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(TESTS)))

@@ -24,7 +24,7 @@ PROGRAMS = Path(sys.executable).parent
 FORKED = ("dagster", "stedi")
 """The programs that a fork of one process can be."""
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 
 MATERIALIZE_ALL = ("dagster", "asset", "materialize", "--select", "*", "-m", "stedi_assets.definitions")
 
