@@ -7,7 +7,7 @@ import duckdb
 
 from stedi_assets.engines.duckdb.errors import errors_explained
 from stedi_assets.engines.duckdb.s3 import S3Access
-from stedi_assets.engines.duckdb.text import identifier, paths
+from stedi_assets.engines.duckdb.text import identifier, read_parquet
 from stedi_assets.landing.compression import Decompressed
 from stedi_assets.landing.files import RawContent
 from stedi_assets.landing.redaction import COPIED_BYTES, Person
@@ -68,7 +68,7 @@ def _is_named_in_bytes(file: StoredFile, files: Files, person: Person) -> bool:
 
 
 def _is_named_in_values(file: StoredFile, connection: duckdb.DuckDBPyConnection, person: Person) -> bool:
-    source = f"read_parquet({paths([file.path])})"
+    source = read_parquet([file.path])
     with errors_explained():
         described = connection.sql(f"SELECT * FROM {source} LIMIT 0")
         texts = [name for name, kind in zip(described.columns, described.types, strict=True) if str(kind) == "VARCHAR"]

@@ -10,6 +10,7 @@ from typing import Literal
 
 from sqlglot import exp
 
+from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, TABLES, Column, ColumnType, Source
 
@@ -107,7 +108,7 @@ CREATE OR REPLACE VIEW {_duckdb_name(source.name)} AS
 SELECT *
 FROM read_json({_duckdb_text(f"{glob.escape(str(folder))}/*.json*")}, columns = {{
 {_indented(columns)}
-}})"""
+}}, {NO_HIVE_PARTITIONS})"""
 
 
 def _duckdb_table(name: str, folder: Location) -> str:

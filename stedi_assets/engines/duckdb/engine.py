@@ -13,7 +13,7 @@ from stedi_assets.engines.duckdb.errors import errors_explained
 from stedi_assets.engines.duckdb.landing import LandingReader
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.s3 import S3Access
-from stedi_assets.engines.duckdb.text import identifier, literals, paths
+from stedi_assets.engines.duckdb.text import identifier, literals, read_parquet
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.pseudonyms import FUNCTION, Pseudonyms
@@ -62,7 +62,7 @@ class DuckDBEngine:
 
     def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
         """See `Engine`."""
-        rows = f"SELECT * FROM read_parquet({paths(files)})" if files else self._no_rows(schema)
+        rows = f"SELECT * FROM {read_parquet(files)}" if files else self._no_rows(schema)
         with self._working():
             self._connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows}")
 
@@ -90,11 +90,11 @@ class DuckDBEngine:
         """See `Engine`."""
         with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
             is_gone = f"{SOURCE_FILE.name} IN (SELECT unnest({literals(source_files)}))"
-            found = f"SELECT DISTINCT filename FROM read_parquet({paths(files)}, filename = true) WHERE {is_gone}"
+            found = f"SELECT DISTINCT filename FROM {read_parquet(files, 'filename = true')} WHERE {is_gone}"
             touched = [path for (path,) in cursor.sql(found).fetchall()] if source_files else []
             if not touched:
                 return [], []
-            kept = f"SELECT * FROM read_parquet({paths(touched)}) WHERE NOT {is_gone}"
+            kept = f"SELECT * FROM {read_parquet(touched)} WHERE NOT {is_gone}"
             written = write_parquet(cursor, kept, folder, prefix)
             return touched, [file for file in written.files if file.rows]
 

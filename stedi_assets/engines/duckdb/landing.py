@@ -24,7 +24,7 @@ import duckdb
 from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
 from stedi_assets.engines.duckdb.errors import FAILURES
 from stedi_assets.engines.duckdb.parquet import write_parquet
-from stedi_assets.engines.duckdb.text import identifier, literal, paths
+from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, identifier, literal, paths, read_parquet
 from stedi_assets.landing.booleans import may_hold_booleans
 from stedi_assets.landing.conversion import EXACT_INTEGERS
 from stedi_assets.landing.files import LandingFile
@@ -233,12 +233,13 @@ class LandingReader:
         return f"""
             SELECT {typed}, CAST({name} AS ENUM ({names})) AS {SOURCE_FILE.name}
             FROM read_json({paths([*SAMPLED * [self._example], *(input_.path for input_ in inputs)])},
-                format = 'newline_delimited', records = 'true', filename = true, maximum_sample_files = {SAMPLED})
+                format = 'newline_delimited', records = 'true', filename = true, maximum_sample_files = {SAMPLED},
+                {NO_HIVE_PARTITIONS})
             WHERE filename <> {literal(self._example)}
         """
 
     def _rows(self, written: Written) -> dict[str, int]:
-        counted = f"SELECT {SOURCE_FILE.name}, count(*) FROM read_parquet({self._paths(written)}) GROUP BY ALL"
+        counted = f"SELECT {SOURCE_FILE.name}, count(*) FROM {self._parquet(written)} GROUP BY ALL"
         return dict(self._cursor.execute(counted).fetchall())
 
     def _files_with_changed_values(self, written: Written) -> set[str]:
@@ -248,7 +249,7 @@ class LandingReader:
             return set()
         # As a filter, the doubts of a text are looked into once for each of its values that differ.
         found = self._cursor.execute(
-            f"SELECT DISTINCT {SOURCE_FILE.name} FROM read_parquet({self._paths(written)}) WHERE {' OR '.join(doubts)}"
+            f"SELECT DISTINCT {SOURCE_FILE.name} FROM {self._parquet(written)} WHERE {' OR '.join(doubts)}"
         ).fetchall()
         return {name for (name,) in found}
 
@@ -260,14 +261,13 @@ class LandingReader:
             for column in self._source.columns
             if column.names_customer
             for pair in self._cursor.execute(
-                f"SELECT DISTINCT {SOURCE_FILE.name}, {identifier(column.name)} "
-                f"FROM read_parquet({self._paths(written)})"
+                f"SELECT DISTINCT {SOURCE_FILE.name}, {identifier(column.name)} FROM {self._parquet(written)}"
             ).fetchall()
         }
         return {file for file, name in named if name in self._stamp.tombstones}
 
-    def _paths(self, written: Written) -> str:
-        return paths(str(self._folder / file.path) for file in written.files)
+    def _parquet(self, written: Written) -> str:
+        return read_parquet(str(self._folder / file.path) for file in written.files)
 
     def _accept(self, written: Written, rows: Mapping[str, int], inputs: Sequence[Input]) -> None:
         self._written.append(written)

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable
 
+NO_HIVE_PARTITIONS = "hive_partitioning = false"
+"""Without it, DuckDB's readers make a column of each folder `key=value` of a path, in place of the file's own."""
+
 WILDCARD = re.compile(r"[*?\[]")
 
 
@@ -41,6 +44,16 @@ def paths(files: Iterable[str]) -> str:
             the name of an object for wildcards.
     """
     return literals(WILDCARD.sub(r"[\g<0>]", file) if file.startswith("s3://") else file for file in files)
+
+
+def read_parquet(files: Iterable[str], *options: str) -> str:
+    """Writes a call of DuckDB's reader, which takes no column from a folder called `key=value`.
+
+    Args:
+        files: The paths of the Parquet files.
+        options: More options, such as `filename = true`.
+    """
+    return f"read_parquet({', '.join([paths(files), NO_HIVE_PARTITIONS, *options])})"
 
 
 def unquoted(name: str) -> str:
