@@ -30,6 +30,14 @@ COMMIT_KEY = "stedi.commit"
 COMMITS_WITHOUT_ROWS = frozenset({"VACUUM START", "VACUUM END", "OPTIMIZE", "SET TBLPROPERTIES"})
 """Operations that leave a table's rows as they are."""
 
+FIRST_READER_WITH_FEATURES = 2
+"""The protocol's reader version from which files may not hold a table's rows as they are."""
+
+COLUMN_MAPPING = "delta.columnMapping.mode"
+
+READ_FEATURES = frozenset({"columnMapping", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
+"""The reader features that change no row of a Parquet file. A table may list column mapping and not use it."""
+
 RECENT_COMMITS = 20
 """How many of the newest commits are searched."""
 
@@ -71,10 +79,41 @@ def open_table(table: Location) -> DeltaTable | None:
 
     Returns:
         The table, or None where there is none.
+
+    Raises:
+        StediError: A bucket refuses, or the table needs a feature of Delta that this program does not read.
     """
     with suppress(TableNotFoundError), _refusals_explained(table):
-        return DeltaTable(table.path, storage_options=table.delta_options)
+        opened = DeltaTable(table.path, storage_options=table.delta_options)
+        refuse_unread_features(opened)
+        return opened
     return None
+
+
+def refuse_unread_features(table: DeltaTable) -> None:
+    """Refuses a version of a table whose Parquet files do not hold its rows as they are.
+
+    Args:
+        table: The table, at the version that is to be read.
+
+    Raises:
+        StediError: A file has deletion vectors or mapped columns, or the table needs a feature that is not known here.
+    """
+    protocol = table.protocol()
+    if protocol.min_reader_version < FIRST_READER_WITH_FEATURES:
+        return
+    needed = set(protocol.reader_features or ()) - READ_FEATURES
+    if table.metadata().configuration.get(COLUMN_MAPPING, "none") != "none":
+        needed.add("columnMapping")
+    if "deletionVectors" in needed and not table.deletion_vectors().read_all().num_rows:
+        needed.remove("deletionVectors")
+    if needed:
+        raise StediError(
+            f"Another program wrote the table at {table.table_uri} with {' and '.join(sorted(needed))}, "
+            "which this program does not read: rows would be wrong.",
+            "Have that program write the files anew without it (for deletion vectors: REORG TABLE … APPLY (PURGE)), or "
+            "remove the folder and materialize the table again.",
+        )
 
 
 def refresh(current: DeltaTable, table: Location) -> None:
@@ -96,7 +135,11 @@ def data_files(table: DeltaTable) -> list[str]:
 
     Args:
         table: The table.
+
+    Raises:
+        StediError: This version needs a feature of Delta that this program does not read.
     """
+    refuse_unread_features(table)
     # deltalake gives URIs, in which a space or an umlaut of the folder's name is encoded.
     return [unquote(uri) for uri in table.file_uris()]
 
