@@ -6,6 +6,7 @@ a tombstone is written before it: wherever an erasure breaks off, the next one f
 """
 
 import gzip
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,13 @@ from stedi_assets.verification import files_that_name
 
 READINGS_FIRST = ("step_trainer_files", "accelerometer_files", "customer_files")
 """The sources, the one that knows who has which serial number last."""
+
+ADDRESS = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^\s"@\x00-\x1f\x7f]+)@[^\s"@\x00-\x1f\x7f]+')
+"""An addr-spec of RFC 5322 or more: letters beyond ASCII and characters that mail servers refuse are records' all the
+same."""
+
+SHORTEST_SERIAL_NUMBER = 6
+"""Characters. A shorter text is in other customers' records by chance."""
 
 Progress = Callable[[str], None]
 
@@ -134,8 +142,17 @@ def find_customer(lakehouse: Lakehouse, email: str) -> Customer:
 
     Returns:
         The customer, with no serial number where no record of theirs is left.
+
+    Raises:
+        StediError: No key is set; the text is no address; no record and no tombstone has it; or a serial number of
+            the customer is so short that others' records would be taken for theirs.
     """
     keyed_hash(lakehouse, email)
+    if not ADDRESS.fullmatch(email):
+        raise StediError(
+            "This is not an email address: an erasure takes one address, without spaces around it.",
+            "Give the address as the customer's record has it, such as ada@example.com.",
+        )
     owners: dict[str, set[str]] = {}
     if delta.open_table(lakehouse.root / TABLES["customer_landing"].path):
         sql = "SELECT DISTINCT customer.email, customer.serialNumber FROM customer_landing AS customer"
@@ -143,7 +160,23 @@ def find_customer(lakehouse: Lakehouse, email: str) -> Customer:
             owners.setdefault(row["serialNumber"], set()).add(row["email"].lower())
     theirs = {serial for serial, emails in owners.items() if email.lower() in emails}
     own = sorted(serial for serial in theirs if len(owners[serial]) == 1)
-    return Customer(email, tuple(own), len(theirs) - len(own))
+    if any(len(serial.strip()) < SHORTEST_SERIAL_NUMBER for serial in own):
+        raise StediError(
+            f"A serial number of this customer has fewer than {SHORTEST_SERIAL_NUMBER} characters: a search for it "
+            "would find other customers' readings. Nothing was changed.",
+            "Have the customer's record corrected at its source, and land it again.",
+        )
+    customer = Customer(email, tuple(own), len(theirs) - len(own))
+    if not theirs and not was_erased(lakehouse, email) and not _is_named_in_raw_files(lakehouse, customer):
+        raise StediError(
+            "No record and no tombstone has this address. Nothing was changed.",
+            "Check the address, STEDI_LANDING and STEDI_LAKEHOUSE.",
+        )
+    return customer
+
+
+def _is_named_in_raw_files(lakehouse: Lakehouse, customer: Customer) -> bool:
+    return any(_redaction(file, source, customer.person).records for source, file in _landing_files(lakehouse))
 
 
 def find_email(lakehouse: Lakehouse, customer: str) -> str:

@@ -8,7 +8,7 @@ from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.erasing import EMAIL, SERIAL_NUMBER, Erased, all_bytes, erased, naming, opened
-from stedi_assets_tests.support.grid import on_both_engines_and_in_both_places
+from stedi_assets_tests.support.grid import on_both_engines_and_in_both_places, on_duckdb
 from stedi_assets_tests.support.projects import KEY, Build, Project
 from stedi_assets_tests.support.records import customer, device_reading, phone_reading
 
@@ -151,3 +151,60 @@ def test_a_table_of_somebody_elses_that_names_the_customer_is_told(lakehouse: La
     certificate = erased(lakehouse)
     assert not certificate.is_complete
     assert all("/assets/my_customers/" in path for path in certificate.still_named_in)
+
+
+NO_ADDRESSES = (
+    *("", " ", "email", "user", "serialNumber", "@", "ada@", "@example.com", " ada@example.com ", "ada@example.com\n"),
+    *("ada@@example.com", "a da@example.com", '"ada@example.com', "example.com", "%@%\t"),
+)
+
+
+@on_duckdb
+@pytest.mark.parametrize("text", NO_ADDRESSES)
+def test_what_is_no_address_is_refused_and_nothing_is_changed(
+    built_project: Project, lakehouse: Lakehouse, text: str
+) -> None:
+    before = dict(all_bytes(built_project.landing))
+    with pytest.raises(StediError, match="This is not an email address"):
+        erased(lakehouse, text)
+    assert dict(all_bytes(built_project.landing)) == before
+
+
+@on_duckdb
+@pytest.mark.parametrize("address", ["nobody@example.com", "example@com", "\\\\@example.com", '"a b"@example.com'])
+def test_an_address_that_no_record_has_is_refused_and_nothing_is_changed(
+    built_project: Project, lakehouse: Lakehouse, address: str
+) -> None:
+    before = dict(all_bytes(built_project.landing))
+    with pytest.raises(StediError, match="No record and no tombstone has this address"):
+        erased(lakehouse, address)
+    assert dict(all_bytes(built_project.landing)) == before
+    assert not (built_project.lakehouse / "erasure").exists()
+
+
+@on_duckdb
+def test_a_customer_of_whom_raw_files_alone_know_is_erased(built_project: Project, lakehouse: Lakehouse) -> None:
+    built_project.land("accelerometer", "new.json", [phone_reading("zoe", 1)])
+    certificate = erased(lakehouse, "zoe@example.com")
+    assert certificate.is_complete
+    assert sum(certificate.records_by_file.values()) == 1
+
+
+@on_duckdb
+def test_a_customer_who_was_erased_can_be_erased_again(erased_project: Project, computing: Engine) -> None:
+    certificate = erased(opened(erased_project, computing))
+    assert certificate.is_complete
+    assert not certificate.records_by_file
+
+
+@on_duckdb
+@pytest.mark.parametrize("serial_number", ["", " ", "5", "100", "-1.0 "])
+def test_a_customer_whose_serial_number_would_be_found_in_others_records_is_refused_and_nothing_is_changed(
+    built_project: Project, computing: Engine, serial_number: str
+) -> None:
+    built_project.land("customer", "customer-2.json", [customer("zoe", research=1, serialNumber=serial_number)])
+    assert built_project.materialize("customer_landing", "customer_quarantine").success
+    before = dict(all_bytes(built_project.landing))
+    with pytest.raises(StediError, match="fewer than 6 characters"):
+        erased(opened(built_project, computing), "zoe@example.com")
+    assert dict(all_bytes(built_project.landing)) == before
