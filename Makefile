@@ -33,7 +33,7 @@ test-browser: chromium .venv/test-browser
 # Crash walks and daemons; then the property tests again, with thirty times as many examples.
 test-slow: java go chromium .venv/test-spark .venv/test-browser
 	$(PYTEST) -m slow
-	$(PYTEST) -m 'hypothesis and not slow' --hypothesis-profile many
+	$(PYTEST) -m 'hypothesis and not (slow or spark or bucket)' --hypothesis-profile many
 
 # All of the above, and the lines and branches that they reach.
 test-all: java go chromium .venv/test-spark .venv/test-browser
