@@ -13,8 +13,8 @@ from stedi_assets_tests.support.projects import Project
 
 MATERIALIZE = ("dagster", "asset", "materialize", "-m", "stedi_assets.definitions", "--select")
 
-SOME = "group:landing or key:customer_trusted"
-"""The tables whose messages are read."""
+CUSTOMERS = "key:customer_landing or key:customer_trusted"
+"""The tables whose messages most cases show."""
 
 WITHOUT_RIGHTS_OF_ROOT = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 """Root may write everywhere; a user may not."""
@@ -29,12 +29,14 @@ class BadInput:
         message: What the command says, {landing} and {lakehouse} standing for the roots.
         variables: What the user set.
         takes_rights: Whether it is of a user who may not do everything.
+        select: The tables that the command is asked for.
     """
 
     spoil: Callable[[Project], object]
     message: str
     variables: tuple[tuple[str, str], ...] = ()
     takes_rights: bool = False
+    select: str = CUSTOMERS
 
 
 def nothing(_: Project) -> None: ...
@@ -99,10 +101,12 @@ CASES = {
     "a value of another type": BadInput(
         lambda project: project.land_text("accelerometer", "a.json", '{"user": "u", "timestamp": "secret"}\n'),
         "accelerometer_landing: has_few_records_in_quarantine",
+        select="key:accelerometer_landing",
     ),
     "a truncated file": BadInput(
         truncated,
         "step_trainer_landing: has_few_records_in_quarantine",
+        select="key:step_trainer_landing",
     ),
     "a file that is not gzip": BadInput(
         lambda project: (project.landing / "customer/landing/customer-2.json.gz").write_text("{}"),
@@ -120,7 +124,7 @@ CASES = {
 }
 
 
-def materialize(project: Project, select: str = SOME, before: Sequence[str] = (), **variables: str) -> Finished:
+def materialize(project: Project, select: str = CUSTOMERS, before: Sequence[str] = (), **variables: str) -> Finished:
     return run(*MATERIALIZE, select, folder=project.landing.parent, before=before, **{**project.variables, **variables})
 
 
@@ -137,7 +141,7 @@ def test_bad_input_is_one_clear_message_and_leaves_the_tables_as_they_were(
     case.spoil(project)
     before = WITHOUT_RIGHTS_OF_ROOT if case.takes_rights and os.geteuid() == 0 else ()
     variables = {name: unfilled(project, value) for name, value in case.variables}
-    finished = materialize(project, before=before, **variables)
+    finished = materialize(project, case.select, before, **variables)
     assert finished.exit_code == 1
     assert unfilled(project, case.message) in finished.output
     assert "/stedi_assets/" not in finished.output.split(unfilled(project, case.message))[0]

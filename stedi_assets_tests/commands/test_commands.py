@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import dagster
 import pytest
 from deltalake import DeltaTable
 
+from stedi_assets.definitions import defs
 from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.commands import MATERIALIZE_ALL, run
 from stedi_assets_tests.support.course import GENERATED_COUNTS
@@ -35,17 +37,17 @@ def test_everything_is_built_from_any_folder_with_no_variable_set(checkout: Path
         ),
     ],
 )
-def test_a_selection_builds_what_it_selects(built_project: Project, selection: str, names: set[str]) -> None:
-    project = built_project
-    for source in ("customer", "accelerometer", "step_trainer"):
-        project.land_text(source, "more.json", " ")
-    finished = run(
-        *(selection if word == "*" else word for word in MATERIALIZE_ALL),
-        folder=project.landing,
-        **project.variables,
-    )
+def test_a_selection_selects_tables_by_group_and_by_what_they_read(selection: str, names: set[str]) -> None:
+    selected = dagster.AssetSelection.from_string(selection).resolve(defs.resolve_asset_graph())
+    assert {key.to_user_string() for key in selected} & {*SELECTED_TABLES} == names
+
+
+def test_a_selection_builds_what_it_selects(built_project: Project) -> None:
+    command = ("group:trusted" if word == "*" else word for word in MATERIALIZE_ALL)
+    finished = run(*command, folder=built_project.landing, **built_project.variables)
     assert finished.exit_code == 0, finished.output
-    assert {table for table in SELECTED_TABLES if project.delta(table).version() == 1} == names
+    built = {table for table in SELECTED_TABLES if built_project.delta(table).version() == 1}
+    assert built == {"customer_trusted", "accelerometer_trusted", "step_trainer_trusted"}
 
 
 def test_in_the_project_the_module_need_not_be_named(checkout: Path) -> None:

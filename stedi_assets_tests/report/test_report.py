@@ -157,7 +157,7 @@ def test_what_comes_from_outside_is_shown_and_not_obeyed(project: Project, write
     project.land("accelerometer", "<script>alert(1)<&script>.json", [phone_reading("ada", 100)])
     (project.landing / "accelerometer/landing/accelerometer-1.json").unlink()
     (project.landing / "accelerometer/landing/accelerometer-2.json.gz").unlink()
-    assert project.materialize().success
+    assert project.materialize("accelerometer_landing").success
     page = write(project)
     assert "<script>alert(1)<&script>.json" in page.part("accelerometer_landing").text
     assert "<script" not in page.source
