@@ -68,7 +68,7 @@ bench: .venv/test-spark .venv/test-buckets
 	$(BIN)/python -m benchmarks.bench_locations
 	$(BIN)/python -m benchmarks.bench_engines
 
-bench-peers: .venv/test
+bench-peers: .venv/test-spark
 	$(BIN)/python -m benchmarks.bench_peers
 
 clean:
