@@ -23,20 +23,10 @@ import pytest
 from stedi_assets.sample_data import write_sample_data
 from stedi_assets.tables import CUSTOMER_COLUMNS, TABLES
 from stedi_assets_tests.support.checkout import PROJECT
+from stedi_assets_tests.support.course import GENERATED_COUNTS
 
 HOUR = 3_600_000
 CONSENTS = ("shareWithResearchAsOfDate", "shareWithPublicAsOfDate", "shareWithFriendsAsOfDate")
-COUNTS = {
-    "customer_landing": 956,
-    "accelerometer_landing": 81_273,
-    "step_trainer_landing": 28_680,
-    "customer_trusted": 482,
-    "accelerometer_trusted": 40_981,
-    "customer_curated": 482,
-    "step_trainer_trusted": 14_460,
-    "machine_learning_curated": 43_681,
-    "machine_learning_pseudonymized": 27_190,
-}
 
 Record = dict[str, Any]
 
@@ -274,7 +264,7 @@ def test_accelerations_and_distances_take_all_their_values_and_no_others(sample:
 
 
 def test_scale_1_gives_the_known_counts(sample: Sample) -> None:
-    assert sample.counts == COUNTS
+    assert sample.counts == GENERATED_COUNTS
 
 
 def test_the_counts_are_written_in_the_order_of_the_tables(sample: Sample) -> None:
@@ -307,7 +297,7 @@ def test_2700_machine_learning_rows_pair_a_device_with_the_phone_of_another_cust
 def test_scale_3_gives_three_times_the_counts_but_for_the_readings_before_consent_which_chance_decides(
     triple: Sample,
 ) -> None:
-    tripled = {table: 3 * rows for table, rows in COUNTS.items()}
+    tripled = {table: 3 * rows for table, rows in GENERATED_COUNTS.items()}
     assert triple.counts == {**tripled, "machine_learning_pseudonymized": 79_754}
 
 

@@ -1,4 +1,4 @@
-"""A run reads the landing files that are new or changed, and takes away the rows of those that are gone."""
+"""A run reads new and changed landing files, and removes the rows of files that are gone."""
 
 import random
 from collections.abc import Callable, Sequence

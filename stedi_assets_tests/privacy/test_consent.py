@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stedi_assets_tests.support.checkout import PROJECT
-from stedi_assets_tests.support.course import COURSE_DATA
+from stedi_assets_tests.support.course import COURSE_DATA, available
 from stedi_assets_tests.support.grid import on_both_engines
 from stedi_assets_tests.support.projects import COMPUTED_TABLES, Build, Builds, Project
 from stedi_assets_tests.support.projects import KEY as BUILT_WITH
@@ -212,6 +212,4 @@ def count_by_rules(root: Path) -> int:
     ("root", "rows"), [(COURSE_DATA, 32_025), (PROJECT / "data", 27_190)], ids=["course", "generated"]
 )
 def test_the_known_numbers_of_rows_are_those_that_plain_python_counts(root: Path, rows: int) -> None:
-    if not root.is_dir():
-        pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
-    assert count_by_rules(root) == rows
+    assert count_by_rules(available(root)) == rows

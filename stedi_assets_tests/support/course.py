@@ -10,8 +10,6 @@ from stedi_assets_tests.support.projects import Project
 
 COURSE_DATA = PROJECT.parent / "shared" / "stedi-landing"
 
-TRAINING_TABLE = "machine_learning_curated"
-
 COURSE_COUNTS = {
     "customer_landing": 956,
     "accelerometer_landing": 81_273,
@@ -28,6 +26,13 @@ GENERATED_COUNTS = {**COURSE_COUNTS, "machine_learning_pseudonymized": 27_190}
 """What data/ gives: the same, but for the readings before consent, which chance decided otherwise."""
 
 
+def available(folder: Path) -> Path:
+    """Returns the folder, or skips the test where the course's data is not there."""
+    if not folder.is_dir():
+        pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
+    return folder
+
+
 def with_files_of(project: Project, folder: Path) -> Project:
     for file in folder.glob("*/landing/*.json"):
         copy = project.landing / file.relative_to(folder).as_posix()
@@ -37,9 +42,7 @@ def with_files_of(project: Project, folder: Path) -> Project:
 
 
 def with_course_data(project: Project) -> Project:
-    if not COURSE_DATA.is_dir():
-        pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
-    return with_files_of(project, COURSE_DATA)
+    return with_files_of(project, available(COURSE_DATA))
 
 
 def with_generated_data(project: Project) -> Project:

@@ -5,10 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from stedi_assets.tables import TABLES
-from stedi_assets_tests.support.course import COURSE_COUNTS, COURSE_DATA
+from stedi_assets_tests.support.course import COURSE_COUNTS, COURSE_DATA, available
 from stedi_assets_tests.support.projects import Project
 
 
@@ -51,9 +49,7 @@ COURSE_SOURCES = ("customer", "accelerometer", "step_trainer")
 
 
 def course_files(source: str) -> list[Path]:
-    if not COURSE_DATA.is_dir():
-        pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
-    return sorted((COURSE_DATA / source / "landing").glob("*.json"))
+    return sorted((available(COURSE_DATA) / source / "landing").glob("*.json"))
 
 
 def course_lines(source: str) -> list[bytes]:

@@ -1,10 +1,8 @@
 """Landing records that are small enough to reason about, and the rows that they give."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 Record = dict[str, Any]
-Records = Mapping[str, Sequence[Record]]
 
 
 def customer(name: str, research: int | None = None, **others: Any) -> Record:

@@ -21,6 +21,7 @@ import pytest
 
 from stedi_assets_tests.support.buckets import bucket
 from stedi_assets_tests.support.checkout import PROJECT
+from stedi_assets_tests.support.commands import PROGRAMS
 from stedi_assets_tests.support.faulty_proxy import Request, Rule
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.processes import ended_with_us
@@ -28,8 +29,6 @@ from stedi_assets_tests.support.processes import ended_with_us
 HOST = "127.0.0.1"
 
 PATIENCE_SECONDS = 60
-
-PROGRAMS = Path(sys.executable).parent
 
 LAST_LINES = 20
 """How many lines of a server's output an error shows."""

@@ -1,55 +1,18 @@
 """The course's own data, where it lies beside the checkout: the counts that everyone who took the course knows."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import dagster
 import pytest
 
-from stedi_assets.settings import Settings
-from stedi_assets_tests.support.checkout import PROJECT
+from stedi_assets_tests.support.course import COURSE_COUNTS, GENERATED_COUNTS, with_course_data, with_generated_data
 from stedi_assets_tests.support.grid import on_both_engines, on_spark, on_the_whole_grid
 from stedi_assets_tests.support.projects import KEY, Build, Builds, Project
 from stedi_assets_tests.support.runs import evaluations
 
 pytestmark = on_the_whole_grid
 
-COURSE_DATA = PROJECT.parent / "shared" / "stedi-landing"
-
 TRAINING_TABLE = "machine_learning_curated"
-
-COURSE_COUNTS = {
-    "customer_landing": 956,
-    "accelerometer_landing": 81_273,
-    "step_trainer_landing": 28_680,
-    "customer_trusted": 482,
-    "accelerometer_trusted": 40_981,
-    "customer_curated": 482,
-    "step_trainer_trusted": 14_460,
-    "machine_learning_curated": 43_681,
-    "machine_learning_pseudonymized": 32_025,
-}
-
-GENERATED_COUNTS = {**COURSE_COUNTS, "machine_learning_pseudonymized": 27_190}
-"""What data/ gives: the same, but for the readings before consent, which chance decided otherwise."""
-
-
-def with_files_of(project: Project, folder: Path) -> Project:
-    for file in folder.glob("*/landing/*.json"):
-        copy = project.landing / file.relative_to(folder).as_posix()
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(file.read_bytes())
-    return project
-
-
-def with_course_data(project: Project) -> Project:
-    if not COURSE_DATA.is_dir():
-        pytest.skip("the course's data, whose licence keeps it out of this project, is not beside the checkout")
-    return with_files_of(project, COURSE_DATA)
-
-
-def with_generated_data(project: Project) -> Project:
-    return with_files_of(project, Settings().landing.local_path)
 
 
 @pytest.fixture
