@@ -21,7 +21,9 @@ from benchmarks.bench_peers import PACKAGES, PROJECT, TIMES, landing_root, runs_
 from benchmarks.build_tables import build_tables
 from benchmarks.measure import Spread, describe_machine, format_seconds, print_markdown_table
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.erasure import Certificate, erase, find_customer
+from stedi_assets.erasure.certificate import Certificate
+from stedi_assets.erasure.erase import erase
+from stedi_assets.erasure.plan import plan_erasure
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.storage.location import Location
@@ -71,14 +73,10 @@ def timed_erasure(landing: Path, scratch: Path) -> tuple[float, int, Certificate
         ((email,),) = duckdb.sql(
             f"SELECT min(email) FROM read_json('{copy}/customer/landing/*.json') WHERE shareWithResearchAsOfDate > 0"
         ).fetchall()
-        customer = find_customer(lakehouse, email)
-        named = sum(
-            any(name.encode() in content for name in customer.person.names)
-            for content in (file.read_bytes() for file in copy.rglob("*.json"))
-        )
         started = time.perf_counter()
-        certificate = erase(lakehouse, customer, "benchmark", "benchmark")
-        return time.perf_counter() - started, named, certificate
+        plan = plan_erasure(lakehouse, email)
+        certificate = erase(lakehouse, plan, "benchmark", "benchmark")
+        return time.perf_counter() - started, len(plan.files), certificate
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import dagster
 
 from stedi_assets.errors import StediError
-from stedi_assets.landing.files import first_landing_files
+from stedi_assets.landing.files import list_landing_files
 from stedi_assets.landing.ledger import LEDGER_KEY, Changes, changes, from_json
 from stedi_assets.report.asset import GROUP
 from stedi_assets.settings import Settings
@@ -125,13 +125,13 @@ def _unfinished_run(instance: dagster.DagsterInstance) -> str | None:
 
 
 def _news(settings: Settings, source: Source) -> News:
-    files, is_cut = first_landing_files(settings.landing, source, FILES_LOOKED_AT)
+    folder = list_landing_files(settings.landing, source, FILES_LOOKED_AT)
     table = open_table(settings.lakehouse / TABLES[source.landing].path)
     text = newest_metadata(table, LEDGER_KEY) if table else None
     ledger = from_json(text) if text else {}
-    if is_cut:
-        ledger = {name: entry for name, entry in ledger.items() if name <= files[-1].name}
-    return News(source, table.version() if table else None, changes(files, ledger), is_cut)
+    if folder.is_cut:
+        ledger = {name: entry for name, entry in ledger.items() if name <= folder.files[-1].name}
+    return News(source, table.version() if table else None, changes(folder.files, ledger), folder.is_cut)
 
 
 def _digest(news: Sequence[News]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import dagster
 
 from stedi_assets.landing.ledger import Ledger
+from stedi_assets.tables import Source
 
 Findings = Mapping[str, int | str]
 
@@ -31,6 +32,10 @@ class Lakehouse(Protocol):
 
     def ledger(self, name: str) -> Ledger:
         """Returns which raw files a landing table holds, and what became of each."""
+        ...
+
+    def passed_over(self, source: Source) -> Mapping[str, str]:
+        """Returns what a landing folder holds that is not read, from name to reason."""
         ...
 
 

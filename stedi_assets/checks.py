@@ -168,6 +168,29 @@ def no_equal_files(source: Source) -> Check:
     )
 
 
+def every_file_read(source: Source) -> Check:
+    """Makes the warning that the landing folder holds what is not read, by reason.
+
+    Args:
+        source: The kind of record.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        passed_over = lakehouse.passed_over(source)
+        return {
+            f"not read, because {reason}": _names(name for name, why in passed_over.items() if why == reason)
+            for reason in sorted(set(passed_over.values()))
+        }
+
+    return Check(
+        "has_every_file_of_its_folder",
+        "Every entry of the landing folder is a file that is read. Rename, replace or remove the others.",
+        False,
+        find,
+        nothing,
+    )
+
+
 def nothing_quarantined(source: Source) -> Check:
     """Makes the warning that something is in the quarantine, by reason and by file.
 
@@ -318,6 +341,7 @@ def table_checks(table: Table, expected_counts: Mapping[str, int], max_quarantin
             every_byte_accounted_for(source),
             few_quarantined(source, max_quarantined),
             no_equal_files(source),
+            every_file_read(source),
         )
     ]
     return [*expected, contract_schema(table), required_values(table), *landing, *SPECIFIC_CHECKS.get(table.name, ())]

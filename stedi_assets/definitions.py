@@ -43,6 +43,7 @@ def _on_any_engine(settings: Settings) -> dict[str, Any]:
     return {
         "root": str(settings.lakehouse),
         "landing": str(settings.landing),
+        "follows_links": settings.landing.follows_links,
         "aws": settings.aws,
         "pseudonyms": _pseudonyms(settings),
         "glue_database": settings.glue_database,

@@ -19,3 +19,7 @@ class StediError(click.ClickException):
 
     def __str__(self) -> str:
         return self.message
+
+
+class GoneError(StediError):
+    """A file that was listed has been removed since: whoever delivers files may also take them away."""

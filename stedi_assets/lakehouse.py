@@ -21,12 +21,16 @@ from stedi_assets.storage.attempt import discarded_on_failure
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.tombstones import read_tombstones
 from stedi_assets.tables import SOURCE_FILE, TABLES, Source
+from stedi_assets.tombstones import SHARED_FUNCTION
 
 OTHER_TABLES = "assets"
 """The folder, below the lakehouse root, of the tables that are not in the contract."""
 
 LOG = "/_delta_log/"
 """What is in the path of every file of a table's log."""
+
+IS_GONE = "it was removed before it could be read"
+"""Why a file that was listed is not read."""
 
 RUN_KEY = "dagster/run_id"
 """The commit's metadata that names the run."""
@@ -96,6 +100,7 @@ class Landed:
         files_removed: The names of those that are gone, and their rows with them.
         files_kept: How many were as they were.
         unknown_keys: Of the files read, the records by the name of a key that the contract does not have.
+        passed_over: From the name of each entry of the landing folder that was not read to the reason.
     """
 
     landing: Stored
@@ -104,6 +109,7 @@ class Landed:
     files_removed: Sequence[str]
     files_kept: int
     unknown_keys: Mapping[str, int]
+    passed_over: Mapping[str, str]
 
     @property
     def is_changed(self) -> bool:
@@ -143,6 +149,7 @@ class Lakehouse:
         self._stored_here: dict[str, Schema] = {}
         self._results: dict[str, list[dict[str, Any]]] = {}
         self._ledgers: dict[str, Ledger] = {}
+        self._passed_over: dict[str, Mapping[str, str]] = {}
 
     def store(self, name: str, value: Any, run_id: str) -> Stored:
         """Replaces a table with the rows of a query or a data frame, in one commit.
@@ -162,7 +169,7 @@ class Lakehouse:
         stopwatch = Stopwatch()
         self._forget()
         if isinstance(value, Query):
-            self._define(value.tables)
+            self._prepare(value)
         stopwatch.end("open")
         folder = self._folder(name)
         with ThreadPoolExecutor() as beside:
@@ -199,14 +206,15 @@ class Lakehouse:
         with ThreadPoolExecutor() as beside:
             folders = [self._folder(name) for name in (source.landing, source.quarantine)]
             opened = beside.map(delta.open_table, folders)
-            files = list_landing_files(self.landing, source)
+            raw_folder = list_landing_files(self.landing, source)
         current, current_quarantine = opened
         # What was quarantined is in the files: where the quarantine is gone, all are read again.
         ledger = None if full_refresh or current_quarantine is None else _ledger_of(current)
         if current_quarantine is not None:
             # A run commits it before the landing table: read after that, it is not older.
             delta.refresh(current_quarantine, self._folder(source.quarantine))
-        difference = changes(files, ledger or {})
+        difference = changes(raw_folder.files, ledger or {})
+        passed_over = dict(raw_folder.passed_over)
         stopwatch.end("list")
         unknown_keys: Counter[str] = Counter()
         if ledger is None or difference:
@@ -221,7 +229,8 @@ class Lakehouse:
                 written = self._write_quarantine(source.quarantine, kept, affected)
                 quarantine = self._commit(source.quarantine, current_quarantine, written, {RUN_KEY: run_id})
             stopwatch.end("quarantine")
-            entries = with_digests([*difference.kept, *read.entries], files)
+            passed_over |= dict.fromkeys(read.gone, IS_GONE)
+            entries = with_digests([*difference.kept, *read.entries], raw_folder.files)
             metadata = {RUN_KEY: run_id, LEDGER_KEY: to_json(entries)}
             if current is None or ledger is None:
                 landing = self._commit(source.landing, current, read.written, metadata)
@@ -234,6 +243,7 @@ class Lakehouse:
         else:
             landing, quarantine = (_version_of(table) for table in (current, current_quarantine) if table is not None)
         self._ledgers[source.landing] = ledger
+        self._passed_over[source.landing] = passed_over
         return Landed(
             landing=self._stored(source.landing, landing, stopwatch),
             quarantine=self._stored(source.quarantine, quarantine, stopwatch),
@@ -241,6 +251,7 @@ class Lakehouse:
             files_removed=sorted(set(difference.replaced) - {file.name for file in difference.to_read}),
             files_kept=len(difference.kept),
             unknown_keys=unknown_keys,
+            passed_over=passed_over,
         )
 
     def load(self, name: str, kind: Any) -> Any:
@@ -275,7 +286,7 @@ class Lakehouse:
         """
         if sql not in self._results:
             query = Query(sql)
-            self._define(query.tables)
+            self._prepare(query)
             self._results[sql] = self._engine.rows(query)
         return self._results[sql]
 
@@ -315,6 +326,22 @@ class Lakehouse:
         if name not in self._ledgers:
             self._ledgers[name] = _ledger_of(self._open(name)) or {}
         return self._ledgers[name]
+
+    def passed_over(self, source: Source) -> Mapping[str, str]:
+        """Returns what the folder of a source holds that is not read.
+
+        Args:
+            source: The kind of record.
+
+        Returns:
+            From the name of each such entry to the reason: as the last reading found them, or as they are now.
+
+        Raises:
+            StediError: The folder cannot be read.
+        """
+        if source.landing not in self._passed_over:
+            self._passed_over[source.landing] = list_landing_files(self.landing, source).passed_over
+        return self._passed_over[source.landing]
 
     def _write_quarantine(self, name: str, kept: DeltaTable | None, affected: set[str]) -> Written:
         """Writes what was quarantined now, and what a quarantine has of other files than those affected."""
@@ -363,6 +390,11 @@ class Lakehouse:
     def _forget(self) -> None:
         self._defined &= self._stored_here.keys()
         self._results.clear()
+
+    def _prepare(self, query: Query) -> None:
+        self._define(query.tables)
+        if SHARED_FUNCTION in query.sql:
+            self._engine.define_erased(read_tombstones(self.root, self.pseudonyms))
 
     def _define(self, names: Iterable[str]) -> None:
         for name in set(names) - self._defined:

@@ -62,6 +62,9 @@ def vacuum() -> None:
     config_schema={
         "customer": dagster.Field(str, description="The keyed hash that `stedi erase EMAIL` prints; never the email."),
         "requested_by": dagster.Field(str, description="Who asked for it."),
+        "force": dagster.Field(
+            bool, default_value=False, description="Whether to do it although what it would take out is unusual."
+        ),
         "all_object_versions": dagster.Field(
             bool, default_value=False, description="Whether a bucket with versioning is to forget old versions too."
         ),
@@ -70,15 +73,18 @@ def vacuum() -> None:
 def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
     """Erases one customer, whom the configuration names by a keyed hash."""
     # Imported here: whoever only loads the definitions does not need DuckDB.
-    from stedi_assets.erasure import erase, find_customer, find_email  # noqa: PLC0415
+    from stedi_assets.erasure.erase import erase  # noqa: PLC0415
+    from stedi_assets.erasure.plan import find_email, plan_erasure, refuse_unusual  # noqa: PLC0415
 
     config = context.op_config
     lakehouse = _lakehouse(context)
     with failures_described():
-        customer = find_customer(lakehouse, find_email(lakehouse, config["customer"]))
+        plan = plan_erasure(lakehouse, find_email(lakehouse, config["customer"]))
+        if not config["force"]:
+            refuse_unusual(plan)
         certificate = erase(
             lakehouse,
-            customer,
+            plan,
             config["requested_by"],
             context.run_id,
             all_object_versions=config["all_object_versions"],

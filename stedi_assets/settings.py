@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -32,6 +33,10 @@ def project_folder() -> Path:
 
 def _location(value: object, known: ValidationInfo) -> object:
     return Location.parse(str(value), known.data["aws"]) if isinstance(value, str | Path) else value
+
+
+def _with_links(landing: Location, known: ValidationInfo) -> Location:
+    return replace(landing, follows_links=known.data.get("landing_links") == "follow")
 
 
 def _absolute(path: Path) -> Path:
@@ -78,8 +83,12 @@ class Settings(BaseSettings):
     )
 
     aws: Aws = Field(default_factory=Aws, repr=False)
-    landing: FolderOrBucket = Field(
+    landing_links: Literal["refuse", "follow"] = Field(
+        default="refuse", description="What becomes of a symbolic link that leads out of the landing root."
+    )
+    landing: Annotated[FolderOrBucket, AfterValidator(_with_links)] = Field(
         default_factory=lambda: Location.parse(str(project_folder() / "data")),
+        validate_default=True,
         description="The landing root: the folder with customer/landing, accelerometer/landing, step_trainer/landing.",
     )
     lakehouse: FolderOrBucket = Field(

@@ -8,15 +8,41 @@ from functools import lru_cache
 
 from stedi_assets.pseudonyms import Pseudonyms
 
+SHARED_FUNCTION = "shared_with_erased"
+"""The name of the function, in queries, that says whether a customer who was erased had a serial number too."""
 
-def tombstone_hash(pseudonyms: Pseudonyms, name: str) -> str:
-    """Returns the keyed hash by which a tombstone remembers a name; it is not the pseudonym of training data.
+OF_SHARED_SERIAL_NUMBER = "tombstone of the shared serial number "
+"""What is hashed, with a serial number, for one that an erased customer had in common with others."""
+
+
+def email_tombstone(pseudonyms: Pseudonyms, email: str) -> str:
+    """Returns the keyed hash by which a tombstone remembers an email; it is not the pseudonym of training data.
 
     Args:
         pseudonyms: Holds the key.
-        name: An email or a serial number; its case does not matter.
+        email: Its case does not matter.
     """
-    return pseudonyms(f"tombstone of {name.lower()}")
+    return pseudonyms(f"tombstone of {email.casefold()}")
+
+
+def serial_number_tombstone(pseudonyms: Pseudonyms, serial_number: str) -> str:
+    """Returns the keyed hash by which a tombstone remembers a serial number that was the customer's alone.
+
+    Args:
+        pseudonyms: Holds the key.
+        serial_number: Devices are told apart by case too.
+    """
+    return pseudonyms(f"tombstone of the serial number {serial_number}")
+
+
+def shared_serial_number_tombstone(pseudonyms: Pseudonyms, serial_number: str) -> str:
+    """Returns the keyed hash by which a tombstone remembers that a serial number has no single owner.
+
+    Args:
+        pseudonyms: Holds the key.
+        serial_number: Of a device that others' records carry too.
+    """
+    return pseudonyms(OF_SHARED_SERIAL_NUMBER + serial_number)
 
 
 @dataclass(frozen=True)
@@ -35,14 +61,22 @@ class Tombstones:
         """Whether there are any."""
         return bool(self.hashes)
 
+    def has_shared(self, serial_number: str) -> bool:
+        """Whether a customer who was erased had a serial number in common with others.
+
+        Args:
+            serial_number: A device's.
+        """
+        return bool(self.hashes) and shared_serial_number_tombstone(self.pseudonyms, serial_number) in self.hashes
+
     def __contains__(self, name: object) -> bool:
-        """Whether a name stays out."""
-        return isinstance(name, str) and _hash(self.pseudonyms, name) in self.hashes
+        """Whether an email or a serial number stays out."""
+        return isinstance(name, str) and not self.hashes.isdisjoint(_hashes(self.pseudonyms, name))
 
 
 @lru_cache(maxsize=1 << 16)
-def _hash(pseudonyms: Pseudonyms, name: str) -> str:
-    return tombstone_hash(pseudonyms, name)
+def _hashes(pseudonyms: Pseudonyms, name: str) -> tuple[str, str]:
+    return email_tombstone(pseudonyms, name), serial_number_tombstone(pseudonyms, name)
 
 
 NO_TOMBSTONES = Tombstones(Pseudonyms(), frozenset())

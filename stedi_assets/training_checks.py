@@ -68,7 +68,8 @@ COMPARED_ROWS = f"""
         INNER JOIN consent ON consent.email = carrier.email
         WHERE carrier.serialNumber NOT IN (
             SELECT customer.serialNumber FROM customer_landing AS customer
-            GROUP BY customer.serialNumber HAVING count(DISTINCT customer.email) > 1
+            GROUP BY customer.serialNumber
+            HAVING count(DISTINCT customer.email) > 1 OR shared_with_erased(customer.serialNumber)
         )
     ),
     device AS (
@@ -126,7 +127,10 @@ TRACED_ROWS = f"""
         GROUP BY reading.user, reading.timestamp, reading.x, reading.y, reading.z
     ),
     named AS (
-        SELECT customer.serialNumber, count(DISTINCT customer.email) AS customers
+        SELECT
+            customer.serialNumber,
+            CASE WHEN shared_with_erased(customer.serialNumber) THEN 2 ELSE count(DISTINCT customer.email) END
+                AS customers
         FROM customer_landing AS customer
         GROUP BY customer.serialNumber
     ),

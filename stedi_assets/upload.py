@@ -81,15 +81,16 @@ def plan_upload(folder: Location, target: Location) -> list[Delivery]:
         if not (folder / source.path).local_path.is_dir():
             continue
         raw_folder = target / source.path
-        present = {entry.name: entry for entry in raw_folder.files.list(raw_folder.path, "")}
-        for file in list_landing_files(folder, source):
-            there = present.get(file.name)
+        present = {file.path: file for file in raw_folder.files.walk(raw_folder.path)}
+        for file in list_landing_files(folder, source).files:
+            target_path = f"{raw_folder}/{file.name}"
+            there = present.get(target_path)
             etag = there.modified if there and there.size == file.size else None
-            deliveries.append(Delivery(file, f"{raw_folder}/{file.name}", etag))
+            deliveries.append(Delivery(file, target_path, etag))
     if not deliveries:
         paths = ", ".join(source.path for source in SOURCES.values())
         raise StediError(
-            f"There are no landing files in {folder}.", f"Give the folder that holds {paths} with *.json or *.json.gz."
+            f"There are no landing files in {folder}.", f"Give the folder that holds {paths} with raw files."
         )
     return deliveries
 

@@ -19,10 +19,10 @@ from stedi_assets.engines import Engine
 from stedi_assets.storage.aws import Aws
 from stedi_assets_tests.support.checkout import PROJECT, cloned
 from stedi_assets_tests.support.commands import PROGRAMS
-from stedi_assets_tests.support.engines import OPENED, spark_started
+from stedi_assets_tests.support.engines import KEY, OPENED, spark_started
 from stedi_assets_tests.support.grid import DEFAULT, Cell
 from stedi_assets_tests.support.places import NewPlace, Place
-from stedi_assets_tests.support.projects import KEY, Build, Builds, Project, with_landing_files
+from stedi_assets_tests.support.projects import Build, Builds, Project, with_landing_files
 from stedi_assets_tests.support.shore import Shore
 
 if TYPE_CHECKING:

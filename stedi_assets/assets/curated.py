@@ -70,7 +70,7 @@ def machine_learning_pseudonymized() -> Query:
             SELECT customer.serialNumber, max(customer.email) AS email
             FROM customer_landing AS customer
             GROUP BY customer.serialNumber
-            HAVING count(DISTINCT customer.email) = 1
+            HAVING count(DISTINCT customer.email) = 1 AND NOT shared_with_erased(customer.serialNumber)
         )
         SELECT
             participant.subject,

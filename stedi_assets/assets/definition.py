@@ -1,6 +1,7 @@
 """How a declared asset becomes one of Dagster's, with its checks in the same step."""
 
 import inspect
+import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -17,6 +18,9 @@ from stedi_assets.query import Query
 from stedi_assets.tables import TABLES, Column, Source, Table, Zone
 
 IO_MANAGER_KEY = "io_manager"
+
+ENTRIES_SHOWN = 100
+"""How many entries of a landing folder that are not read are named in the metadata."""
 
 FRESHNESS: Mapping[Zone, dagster.FreshnessPolicy] = {
     "curated": dagster.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
@@ -121,6 +125,7 @@ def _reading(asset: TableAsset, landed: Landed) -> dict[str, Any]:
         "files_removed": len(landed.files_removed),
         "files_unchanged": landed.files_kept,
         "unknown_keys": dict(landed.unknown_keys),
+        "passed_over": dict(itertools.islice(landed.passed_over.items(), ENTRIES_SHOWN)),
     }
 
 

@@ -106,7 +106,7 @@ def _duckdb_source(source: Source, folder: Location) -> str:
     return f"""\
 CREATE OR REPLACE VIEW {_duckdb_name(source.name)} AS
 SELECT *
-FROM read_json({_duckdb_text(f"{glob.escape(str(folder))}/*.json*")}, columns = {{
+FROM read_json({_duckdb_text(f"{glob.escape(str(folder))}/**/[!._]*")}, columns = {{
 {_indented(columns)}
 }}, {NO_HIVE_PARTITIONS})"""
 

@@ -4,35 +4,45 @@ import getpass
 import json
 import uuid
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from stedi_assets.erasure.plan import ErasurePlan
 
 
 @click.command()
 @click.argument("email")
 @click.option("--yes", is_flag=True, help="Do it. Without this, nothing is changed.")
 @click.option("--requested-by", default=getpass.getuser, help="Who asked for it; the user's name where not given.")
+@click.option("--force", is_flag=True, help="Do it although the count without --yes says that something is unusual.")
 @click.option("--all-object-versions", is_flag=True, help="Delete what a bucket with versioning keeps of old objects.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def erase(email: str, yes: bool, requested_by: str, all_object_versions: bool, as_json: bool) -> None:
+def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_versions: bool, as_json: bool) -> None:
     """Erases a customer from the raw files, every table and every version of it, and verifies it.
 
-    Without --yes it only counts what would go. No run may write the lakehouse meanwhile. An erasure that broke off is
-    completed by erasing again. It needs STEDI_PSEUDONYM_KEY, under which a later delivery of the customer stays out.
+    Without --yes it only counts what would go. With it, it does nothing where that is unusual, such as more than half
+    of a source's records, unless --force is given too. No run may write the lakehouse meanwhile. An erasure that broke
+    off is completed by erasing again. It needs STEDI_PSEUDONYM_KEY, under which a later delivery of the customer stays
+    out.
 
     Example: stedi erase ada@example.com --yes --requested-by "ticket 7"
     """
-    from stedi_assets import erasure  # noqa: PLC0415
+    from stedi_assets.erasure.erase import erase as erase_planned  # noqa: PLC0415
+    from stedi_assets.erasure.plan import keyed_hash, plan_erasure, refuse_unusual  # noqa: PLC0415
     from stedi_assets.run import open_lakehouse  # noqa: PLC0415
 
     with open_lakehouse() as lakehouse:
-        customer = erasure.find_customer(lakehouse, email)
+        plan = plan_erasure(lakehouse, email)
         if not yes:
-            _show_plan(erasure.keyed_hash(lakehouse, email), erasure.plan(lakehouse, customer), as_json=as_json)
+            _show_plan(keyed_hash(lakehouse, email), plan, as_json=as_json)
             return
-        certificate = erasure.erase(
+        if not force:
+            refuse_unusual(plan)
+        certificate = erase_planned(
             lakehouse,
-            customer,
+            plan,
             requested_by,
             str(uuid.uuid4()),
             all_object_versions=all_object_versions,
@@ -43,11 +53,17 @@ def erase(email: str, yes: bool, requested_by: str, all_object_versions: bool, a
         raise click.exceptions.Exit(1)
 
 
-def _show_plan(customer: str, records: dict[str, int], *, as_json: bool) -> None:
+def _show_plan(customer: str, plan: "ErasurePlan", *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"customer": customer, "records_by_file": records}))
+        counted = {"records_by_file": plan.records_by_file, "rows_by_table": plan.rows_by_table}
+        click.echo(json.dumps({"customer": customer, **counted, "unusual": plan.unusual}))
         return
     click.echo(f"The customer {customer} is named by")
-    for path, count in records.items():
+    for path, count in plan.records_by_file.items():
         click.echo(f"{count:>10,} records of {path}")
-    click.echo(f"{sum(records.values()):>10,} records in all. Nothing was changed; --yes erases them.")
+    for table, count in plan.rows_by_table.items():
+        click.echo(f"{count:>10,} rows of {table}")
+    for sentence in plan.unusual:
+        click.echo(f"Unusual: {sentence}")
+    remedy = "--yes --force erases them" if plan.unusual else "--yes erases them"
+    click.echo(f"{sum(plan.records_by_file.values()):>10,} records in all. Nothing was changed; {remedy}.")

@@ -64,12 +64,14 @@ class LandingRead:
     Attributes:
         prefix: The beginning of the names of the Parquet files.
         written: Their rows, not yet committed.
-        entries: What became of each file.
+        entries: What became of each file that was read.
+        gone: The names of the files that were removed before they could be read.
     """
 
     prefix: str
     written: Written
     entries: Sequence[LedgerEntry]
+    gone: Sequence[str] = ()
 
 
 class Engine(Protocol):
@@ -82,6 +84,14 @@ class Engine(Protocol):
             name: The table's name.
             files: The paths of its current Parquet files; none where another program emptied it.
             schema: Its columns.
+        """
+        ...
+
+    def define_erased(self, tombstones: Tombstones) -> None:
+        """Makes `shared_with_erased` in queries say what an erasure left on record; before, it says no.
+
+        Args:
+            tombstones: Of the customers who were erased.
         """
         ...
 
@@ -106,7 +116,7 @@ class Engine(Protocol):
         """Reads raw landing files, and writes their rows as Parquet files into a folder.
 
         Every byte of every file is part of a row, or of a quarantined stretch, or lies between those. No file that can
-        be read fails the reading.
+        be read fails the reading, nor does one that is removed meanwhile.
 
         Args:
             query: A SELECT over the source's name, whose columns are those of the contract and sourceFile.

@@ -48,7 +48,7 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
                 configuration["memory_limit"] = self.memory_limit
             resource = DuckDBResource(database=":memory:", connection_config=configuration)
             with event_log_kept_open(context), resource.get_connection() as connection:
-                root, landing = self.location(self.root), self.location(self.landing)
+                root, landing = self.location(self.root), self.landing_location
                 pseudonyms = self.pseudonyms_of_build
                 engine = DuckDBEngine(connection, root.aws or landing.aws, pseudonyms)
                 self._lakehouse = Lakehouse(root, landing, engine, self.catalog, pseudonyms)

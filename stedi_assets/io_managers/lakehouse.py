@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import dagster
@@ -29,6 +30,9 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
     root: str = Field(description="The lakehouse: the folder that holds the tables.")
     landing: str = Field(description="The landing root: the folder that holds the raw files.")
+    follows_links: bool = Field(
+        default=False, description="Whether a symbolic link that leads out of the landing root is followed."
+    )
     aws: dagster.ResourceDependency[Aws]
     pseudonyms: dagster.ResourceDependency[Pseudonyms]
     glue_database: str | None = Field(
@@ -45,6 +49,11 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         """
         # Dagster has resolved the dependency by the time that a run is on.
         return Location.parse(text, self.aws)
+
+    @property
+    def landing_location(self) -> Location:
+        """The landing root."""
+        return replace(self.location(self.landing), follows_links=self.follows_links)
 
     @property
     def pseudonyms_of_build(self) -> Pseudonyms:

@@ -50,7 +50,7 @@ class SparkLakehouseIOManager(LakehouseIOManager):
                     f"Spark needs {error.name}, which is not installed.", "pip install 'stedi_assets[spark]'."
                 ) from None
 
-        root, landing = self.location(self.root), self.location(self.landing)
+        root, landing = self.location(self.root), self.landing_location
         with (
             event_log_kept_open(context),
             Session(self.master, self.jars, self.conf, root.aws or landing.aws) as session,

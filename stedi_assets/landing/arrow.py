@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
-from stedi_assets.landing.compression import Decompressed
+from stedi_assets.landing.content import Content
 from stedi_assets.landing.conversion import EXACT_INTEGERS
 from stedi_assets.landing.reasons import ReasonCode, sentence
 from stedi_assets.landing.records import Batch, QuarantinedRecord, RecordReader
@@ -37,9 +37,6 @@ ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float6
 """From the contract's types to Arrow's."""
 
 BITS_OF_MINUS_ZERO = -(2**63)
-
-BUFFER_BYTES = 1 << 18
-"""How many bytes of content are read at once, at least."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -100,25 +97,26 @@ class Findings:
         return pa.RecordBatch.from_arrays([names, *others], schema=self.schema)
 
 
-def line_reader(columns: Sequence[Column], erased: Container[object] = ()) -> Callable[[Batches], Batches]:
+def line_reader(folder: str, columns: Sequence[Column], erased: Container[object] = ()) -> Callable[[Batches], Batches]:
     """Makes the function that reads files line by line, in any number of parts.
 
     A record that spans two parts is broken in the first of them. So if no part of a file has anything to quarantine,
     the rows of all its parts are those of the file.
 
     Args:
+        folder: The URI of the folder that the files' names are paths below, with a slash at its end.
         columns: The contract of the records.
         erased: The names of customers whose records are quarantined, without their text.
 
     Returns:
-        A function from batches of file name, as in a URI, and line with its end, to `Findings`. The note of a part
+        A function from batches of a file's URI and a line with its end to `Findings`. The note of a part
         says whether the file must be read as a whole, how many rows the part has, and how many of its records have each
         unknown key.
     """
 
     def read(batches: Batches) -> Batches:
         findings = Findings(columns)
-        for name, content in _contents(batches):
+        for name, content in _contents(batches, folder):
             rows = _plain_rows(content, columns, erased)
             if rows is not None:
                 yield findings.table(name, rows)
@@ -137,24 +135,25 @@ def line_reader(columns: Sequence[Column], erased: Container[object] = ()) -> Ca
 
 
 def whole_file_reader(
-    columns: Sequence[Column], cut: Mapping[str, Cut], erased: Container[object] = ()
+    folder: str, columns: Sequence[Column], cut: Mapping[str, Cut], erased: Container[object] = ()
 ) -> Callable[[Batches], Batches]:
     """Makes the function that reads whole files exactly.
 
     Args:
+        folder: The URI of the folder that the files' names are paths below, with a slash at its end.
         columns: The contract of the records.
         cut: By name, the files that come in pieces, one after the other; any other comes in one piece.
         erased: The names of customers whose records are quarantined, without their text.
 
     Returns:
-        A function from batches of file name, as in a URI, and content, to `Findings`. There is one note for each file:
+        A function from batches of a file's URI and its content to `Findings`. There is one note for each file:
         what became of it, in the words of the ledger.
     """
 
     def read(batches: Batches) -> Batches:
         findings = Findings(columns)
-        for name, group in itertools.groupby(_contents(batches), key=lambda content: content[0]):
-            content = _stream(name, (piece for _, piece in group), cut.get(name))
+        for name, group in itertools.groupby(_contents(batches, folder), key=lambda content: content[0]):
+            content = _stream((piece for _, piece in group), cut.get(name))
             yield from _read_whole(name, content, findings, erased)
 
     return read
@@ -206,7 +205,7 @@ def _depends_on_what_is_before(content: bytes) -> bool:
     return may_depend and DEPENDS_ON_WHAT_IS_BEFORE.search(content) is not None
 
 
-def _contents(batches: Batches) -> Iterator[tuple[str, bytes]]:
+def _contents(batches: Batches, folder: str) -> Iterator[tuple[str, bytes]]:
     """Yields the name and the content of each sequence of rows that are of one file."""
     for batch in batches:
         names, contents = batch.columns
@@ -214,23 +213,23 @@ def _contents(batches: Batches) -> Iterator[tuple[str, bytes]]:
         parts = pa.ListArray.from_arrays([0, *sequences.run_ends.to_pylist()], contents)
         joined = pc.binary_join(parts, pa.scalar(b"", contents.type))
         for name, content in zip(sequences.values, joined, strict=True):
-            yield unquote(name.as_py()), content.as_py()
+            # Spark writes one slash or three before a local path.
+            yield unquote(name.as_py()).replace("file:///", "file:/", 1).removeprefix(folder), content.as_py()
 
 
-def _stream(name: str, pieces: Iterator[bytes], cut: Cut | None) -> io.RawIOBase:
+def _stream(pieces: Iterator[bytes], cut: Cut | None) -> Content:
     mark = [BYTE_ORDER_MARK] if cut and cut.begins_with_mark else []
-    stored = Pieces(itertools.chain(mark, pieces), cut.size if cut else None)
-    return Decompressed(stored) if name.endswith(".gz") else stored
+    return Content(Pieces(itertools.chain(mark, pieces), cut.size if cut else None))
 
 
-def _read_whole(name: str, content: io.RawIOBase, findings: Findings, erased: Container[object]) -> Batches:
-    reader = RecordReader(io.BufferedReader(content, BUFFER_BYTES), findings.columns, erased=erased)
+def _read_whole(name: str, content: Content, findings: Findings, erased: Container[object]) -> Batches:
+    reader = RecordReader(content, findings.columns, erased=erased)
     for part in reader:
         yield findings.rows(name, part)
         yield findings.stretches(name, part.quarantined)
     totals = dict(vars(reader.totals))
     del totals["records_found"]
-    if isinstance(content, Decompressed) and content.is_damaged:
+    if content.is_damaged:
         code: ReasonCode = "damaged_compression"
         yield findings.stretches(
             name, [QuarantinedRecord(reader.totals.bytes_total, 0, "", code, sentence(code), column=None)]

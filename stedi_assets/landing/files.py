@@ -1,19 +1,15 @@
 """Which raw files a landing folder holds, and their content."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stedi_assets.errors import StediError
-from stedi_assets.landing.compression import Decompressed
-from stedi_assets.storage.files import Files, StoredFile
+from stedi_assets.landing.content import Content
+from stedi_assets.storage.files import Files
+from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import Source
-
-SUFFIXES = (".json", ".json.gz")
-
-BUFFER_BYTES = 1 << 18
-"""How many bytes of content are read at once, at least."""
 
 
 @dataclass(frozen=True)
@@ -26,86 +22,61 @@ class LandingFile(StoredFile):
 
     files: Files = field(repr=False, compare=False)
 
-    @property
-    def is_compressed(self) -> bool:
-        """Whether it is stored as gzip."""
-        return self.name.endswith(".gz")
-
     def open_stored(self) -> io.RawIOBase:
         """Opens the file as it is stored.
 
         Raises:
+            GoneError: The file has been removed since it was listed.
             StediError: The file cannot be opened.
         """
         return self.files.open(self)
 
-    def open(self) -> "RawContent":
-        """Opens the file's content, decompressed.
+    def open(self) -> Content:
+        """Opens the file's content, decompressed and in UTF-8.
 
         Raises:
+            GoneError: The file has been removed since it was listed.
             StediError: The file cannot be opened.
         """
-        stored = self.open_stored()
-        return RawContent(Decompressed(stored) if self.is_compressed else stored)
+        return Content(self.open_stored())
 
 
-class RawContent(io.BufferedReader):
-    """A raw file's content, decompressed."""
+@dataclass(frozen=True)
+class LandingFolder:
+    """What a landing folder holds.
 
-    def __init__(self, raw: io.RawIOBase) -> None:
-        """Prepares to read.
-
-        Args:
-            raw: The content.
-        """
-        super().__init__(raw, buffer_size=BUFFER_BYTES)
-
-    @property
-    def is_damaged(self) -> bool:
-        """Whether compressed data broke off or could not be read on; known once all is read."""
-        return isinstance(self.raw, Decompressed) and self.raw.is_damaged
-
-
-def list_landing_files(root: Location, source: Source) -> Sequence[LandingFile]:
-    """Lists the raw files of a source, sorted by name.
-
-    Args:
-        root: The landing root.
-        source: Whose files; the folder is `source.path` below the root.
-
-    Returns:
-        The files that end in .json or .json.gz, without hidden ones.
-
-    Raises:
-        StediError: The folder is missing, unreadable or holds no such file.
+    Attributes:
+        files: Its raw files, in its own folders too, sorted by name. A file's name is its path below the folder.
+        passed_over: From the name of each entry that is not read to the reason.
+        is_cut: Whether the folder may hold more files.
     """
-    found, _ = first_landing_files(root, source, None)
-    return found
+
+    files: Sequence[LandingFile]
+    passed_over: Mapping[str, str]
+    is_cut: bool
 
 
-def first_landing_files(root: Location, source: Source, limit: int | None) -> tuple[Sequence[LandingFile], bool]:
-    """Lists the raw files of a source as far as a limit, sorted by name.
+def list_landing_files(root: Location, source: Source, limit: int | None = None) -> LandingFolder:
+    """Lists the raw files of a source: every regular file, whatever its name, that is not hidden.
 
     Args:
         root: The landing root.
         source: Whose files; the folder is `source.path` below the root.
-        limit: Look at no more than the first so many files of the folder, raw files or not.
+        limit: List no more than the first so many.
 
     Returns:
-        The files that end in .json or .json.gz, without hidden ones, and whether the folder may hold more.
+        The files, and what is passed over.
 
     Raises:
-        StediError: The folder is missing, unreadable or holds no such file.
+        StediError: The folder is missing or unreadable, holds no file, or a link leads out of the root.
     """
     folder = root / source.path
-    remedy = "Put the files there, or set STEDI_LANDING to the folder that holds customer/landing and its siblings."
     files = folder.files
-    stored = files.list(folder.path, remedy, limit)
-    found = [
-        LandingFile(file.path, file.name, file.size, file.modified, files)
-        for file in stored
-        if file.name.endswith(SUFFIXES) and not file.name.startswith(".")
-    ]
-    if not found:
-        raise StediError(f"The folder {folder} holds no {' or '.join(SUFFIXES)} file.", remedy)
-    return found, len(stored) == limit
+    listing = files.list(folder.path, root.path, limit, follows_links=root.follows_links)
+    if not listing.files:
+        raise StediError(
+            f"The folder {folder} holds no file to read.",
+            "Put the files there, or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",
+        )
+    found = [LandingFile(file.path, file.name, file.size, file.modified, files) for file in listing.files]
+    return LandingFolder(found, listing.passed_over, listing.is_cut)

@@ -5,9 +5,11 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
+from stedi_assets.errors import GoneError
 from stedi_assets.landing.files import LandingFile
 
 LEDGER_KEY = "stedi.ledger"
@@ -23,7 +25,7 @@ class LedgerEntry:
     """What became of one raw file.
 
     Attributes:
-        name: The file's name in the landing folder.
+        name: The file's path below the landing folder.
         size: Its bytes, as stored.
         modified: The mark that changes when the file does.
         reader: `strict` where the engine's own strict reader took the whole file, which proves that every byte is in a
@@ -123,13 +125,16 @@ def with_digests(entries: Iterable[LedgerEntry], files: Iterable[LandingFile]) -
 
 
 def _beginning(file: LandingFile) -> bytes:
-    with io.BufferedReader(file.open_stored()) as content:
+    with suppress(GoneError), io.BufferedReader(file.open_stored()) as content:
         return content.read(BEGINNING_BYTES)
+    # A file that is gone has no twin.
+    return file.name.encode()
 
 
 def _digest(file: LandingFile) -> str:
-    with io.BufferedReader(file.open_stored()) as content:
+    with suppress(GoneError), io.BufferedReader(file.open_stored()) as content:
         return hashlib.file_digest(content, "blake2b").hexdigest()[:32]
+    return ""
 
 
 def to_json(entries: Iterable[LedgerEntry]) -> str:

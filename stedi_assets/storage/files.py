@@ -3,13 +3,14 @@
 import io
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO, Protocol
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import GoneError, StediError
+from stedi_assets.storage.listing import Listing, LocalListing, StoredFile
 
 OWNER_ALONE = 0o700
 """The rights on folders that are made: tables hold personal data."""
@@ -18,36 +19,20 @@ HIDDEN = ".incomplete-"
 """The beginning of the names of files that are being written, which readers of a folder pass over."""
 
 
-@dataclass(frozen=True)
-class StoredFile:
-    """One file.
-
-    Attributes:
-        path: Its whole path.
-        name: Its name in its folder.
-        size: Bytes, as stored.
-        modified: A mark that changes when the file does: its modification time in nanoseconds since 1970, or its ETag.
-    """
-
-    path: str
-    name: str
-    size: int
-    modified: str
-
-
 class Files(Protocol):
     """What lists, opens and deletes files."""
 
-    def list(self, folder: str, remedy: str, limit: int | None = None) -> Sequence[StoredFile]:
-        """Lists the files that lie in a folder itself, sorted by name.
+    def list(self, folder: str, root: str, limit: int | None = None, *, follows_links: bool = False) -> Listing:
+        """Lists the files that lie below a folder of raw files.
 
         Args:
             folder: Its path.
-            remedy: What to do where it cannot be read.
+            root: The path of the folder that links may not lead out of.
             limit: List no more than the first so many.
+            follows_links: Whether they may after all.
 
         Raises:
-            StediError: The folder cannot be read.
+            StediError: The folder cannot be read, or a link leads out of the root.
         """
         ...
 
@@ -58,6 +43,7 @@ class Files(Protocol):
             file: As it was listed.
 
         Raises:
+            GoneError: The file has been removed since it was listed.
             StediError: The file cannot be opened.
         """
         ...
@@ -127,31 +113,39 @@ class Files(Protocol):
 class LocalFiles:
     """Files on local disk; see `Files`."""
 
-    def list(self, folder: str, remedy: str, limit: int | None = None) -> Sequence[StoredFile]:
+    def list(self, folder: str, root: str, limit: int | None = None, *, follows_links: bool = False) -> Listing:
         """See `Files`."""
         try:
-            found = [(entry, entry.stat()) for entry in sorted(Path(folder).iterdir())[:limit]]
+            return LocalListing(Path(folder), Path(root), follows_links=follows_links).listing(limit)
         except OSError as error:
-            raise StediError(f"The folder {folder} cannot be read: {error.strerror}.", remedy) from None
-        return [StoredFile(str(entry), entry.name, status.st_size, str(status.st_mtime_ns)) for entry, status in found]
+            raise StediError(
+                f"The folder {error.filename or folder} cannot be read: {error.strerror}.",
+                "Put the files there, or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",
+            ) from None
 
     def open(self, file: StoredFile) -> io.RawIOBase:
         """See `Files`."""
         try:
             return io.FileIO(file.path)
+        except FileNotFoundError:
+            raise GoneError(f"The file {file.path} is gone since it was listed.", "Try again.") from None
         except OSError as error:
             raise StediError(f"The file {file.path} cannot be read: {error.strerror}.", "Make it readable.") from None
 
     def walk(self, folder: str) -> Iterator[StoredFile]:
         """See `Files`."""
         for path in sorted(Path(folder).rglob("*")):
-            if path.is_file():
+            # Another process may remove it meanwhile.
+            with suppress(FileNotFoundError):
                 status = path.stat()
+                if not S_ISREG(status.st_mode):
+                    continue
                 yield StoredFile(str(path), path.name, status.st_size, str(status.st_mtime_ns))
 
     def replace(self, file: StoredFile, content: BinaryIO) -> None:
         """See `Files`."""
-        path = Path(file.path)
+        # A link stays one, and what it leads to gets the content.
+        path = Path(file.path).resolve()
         try:
             incomplete = path.with_name(f"{HIDDEN}{path.name}")
             with incomplete.open("wb") as target:

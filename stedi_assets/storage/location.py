@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -22,10 +22,12 @@ class Location:
     Attributes:
         path: Its absolute, normalized path, or `s3://bucket/prefix`.
         aws: How a bucket is reached.
+        follows_links: Whether a link in it that leads out of it is followed, where raw files are listed.
     """
 
     path: str
     aws: Aws | None = field(default=None, repr=False, compare=False)
+    follows_links: bool = field(default=False, repr=False, compare=False)
 
     @classmethod
     def parse(cls, text: str, aws: Aws | None = None) -> Self:
@@ -55,7 +57,7 @@ class Location:
 
     def __truediv__(self, relative: str) -> Self:
         """Returns the location of a folder below this one."""
-        return type(self)(f"{self.path.rstrip('/')}/{relative}", self.aws)
+        return replace(self, path=f"{self.path.rstrip('/')}/{relative}")
 
     def __str__(self) -> str:
         return self.path

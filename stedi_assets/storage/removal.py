@@ -20,7 +20,7 @@ from deltalake.exceptions import DeltaError
 from stedi_assets.errors import StediError
 from stedi_assets.storage import delta
 from stedi_assets.storage.aws import Aws
-from stedi_assets.storage.files import StoredFile
+from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.s3 import DELETED_AT_ONCE, refusal
 

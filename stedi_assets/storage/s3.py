@@ -4,12 +4,12 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import GoneError, StediError
 from stedi_assets.storage.aws import ATTEMPTS, Aws
-from stedi_assets.storage.files import StoredFile
+from stedi_assets.storage.listing import IS_HIDDEN, Listing, StoredFile, is_hidden
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -78,21 +78,23 @@ class S3Files:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
-    def list(self, folder: str, remedy: str, limit: int | None = None) -> Sequence[StoredFile]:
-        """See `Files`."""
-        del remedy  # A store says itself why it refuses.
-        bucket, prefix = _split(folder)
-        with _refusals_explained(folder, "s3:ListBucket"):
-            pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=f"{prefix}/".lstrip("/"), Delimiter="/"
-            )
-            found = (
-                StoredFile(f"s3://{bucket}/{entry['Key']}", name, entry["Size"], entry["ETag"].strip('"'))
-                for page in pages
-                for entry in page.get("Contents", [])
-                if (name := entry["Key"].rpartition("/")[2])
-            )
-            return list(islice(found, limit))
+    def list(self, folder: str, root: str, limit: int | None = None, *, follows_links: bool = False) -> Listing:
+        """See `Files`; a bucket has no links."""
+        del root, follows_links
+        files: list[StoredFile] = []
+        passed_over: dict[str, str] = {}
+        for file in self.walk(folder):
+            name = file.path.removeprefix(f"{folder.rstrip('/')}/")
+            # A key that ends with a slash stands for a folder.
+            if not file.name or (is_hidden(name) and not file.size):
+                continue
+            if is_hidden(name):
+                passed_over[name] = IS_HIDDEN
+                continue
+            if len(files) == limit:
+                return Listing(files, passed_over, is_cut=True)
+            files.append(replace(file, name=name))
+        return Listing(files, passed_over)
 
     def open(self, file: StoredFile) -> io.RawIOBase:
         """See `Files`."""
@@ -242,7 +244,11 @@ class S3Object(io.RawIOBase):
         bucket, key = _split(self._file.path)
         wanted = f"bytes={self._position}-"
         with _refusals_explained(self._file.path, "s3:GetObject"):
-            return self._aws.s3.get_object(Bucket=bucket, Key=key, IfMatch=self._file.modified, Range=wanted)["Body"]
+            try:
+                answer = self._aws.s3.get_object(Bucket=bucket, Key=key, IfMatch=self._file.modified, Range=wanted)
+            except self._aws.s3.exceptions.NoSuchKey:
+                raise GoneError(f"The file {self._file.path} is gone since it was listed.", "Try again.") from None
+            return answer["Body"]
 
 
 @contextmanager

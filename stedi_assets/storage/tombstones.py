@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from stedi_assets.errors import StediError
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.storage.location import Location
-from stedi_assets.tombstones import NO_TOMBSTONES, Tombstones, tombstone_hash
+from stedi_assets.tombstones import NO_TOMBSTONES, Tombstones, email_tombstone
 
 FOLDER = "erasure/tombstones"
 """Their folder below the lakehouse."""
@@ -33,7 +33,7 @@ def read_tombstones(lakehouse: Location, pseudonyms: Pseudonyms) -> Tombstones:
     names = {file.name.removesuffix(".json") for file in lakehouse.files.walk(str(lakehouse / FOLDER))}
     if not names:
         return NO_TOMBSTONES
-    key_check = tombstone_hash(pseudonyms, KEY_CHECK)
+    key_check = email_tombstone(pseudonyms, KEY_CHECK)
     if key_check not in names:
         raise StediError(
             f"Customers were erased from the lakehouse at {lakehouse}, and only with the key of that time can be told "
@@ -43,19 +43,21 @@ def read_tombstones(lakehouse: Location, pseudonyms: Pseudonyms) -> Tombstones:
     return Tombstones(pseudonyms, frozenset(names - {key_check}))
 
 
-def write_tombstones(lakehouse: Location, pseudonyms: Pseudonyms, names: Iterable[str], reason: dict[str, str]) -> None:
+def write_tombstones(
+    lakehouse: Location, pseudonyms: Pseudonyms, hashes: Iterable[str], reason: dict[str, str]
+) -> None:
     """Writes tombstones.
 
     Args:
         lakehouse: The root of the tables.
         pseudonyms: Holds the key.
-        names: Emails and serial numbers.
+        hashes: Of emails and serial numbers, under that key.
         reason: Who asked, and when; nothing personal about the customer.
 
     Raises:
         StediError: They cannot be written.
     """
     content = json.dumps(reason).encode()
-    for name in (KEY_CHECK, *names):
-        path = lakehouse / FOLDER / f"{tombstone_hash(pseudonyms, name)}.json"
+    for keyed in (email_tombstone(pseudonyms, KEY_CHECK), *hashes):
+        path = lakehouse / FOLDER / f"{keyed}.json"
         lakehouse.files.write(str(path), content)

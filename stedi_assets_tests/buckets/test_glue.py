@@ -21,10 +21,11 @@ from stedi_assets.tables import TABLES, Column, Table
 from stedi_assets_tests.support.buckets import bucket
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import run as run_command
+from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.faulty_proxy import Fault, Rule
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.policies import policies_held, user_who_may
-from stedi_assets_tests.support.projects import KEY, SELECTED_TABLES, Project, with_landing_files
+from stedi_assets_tests.support.projects import SELECTED_TABLES, Project, with_landing_files
 from stedi_assets_tests.support.runs import failure
 from stedi_assets_tests.support.servers import FaultyProxy, MotoServer, faulty_proxy, moto_server
 from stedi_assets_tests.support.stored import stored_with

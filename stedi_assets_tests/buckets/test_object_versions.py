@@ -6,11 +6,13 @@ import duckdb
 import pytest
 
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.erasure import erase, find_customer
+from stedi_assets.erasure.erase import erase
+from stedi_assets.erasure.plan import plan_erasure
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets_tests.support.buckets import bucket
+from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.erasing import EMAIL, opened
-from stedi_assets_tests.support.projects import KEY, Project, with_landing_files
+from stedi_assets_tests.support.projects import Project, with_landing_files
 from stedi_assets_tests.support.servers import MotoServer
 
 
@@ -31,7 +33,7 @@ def test_old_versions_of_objects_are_told_or_removed(versioned: Project, all_obj
         lakehouse = opened(versioned, DuckDBEngine(connection, aws, Pseudonyms()))
         certificate = erase(
             lakehouse,
-            find_customer(lakehouse, EMAIL),
+            plan_erasure(lakehouse, EMAIL),
             "somebody",
             "a run",
             all_object_versions=all_object_versions,

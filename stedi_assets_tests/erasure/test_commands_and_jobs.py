@@ -11,11 +11,12 @@ from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.maintenance import vacuum_tables
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.tables import TABLES
-from stedi_assets.tombstones import tombstone_hash
+from stedi_assets.tombstones import email_tombstone
 from stedi_assets_tests.support.commands import run
+from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.erasing import EMAIL, SERIAL_NUMBER, naming
 from stedi_assets_tests.support.grid import in_both_places, on_duckdb
-from stedi_assets_tests.support.projects import KEY, Build, Project
+from stedi_assets_tests.support.projects import Build, Project
 from stedi_assets_tests.support.records import customer
 from stedi_assets_tests.support.runs import failure
 
@@ -40,7 +41,7 @@ def test_the_command_changes_nothing_without_yes_and_certifies_with_it(built_pro
 
 def erase_by_job(project: Project, email: str) -> tuple[dagster.ExecuteInProcessResult, str]:
     job = project.definitions(pseudonym_key=KEY.hex()).resolve_job_def("erase_customer")
-    config = {"customer": tombstone_hash(Pseudonyms(KEY), email), "requested_by": "ticket 7"}
+    config = {"customer": email_tombstone(Pseudonyms(KEY), email), "requested_by": "ticket 7"}
     with dagster.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             {"ops": {"erase_from_every_table": {"config": config}}}, instance, raise_on_error=False

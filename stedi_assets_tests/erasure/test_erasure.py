@@ -3,13 +3,14 @@
 import pytest
 
 from stedi_assets.engines import Engine
-from stedi_assets.erasure import find_customer, find_email, keyed_hash, plan
+from stedi_assets.erasure.plan import find_email, keyed_hash, plan_erasure
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.tables import TABLES
+from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.erasing import EMAIL, SERIAL_NUMBER, Erased, all_bytes, erased, naming, opened
 from stedi_assets_tests.support.grid import on_both_engines_and_in_both_places, on_duckdb
-from stedi_assets_tests.support.projects import KEY, Build, Project
+from stedi_assets_tests.support.projects import Build, Project
 from stedi_assets_tests.support.records import customer, device_reading, phone_reading
 
 pytestmark = on_both_engines_and_in_both_places
@@ -129,13 +130,14 @@ def test_without_the_key_of_the_erasure_new_files_are_not_read(erased_project: P
 def test_an_erasure_needs_a_key(built: Build, computing: Engine) -> None:
     lakehouse = Lakehouse(built.project.location(), built.project.location(), computing)
     with pytest.raises(StediError, match="An erasure needs STEDI_PSEUDONYM_KEY"):
-        find_customer(lakehouse, EMAIL)
+        plan_erasure(lakehouse, EMAIL)
 
 
 def test_a_plan_counts_and_changes_nothing(built_project: Project, lakehouse: Lakehouse) -> None:
     before = dict(all_bytes(built_project.landing))
-    counted = plan(lakehouse, find_customer(lakehouse, EMAIL))
-    assert sum(counted.values()) == 6
+    plan = plan_erasure(lakehouse, EMAIL)
+    assert sum(plan.records_by_file.values()) == 6
+    assert plan.rows_by_table["accelerometer_trusted"] == 3
     assert dict(all_bytes(built_project.landing)) == before
     assert naming(built_project)
 
@@ -198,13 +200,21 @@ def test_a_customer_who_was_erased_can_be_erased_again(erased_project: Project, 
 
 
 @on_duckdb
-@pytest.mark.parametrize("serial_number", ["", " ", "5", "100", "-1.0 "])
-def test_a_customer_whose_serial_number_would_be_found_in_others_records_is_refused_and_nothing_is_changed(
+@pytest.mark.parametrize("serial_number", ["", " ", "5", "100", "-1.0 ", "y"])
+def test_a_serial_number_takes_along_the_readings_alone_that_carry_the_whole_of_it(
     built_project: Project, computing: Engine, serial_number: str
 ) -> None:
     built_project.land("customer", "customer-2.json", [customer("zoe", research=1, serialNumber=serial_number)])
-    assert built_project.materialize("customer_landing", "customer_quarantine").success
-    before = dict(all_bytes(built_project.landing))
-    with pytest.raises(StediError, match="fewer than 6 characters"):
-        erased(opened(built_project, computing), "zoe@example.com")
-    assert dict(all_bytes(built_project.landing)) == before
+    readings = [
+        {**device_reading("zoe", 5), "serialNumber": number} for number in (serial_number, f"5{serial_number}", "100 ")
+    ]
+    built_project.land("step_trainer", "more.json", readings)
+    before = {table: built_project.rows(table) for table in ("accelerometer_landing", "customer_landing")}
+    assert built_project.materialize("customer_landing", "step_trainer_landing").success
+    certificate = erased(opened(built_project, computing), "zoe@example.com")
+    assert certificate.is_complete
+    assert {path.rpartition("/")[2]: found for path, found in certificate.records_by_file.items()} == {
+        "more.json": 1,
+        "customer-2.json": 1,
+    }
+    assert {table: built_project.rows(table) for table in before} == before

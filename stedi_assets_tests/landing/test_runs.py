@@ -102,7 +102,7 @@ def test_a_garbled_file_fails_the_run_without_its_text_and_nothing_downstream_ch
 def test_a_folder_without_a_file_fails_the_run_and_says_so(built_project: Project) -> None:
     (built_project.landing / "customer/landing/customer-1.json").unlink()
     result = built_project.materialize("customer_landing")
-    assert "holds no .json or .json.gz file" in failure(result, "customer_landing")
+    assert "holds no file to read" in failure(result, "customer_landing")
     assert built_project.delta("customer_landing").version() == 0
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.course import COURSE_DATA, available
+from stedi_assets_tests.support.engines import KEY as BUILT_WITH
 from stedi_assets_tests.support.grid import on_both_engines
 from stedi_assets_tests.support.projects import COMPUTED_TABLES, Build, Builds, Project
-from stedi_assets_tests.support.projects import KEY as BUILT_WITH
 from stedi_assets_tests.support.records import Record, customer, device_reading, phone_reading
 from stedi_assets_tests.support.training import TABLE, land, subjects
 

@@ -25,7 +25,8 @@ ERASING = """
 import os, signal, sys
 from contextlib import nullcontext
 
-from stedi_assets.erasure import erase, find_customer
+from stedi_assets.erasure.erase import erase
+from stedi_assets.erasure.plan import plan_erasure
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.pseudonyms import Pseudonyms
 from stedi_assets.settings import read_settings
@@ -44,7 +45,7 @@ def erase_until(landing, root, last_step):
     root = Location.parse(root, aws)
     with OPENED[sys.argv[1]](root.aws) as engine:
         tables = Lakehouse(root, Location.parse(landing, aws), engine, pseudonyms=pseudonyms)
-        erase(tables, find_customer(tables, "ada@example.com"), "somebody", "a run", progress=crash_after_steps)
+        erase(tables, plan_erasure(tables, "ada@example.com"), "somebody", "a run", progress=crash_after_steps)
     print(len(steps), flush=True)
 
 with spark_started() if sys.argv[1] == "spark" else nullcontext():

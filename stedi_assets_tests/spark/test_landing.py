@@ -13,7 +13,6 @@ from stedi_assets.engines import Engine
 from stedi_assets.engines.spark import landing
 from stedi_assets.engines.spark.engine import SparkEngine
 from stedi_assets.engines.spark.session import Session
-from stedi_assets.errors import StediError
 from stedi_assets.landing.arrow import line_reader
 from stedi_assets.tables import SOURCES, Source
 from stedi_assets_tests.support.places import Place
@@ -98,7 +97,7 @@ def test_lines_in_any_parts_are_the_rows_of_the_whole_file_or_are_refused(
     found = [
         finding
         for part in map(part_of_a_file, parts)
-        for batch in line_reader(READINGS)(iter([part]))
+        for batch in line_reader("", READINGS)(iter([part]))
         for finding in batch.to_pylist()
     ]
     whole = read(content)
@@ -154,12 +153,6 @@ def test_files_of_any_name_are_read_once(local_place: Place, spark_engine: Engin
     shore.land()
     counted = shore.lakehouse.rows("SELECT sourceFile, count(*) AS n FROM accelerometer_landing GROUP BY sourceFile")
     assert {row["sourceFile"]: row["n"] for row in counted} == {file.name: 1 for file in shore.folder.iterdir()}
-
-
-def test_a_file_that_spark_would_pass_over_is_refused_by_name(shore: Shore) -> None:
-    shore.put("_a.json", reading_record(1))
-    with pytest.raises(StediError, match=r"does not read a file whose name begins with _.*_a\.json.*another name"):
-        shore.land()
 
 
 def test_after_any_sequence_of_runs_the_tables_equal_one_full_read_on_duckdb(shore: Shore, twin: Shore) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.ddl import statement
+from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.grid import on_both_engines
-from stedi_assets_tests.support.projects import COMPUTED_TABLES, KEY, Build, Project
+from stedi_assets_tests.support.projects import COMPUTED_TABLES, Build, Project
 from stedi_assets_tests.support.records import CUSTOMERS
 from stedi_assets_tests.support.shell import stedi, succeeded
 

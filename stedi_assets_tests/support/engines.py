@@ -15,6 +15,9 @@ from stedi_assets.storage.aws import Aws
 if TYPE_CHECKING:
     from stedi_assets.engines.spark.session import Session
 
+KEY = bytes(range(32))
+"""Under which tables that tests build have their pseudonyms."""
+
 SPARK_ON_FEW_ROWS = {
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.codegen.wholeStage": "false",
@@ -43,7 +46,7 @@ def spark_started() -> "Iterator[Session]":
 @contextmanager
 def duckdb_engine(aws: Aws | None) -> Iterator[Engine]:
     with duckdb.connect() as connection:
-        yield DuckDBEngine(connection, aws, Pseudonyms())
+        yield DuckDBEngine(connection, aws, Pseudonyms(KEY))
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def spark_engine(aws: Aws | None) -> Iterator[Engine]:
     from stedi_assets.engines.spark.session import Session
 
     with Session(conf=SPARK_ON_FEW_ROWS, aws=aws) as session:
-        yield SparkEngine(session, Pseudonyms())
+        yield SparkEngine(session, Pseudonyms(KEY))
 
 
 OPENED = {"duckdb": duckdb_engine, "spark": spark_engine}

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from stedi_assets.engines import Engine
-from stedi_assets.erasure import Certificate, erase, find_customer
+from stedi_assets.erasure.certificate import Certificate
+from stedi_assets.erasure.erase import erase
+from stedi_assets.erasure.plan import plan_erasure
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.pseudonyms import Pseudonyms
-from stedi_assets_tests.support.projects import KEY, Project
+from stedi_assets_tests.support.engines import KEY
+from stedi_assets_tests.support.projects import Project
 
 EMAIL = "ada@example.com"
 
@@ -29,7 +32,7 @@ def opened(project: Project, engine: Engine, key: bytes = KEY) -> Lakehouse:
 
 
 def erased(lakehouse: Lakehouse, email: str = EMAIL) -> Certificate:
-    return erase(lakehouse, find_customer(lakehouse, email), "the data protection officer", "a run")
+    return erase(lakehouse, plan_erasure(lakehouse, email), "the data protection officer", "a run")
 
 
 def all_bytes(folder: Path) -> Iterator[tuple[PurePath, bytes]]:

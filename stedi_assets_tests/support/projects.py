@@ -30,9 +30,6 @@ SELECTED_TABLES = [table for table in TABLES if table not in QUARANTINES]
 
 COMPUTED_TABLES = [name for name, table in TABLES.items() if table.zone != "landing"]
 
-KEY = bytes(range(32))
-"""Under which the tables of `built` have their pseudonyms."""
-
 
 @dataclass
 class Project:

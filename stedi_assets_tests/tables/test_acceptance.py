@@ -6,8 +6,9 @@ import dagster
 import pytest
 
 from stedi_assets_tests.support.course import COURSE_COUNTS, GENERATED_COUNTS, with_course_data, with_generated_data
+from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.grid import on_both_engines, on_spark, on_the_whole_grid
-from stedi_assets_tests.support.projects import KEY, Build, Builds, Project
+from stedi_assets_tests.support.projects import Build, Builds, Project
 from stedi_assets_tests.support.runs import evaluations
 
 pytestmark = on_the_whole_grid

@@ -215,6 +215,7 @@ def test_a_check_that_blocks_fails_with_an_error_and_one_that_does_not_with_a_wa
         "has_no_row_before_consent",
         "has_no_serial_number_that_names_a_customer",
         "has_no_files_of_equal_content",
+        "has_every_file_of_its_folder",
         "has_nothing_in_quarantine",
     }
 

@@ -13,7 +13,7 @@ from stedi_assets.engines.duckdb.errors import errors_explained
 from stedi_assets.engines.duckdb.landing import LandingReader
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.s3 import S3Access
-from stedi_assets.engines.duckdb.text import identifier, literals, read_parquet
+from stedi_assets.engines.duckdb.text import identifier, literal, literals, read_parquet
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.pseudonyms import FUNCTION, Pseudonyms
@@ -23,6 +23,7 @@ from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCE_FILE, Source
+from stedi_assets.tombstones import NO_TOMBSTONES, OF_SHARED_SERIAL_NUMBER, SHARED_FUNCTION, Tombstones
 
 Relation = duckdb.DuckDBPyRelation
 
@@ -58,13 +59,22 @@ class DuckDBEngine:
         # Delta's timestamps are UTC. The order of a table's rows has no meaning, and keeping it costs memory.
         connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
         if pseudonyms:
-            connection.execute(_pseudonym_function(pseudonyms))
+            keyed = _hmac(pseudonyms, "CAST(text AS VARCHAR)")
+            connection.execute(f"CREATE FUNCTION {FUNCTION}(text) AS {keyed}")
+        self.define_erased(NO_TOMBSTONES)
 
     def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
         """See `Engine`."""
         rows = f"SELECT * FROM {read_parquet(files)}" if files else self._no_rows(schema)
         with self._working():
             self._connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows}")
+
+    def define_erased(self, tombstones: Tombstones) -> None:
+        """See `Engine`."""
+        keyed = _hmac(tombstones.pseudonyms, f"{literal(OF_SHARED_SERIAL_NUMBER)} || text")
+        is_shared = f"list_contains({literals(sorted(tombstones.hashes))}, {keyed})" if tombstones else "false"
+        with self._working():
+            self._connection.execute(f"CREATE OR REPLACE FUNCTION {SHARED_FUNCTION}(text) AS {is_shared}")
 
     def _no_rows(self, schema: Schema) -> str:
         empty = self._connection.from_arrow(arro3.core.Table.from_batches([], schema=schema.to_arrow()))
@@ -123,14 +133,11 @@ class DuckDBEngine:
             yield
 
 
-def _pseudonym_function(pseudonyms: Pseudonyms) -> str:
+def _hmac(pseudonyms: Pseudonyms, text: str) -> str:
     # HMAC spelt out, because a function in Python costs far more: with its first result DuckDB imports pandas, which
     # takes seconds, and where there is no pandas it tries to again with every result.
     inner, outer = ("'" + "".join(f"\\x{byte:02X}" for byte in pad) + "'::BLOB" for pad in pseudonyms.pads)
-    return (
-        f"CREATE FUNCTION {FUNCTION}(text) AS "
-        f"sha256({outer} || unhex(sha256({inner} || encode(CAST(text AS VARCHAR)))))"
-    )
+    return f"sha256({outer} || unhex(sha256({inner} || encode({text}))))"
 
 
 def _select(cursor: duckdb.DuckDBPyConnection, value: Any) -> str:

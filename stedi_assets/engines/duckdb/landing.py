@@ -14,6 +14,7 @@ import math
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +26,7 @@ from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Writ
 from stedi_assets.engines.duckdb.errors import FAILURES
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, identifier, literal, paths, read_parquet
+from stedi_assets.errors import GoneError
 from stedi_assets.landing.booleans import may_hold_booleans
 from stedi_assets.landing.conversion import EXACT_INTEGERS
 from stedi_assets.landing.files import LandingFile
@@ -119,6 +121,7 @@ class LandingReader:
         self._example = ""
         self._written: list[Written] = []
         self._entries: list[LedgerEntry] = []
+        self._gone: list[str] = []
 
     def read(self, files: Sequence[LandingFile]) -> LandingRead:
         """Reads files.
@@ -135,10 +138,14 @@ class LandingReader:
             self._example = self._write_example(Path(folder))
             refused = self._read_strictly([Input(file, file.path) for file in files])
             for input_ in refused:
-                self._read_refused(input_.file, Path(folder) / "separated.json")
+                try:
+                    self._read_refused(input_.file, Path(folder) / "separated.json")
+                except GoneError:
+                    self._forget(input_.file)
+                    self._gone.append(input_.file.name)
         self._write_exact_rows()
         written_files = [file for written in self._written for file in written.files]
-        return LandingRead(self._prefix, Written(self._written[-1].schema, written_files), self._entries)
+        return LandingRead(self._prefix, Written(self._written[-1].schema, written_files), self._entries, self._gone)
 
     def _create_table(self, name: str, columns: Sequence[Column]) -> None:
         declared = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
@@ -156,15 +163,14 @@ class LandingReader:
     def _read_strictly(self, inputs: Sequence[Input]) -> list[Input]:
         """Reads the files that nothing is lost of, all at once, and returns the others."""
         # A file of no bytes has no row to prove anything by.
-        accepted = [input_ for input_ in inputs if input_.file.size]
+        accepted = [input_ for input_ in inputs if input_.file.size and not _is_decompressed_by_name(input_)]
         with ThreadPoolExecutor(max_workers=1) as beside:
             # Fractions are often 0 or 1, whole numbers seldom: beside the reader, looking takes half the time.
             looks = {
                 input_.path: beside.submit(_may_hold_booleans, input_) for input_ in accepted if self._has_fractions
             }
-            # What is not gzip is an error of input and output, like a full disk: the second try tells them apart.
-            may_not_be_gzip = any(input_.path.endswith(".gz") for input_ in accepted)
-            written = self._copied(accepted, UNREADABLE if may_not_be_gzip else MALFORMED)
+            # A file that is gone or no gzip is an error of input and output, as a full disk is: the second try tells.
+            written = self._copied(accepted, UNREADABLE)
             if written is None:
                 accepted = [input_ for input_ in accepted if self._is_readable(input_)]
                 written = self._copied(accepted, MALFORMED)
@@ -194,16 +200,14 @@ class LandingReader:
     def _copied(self, inputs: Sequence[Input], excused: tuple[type[Exception], ...]) -> Written | None:
         if not inputs:
             return None
-        self._define(self._strict_rows(inputs))
         try:
+            self._define(self._strict_rows(inputs))
             return self._write()
         except excused:
             self._discard()
             return None
 
     def _write(self) -> Written:
-        # A name is never given twice: DuckDB may still have in its cache what an earlier file of that name held.
-        self._groups += 1
         return write_parquet(self._cursor, self._query.sql, self._folder, self._group_prefix)
 
     @property
@@ -223,12 +227,16 @@ class LandingReader:
         return True
 
     def _define(self, select: str) -> None:
+        # A name is never given twice: DuckDB may still have in its cache what an earlier file of that name held.
+        self._groups += 1
         self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(self._source.name)} AS {select}")
 
     def _strict_rows(self, inputs: Sequence[Input]) -> str:
         typed = ", ".join(map(_typed, self._source.columns))
         # A copy has another name than its raw file. An enumeration costs a tenth of what writing texts does.
-        name = "parse_filename(filename)" if inputs[0].path == inputs[0].file.path else literal(inputs[0].file.name)
+        file = inputs[0].file
+        folder_characters = len(file.path) - len(file.name)
+        name = f"substr(filename, {folder_characters + 1})" if inputs[0].path == file.path else literal(file.name)
         names = ", ".join(literal(input_.file.name) for input_ in inputs)
         return f"""
             SELECT {typed}, CAST({name} AS ENUM ({names})) AS {SOURCE_FILE.name}
@@ -295,12 +303,15 @@ class LandingReader:
         with copy.open("wb") as lines:
             entry, lines_passed_on = self._read_records(file, lines)
         if lines_passed_on and self._read_strictly([Input(file, str(copy))]):
-            for table in (EXACT_ROWS, NEWLY_QUARANTINED):
-                self._cursor.execute(f"DELETE FROM {table} WHERE {SOURCE_FILE.name} = {literal(file.name)}")
+            self._forget(file)
             entry, _ = self._read_records(file, None)
         elif lines_passed_on:
             self._entries.pop()
         self._entries.append(entry)
+
+    def _forget(self, file: LandingFile) -> None:
+        for table in (EXACT_ROWS, NEWLY_QUARANTINED):
+            self._cursor.execute(f"DELETE FROM {table} WHERE {SOURCE_FILE.name} = {literal(file.name)}")
 
     def _read_records(self, file: LandingFile, lines: BinaryIO | None) -> tuple[LedgerEntry, int]:
         with file.open() as content:
@@ -382,12 +393,19 @@ def _bounds(file: DataFile, column: Column) -> tuple[float, float]:
     return least.get(column.name, -math.inf), greatest.get(column.name, math.inf)
 
 
+def _is_decompressed_by_name(input_: Input) -> bool:
+    # DuckDB would, where the exact reader and Spark know gzip alone.
+    return input_.path.lower().endswith(".zst")
+
+
 def _may_hold_booleans(input_: Input) -> bool:
     if input_.path != input_.file.path:
         with Path(input_.path).open("rb", buffering=0) as content:
             return may_hold_booleans(content)
-    with input_.file.open() as content:
+    # Where the file is gone by now, its rows are what was read of it.
+    with suppress(GoneError), input_.file.open() as content:
         return may_hold_booleans(content)
+    return False
 
 
 def _arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> arro3.core.Table:

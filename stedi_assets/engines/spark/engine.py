@@ -25,6 +25,7 @@ from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCE_FILE, Source
+from stedi_assets.tombstones import SHARED_FUNCTION, Tombstones
 
 SIGNED_TYPES = {
     pa.uint8(): pa.int16(),
@@ -70,12 +71,20 @@ class SparkEngine:
         spark = self._session.spark
         if self._pseudonyms:
             spark.udf.register(FUNCTION, _pseudonym_function(self._pseudonyms))
+        # Not in Python: nearly always nobody was erased, and Python sees every row that it is asked about.
+        spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {SHARED_FUNCTION}(text STRING) RETURNS BOOLEAN RETURN false")
         return spark
 
     def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
         """See `Engine`."""
         with errors_explained():
             files_read(self._spark, "parquet", files, schema=spark_schema(schema)).createOrReplaceTempView(name)
+
+    def define_erased(self, tombstones: Tombstones) -> None:
+        """See `Engine`."""
+        if tombstones:
+            self._spark.sql(f"DROP TEMPORARY FUNCTION IF EXISTS {SHARED_FUNCTION}")
+            self._spark.udf.register(SHARED_FUNCTION, _shared_function(tombstones))
 
     def write(self, value: Any, folder: Location) -> Written:
         """See `Engine`."""
@@ -151,6 +160,10 @@ def _from_arrow(spark: SparkSession, table: pa.Table) -> DataFrame:
 def _pseudonym_function(pseudonyms: Pseudonyms) -> "UserDefinedFunctionLike":
     # In Python, because an expression of SQL would show the key in the plans that Spark's pages and logs keep.
     return F.udf(lambda text: None if text is None else pseudonyms(text), "string")
+
+
+def _shared_function(tombstones: Tombstones) -> "UserDefinedFunctionLike":
+    return F.udf(lambda text: text is not None and tombstones.has_shared(text), "boolean")
 
 
 def _type_name(kind: Any) -> str:

@@ -15,6 +15,9 @@ PATTERN_CHARACTERS = frozenset("{}[]*?\\")
 FILE_NAME = "_metadata.file_name"
 """The column of a file's name, encoded as in a URI."""
 
+FILE_URI = "_metadata.file_path"
+"""The column of a file's whole path, encoded as in a URI."""
+
 
 def path_in_spark(path: str) -> str:
     """Spells a path as Spark's file systems do.

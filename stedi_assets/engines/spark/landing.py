@@ -12,13 +12,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
-from stedi_assets.engines.spark.frames import FILE_NAME, files_read, path_in_spark
+from stedi_assets.engines.spark.frames import FILE_URI, files_read, path_in_spark
 from stedi_assets.engines.spark.parquet import WRITE_OPTIONS, parquet_files, write_parquet
 from stedi_assets.errors import StediError
 from stedi_assets.landing.arrow import BYTE_ORDER_MARK, STRETCH_COLUMNS, Batches, Cut, line_reader, whole_file_reader
@@ -47,9 +48,8 @@ LARGEST_COMPRESSED_BYTES = 2**31 - 1
 STAGING_OPTIONS = {**WRITE_OPTIONS, "parquet.enable.dictionary": "false"}
 """What is staged is read once, for which looking for values that are alike does not pay."""
 
-PASSED_OVER = "_"
-"""Spark does not see files whose name begins so."""
-
+CODEC_SUFFIXES = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst")
+"""How the names end of files that Hadoop decompresses where they are read as lines."""
 
 PIECES = {None: "files", "\n": "files-in-lines", "}": "files-in-objects"}
 """From what files are cut at where they are read as a whole to the name under which their findings are stored."""
@@ -111,6 +111,7 @@ class LandingReader:
         Raises:
             StediError: Spark cannot read a file.
         """
+        listed, files = files, [file for file in files if not _is_gone(file)]
         _refuse_unreadable(files)
         for file in files:
             if not file.size:
@@ -120,11 +121,13 @@ class LandingReader:
         in_lines = [file for file in files if _is_split(file)]
         accepted, rows = self._read_lines(in_lines) if in_lines else (set(), [])
         rows += self._read_whole([file for file in files if file.size and file.name not in accepted])
-        return LandingRead(self._prefix, self._write(rows), self._entries)
+        read = {entry.name for entry in self._entries}
+        gone = [file.name for file in listed if file.name not in read]
+        return LandingRead(self._prefix, self._write(rows), self._entries, gone)
 
     def _read_lines(self, files: Sequence[LandingFile]) -> tuple[set[str], list[DataFrame]]:
         """Reads the files that nothing is lost of line by line, and returns their names and their rows."""
-        read = line_reader(self._source.columns, self._stamp.tombstones)
+        read = line_reader(_folder_uri(files), self._source.columns, self._stamp.tombstones)
         staged = self._staged([self._stage("lines", _contents(self._spark, files, "\n"), read)])
         verdicts = _verdicts(_notes(staged))
         # A file without a row has nothing to prove anything by.
@@ -143,7 +146,8 @@ class LandingReader:
             groups.setdefault(_separator(file), []).append(file)
         staged = self._staged([self._stage_whole(separator, group) for separator, group in groups.items()])
         totals = dict(_notes(staged)) if groups else {}
-        self._entries += [self._entry(file, "exact", totals[file.name]) for file in files]
+        # Of a file that is gone, Spark tells nothing.
+        self._entries += [self._entry(file, "exact", totals[file.name]) for file in files if file.name in totals]
         staged.where("stretch IS NOT NULL").select(
             F.col("file").alias(SOURCE_FILE.name),
             "stretch.*",
@@ -155,7 +159,7 @@ class LandingReader:
     def _stage_whole(self, separator: str | None, files: Sequence[LandingFile]) -> Location:
         cut = {file.name: Cut(file.size, _begins_with_mark(file)) for file in files} if separator else {}
         contents = _contents(self._spark, files, separator)
-        read = whole_file_reader(self._source.columns, cut, self._stamp.tombstones)
+        read = whole_file_reader(_folder_uri(files), self._source.columns, cut, self._stamp.tombstones)
         with _a_file_a_task(self._spark, files) if separator else nullcontext():
             return self._stage(PIECES[separator], contents, read)
 
@@ -190,29 +194,39 @@ def staging_folder(prefix: str) -> str:
     return f"{prefix}-staged"
 
 
+def _is_gone(file: LandingFile) -> bool:
+    # Spark asks for each file before it reads any, and fails where one is gone.
+    return not file.path.startswith("s3://") and not Path(file.path).exists()
+
+
 def _refuse_unreadable(files: Sequence[LandingFile]) -> None:
     for file in files:
-        if file.name.startswith(PASSED_OVER):
-            raise StediError(
-                f"Spark does not read a file whose name begins with {PASSED_OVER}, such as {file.path}.",
-                "Give it another name, or set STEDI_ENGINE=duckdb for the landing tables.",
-            )
-        if file.is_compressed and file.size > LARGEST_COMPRESSED_BYTES:
+        if _is_decompressed_by_name(file) and file.size > LARGEST_COMPRESSED_BYTES:
             raise StediError(
                 f"The file {file.path} is larger than 2 GB, which Spark cannot read where it is compressed.",
                 "Split it or decompress it, or set STEDI_ENGINE=duckdb for the landing tables.",
             )
 
 
+def _folder_uri(files: Sequence[LandingFile]) -> str:
+    """Returns the folder below which files have their names, with one slash before a local path."""
+    folder = files[0].path.removesuffix(files[0].name) if files else ""
+    return path_in_spark(folder).replace("file:///", "file:/", 1)
+
+
+def _is_decompressed_by_name(file: LandingFile) -> bool:
+    return file.name.lower().endswith(CODEC_SUFFIXES)
+
+
 def _separator(file: LandingFile) -> str | None:
     """Returns what a file is cut into pieces at where it is read as a whole; None where it is one piece."""
-    if file.is_compressed or file.size <= LARGE_BYTES:
+    if _is_decompressed_by_name(file) or file.size <= LARGE_BYTES:
         return None
     return "\n" if b"\n" in _beginning(file, BEGINNING_BYTES) else "}"
 
 
 def _is_split(file: LandingFile) -> bool:
-    is_worth_it = file.size > SMALL_BYTES and not file.is_compressed
+    is_worth_it = file.size > SMALL_BYTES and not _is_decompressed_by_name(file)
     return is_worth_it and b"\n" in _beginning(file, BEGINNING_BYTES)
 
 
@@ -229,9 +243,9 @@ def _contents(spark: SparkSession, files: Sequence[LandingFile], separator: str 
     """Returns the names and the contents of files, whole or in pieces that end with a separator."""
     paths = [file.path for file in files]
     if separator is None:
-        return files_read(spark, "binaryFile", paths, FILE_NAME, "content")
+        return files_read(spark, "binaryFile", paths, FILE_URI, "content", ignoreMissingFiles="true")
     piece = F.concat("value", F.lit(separator)).cast("binary").alias("content")
-    return files_read(spark, "text", paths, FILE_NAME, piece, lineSep=separator)
+    return files_read(spark, "text", paths, FILE_URI, piece, lineSep=separator, ignoreMissingFiles="true")
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from stedi_assets.engines import Written
 from stedi_assets.engines.spark.frames import path_in_spark
 from stedi_assets.errors import StediError
 from stedi_assets.storage.delta import DataFile
-from stedi_assets.storage.files import StoredFile
+from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
 
 DELTA_TYPES = (
@@ -128,8 +128,7 @@ def parquet_files(folder: Location) -> Sequence[StoredFile]:
     Args:
         folder: The folder.
     """
-    found = folder.files.list(folder.path, "Check the folder's permissions; the table is as it was.")
-    return [file for file in found if file.name.endswith(".parquet")]
+    return [file for file in folder.files.walk(folder.path) if file.name.endswith(".parquet")]
 
 
 def _footers(part: Location, files: Sequence[StoredFile]) -> list[pq.FileMetaData]:

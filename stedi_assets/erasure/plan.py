@@ -1,0 +1,285 @@
+"""What an erasure would take out: whose records, from which files and tables, and whether that is unusual."""
+
+import re
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO, cast
+
+from stedi_assets.erasure.person import Person
+from stedi_assets.erasure.redaction import Redaction, find_records
+from stedi_assets.errors import StediError
+from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.landing.content import Content
+from stedi_assets.landing.files import LandingFile, list_landing_files
+from stedi_assets.landing.ledger import Ledger
+from stedi_assets.landing.records import RecordReader
+from stedi_assets.storage import delta
+from stedi_assets.storage.tombstones import read_tombstones
+from stedi_assets.tables import SOURCES, TABLES, Source
+from stedi_assets.tombstones import email_tombstone
+
+READINGS_FIRST = ("step_trainer_files", "accelerometer_files", "customer_files")
+"""The sources, the one that knows who has which serial number last."""
+
+CUSTOMERS = SOURCES["customer_files"]
+
+ADDRESS = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^\s"@\x00-\x1f\x7f]+)@[^\s"@\x00-\x1f\x7f]+')
+"""An addr-spec of RFC 5322 or more: letters beyond ASCII and characters that mail servers refuse are records' all the
+same."""
+
+LARGEST_SHARE = 0.5
+"""The largest fraction of a source's records that one customer usually has."""
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer as the data knows them.
+
+    Attributes:
+        person: What names them.
+        spellings: The distinct emails of their customer records; none where no such record is left.
+    """
+
+    person: Person
+    spellings: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ErasurePlan:
+    """What an erasure would take out.
+
+    Attributes:
+        customer: Whose records.
+        files: From each raw file that names the customer to its source and what to take out of it.
+        rows_by_table: From each table to its rows that name the customer.
+        unusual: What somebody should know before the erasure, as sentences.
+    """
+
+    customer: Customer
+    files: Mapping[LandingFile, tuple[Source, Redaction]]
+    rows_by_table: Mapping[str, int]
+    unusual: Sequence[str] = field(default_factory=list)
+
+    @property
+    def records_by_file(self) -> dict[str, int]:
+        """From the path of each raw file that names the customer to its records and broken stretches that do."""
+        return {file.path: redaction.records for file, (_, redaction) in self.files.items()}
+
+
+def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
+    """Finds what an erasure would take out, and changes nothing.
+
+    Args:
+        lakehouse: The tables and the raw files.
+        email: The customer's; its case does not matter.
+
+    Returns:
+        The plan.
+
+    Raises:
+        StediError: No key is set, the text is no address, no record and no tombstone has it, or a file cannot be read.
+    """
+    keyed_hash(lakehouse, email)
+    if not ADDRESS.fullmatch(email):
+        raise StediError(
+            "This is not an email address: an erasure takes one address, without spaces around it.",
+            "Give the address as the customer's record has it, such as ada@example.com.",
+        )
+    customer = find_customer(lakehouse, email)
+    files: dict[LandingFile, tuple[Source, Redaction]] = {}
+    unusual = _unusual_spellings(customer)
+    for name in READINGS_FIRST:
+        source = SOURCES[name]
+        listed = list_landing_files(lakehouse.landing, source).files
+        found = {file: redaction for file in listed if (redaction := _redaction(file, source, customer.person)).records}
+        files |= {file: (source, redaction) for file, redaction in found.items()}
+        unusual += _unusual_share(source, listed, found, _ledger(lakehouse, source))
+    if not customer.spellings and not files and not was_erased(lakehouse, email):
+        raise StediError(
+            "No record and no tombstone has this address. Nothing was changed.",
+            "Check the address, STEDI_LANDING and STEDI_LAKEHOUSE.",
+        )
+    return ErasurePlan(customer, files, _rows_by_table(lakehouse, customer.person), unusual)
+
+
+def refuse_unusual(plan: ErasurePlan) -> None:
+    """Refuses an erasure that takes out more than one customer usually has.
+
+    Args:
+        plan: What it would take out.
+
+    Raises:
+        StediError: Something is unusual.
+    """
+    if plan.unusual:
+        raise StediError(
+            f"{' '.join(plan.unusual)} Nothing was changed.",
+            "See what stedi erase counts without --yes; where that is right, give --force too.",
+        )
+
+
+def keyed_hash(lakehouse: Lakehouse, email: str) -> str:
+    """Returns what an email is called where it must not be named.
+
+    Args:
+        lakehouse: Holds the key.
+        email: The customer's.
+
+    Raises:
+        StediError: No key is set.
+    """
+    if not lakehouse.pseudonyms.is_linkable:
+        raise StediError(
+            "An erasure needs STEDI_PSEUDONYM_KEY: under that key it remembers who must stay out.",
+            "Set it to 32 random bytes or more in hexadecimal, and keep it.",
+        )
+    return email_tombstone(lakehouse.pseudonyms, email)
+
+
+def find_email(lakehouse: Lakehouse, customer: str) -> str:
+    """Finds the email that a keyed hash stands for.
+
+    Args:
+        lakehouse: The tables.
+        customer: What `keyed_hash` returned.
+
+    Raises:
+        StediError: No customer in the tables has it.
+    """
+    emails = lakehouse.rows("SELECT DISTINCT customer.email FROM customer_landing AS customer")
+    for row in emails:
+        if email_tombstone(lakehouse.pseudonyms, row["email"]) == customer:
+            return str(row["email"])
+    raise StediError(
+        "No customer in customer_landing has this keyed hash.",
+        "Ask for it with stedi erase EMAIL, under the same STEDI_PSEUDONYM_KEY.",
+    )
+
+
+def find_customer(lakehouse: Lakehouse, email: str) -> Customer:
+    """Finds out what names a customer, from the table and from the raw files that no run has read yet.
+
+    A serial number that records of others carry is not the customer's alone, nor is one that somebody had in common
+    with a customer who was erased.
+
+    Args:
+        lakehouse: The tables and the raw files.
+        email: The customer's; its case does not matter.
+
+    Returns:
+        The customer, with no serial number where no record of theirs is left.
+
+    Raises:
+        StediError: A raw file cannot be read.
+    """
+    owners: defaultdict[str, set[str]] = defaultdict(set)
+    spellings: set[str] = set()
+    for owner, serial_number in {*_stored_owners(lakehouse), *_owners_in_new_files(lakehouse)}:
+        owners[serial_number].add(owner.casefold())
+        if owner.casefold() == email.casefold():
+            spellings.add(owner)
+    theirs = sorted(serial_number for serial_number, emails in owners.items() if email.casefold() in emails)
+    tombstones = read_tombstones(lakehouse.root, lakehouse.pseudonyms)
+    shared = [number for number in theirs if len(owners[number]) > 1 or tombstones.has_shared(number)]
+    own = [number for number in theirs if number not in shared]
+    return Customer(Person(email, tuple(own), tuple(shared)), frozenset(spellings))
+
+
+def was_erased(lakehouse: Lakehouse, email: str) -> bool:
+    """Whether an erasure of a customer was begun before.
+
+    Args:
+        lakehouse: The tables.
+        email: The customer's.
+    """
+    return email_tombstone(lakehouse.pseudonyms, email) in read_tombstones(lakehouse.root, lakehouse.pseudonyms).hashes
+
+
+@contextmanager
+def seekable(file: LandingFile) -> Iterator[tuple[BinaryIO, Content]]:
+    """Gives a file's content in a form that can seek.
+
+    Args:
+        file: The raw file.
+
+    Yields:
+        A copy that no name leads to, so that nothing of it is left where the process is killed; and the content, which
+        knows how it is stored.
+    """
+    with file.open() as content, tempfile.TemporaryFile() as copy:
+        while block := content.read(1 << 22):
+            copy.write(block)
+        copy.seek(0)
+        yield cast("BinaryIO", copy), content
+
+
+def _redaction(file: LandingFile, source: Source, person: Person) -> Redaction:
+    with file.open() as content:
+        if not person.may_be_in_content(content):
+            return Redaction()
+    with seekable(file) as (copy, _):
+        return find_records(copy, source.columns, person)
+
+
+def _stored_owners(lakehouse: Lakehouse) -> Iterable[tuple[str, str]]:
+    if not delta.open_table(lakehouse.root / TABLES[CUSTOMERS.landing].path):
+        return []
+    sql = "SELECT DISTINCT customer.email, customer.serialNumber FROM customer_landing AS customer"
+    return [(row["email"], row["serialNumber"]) for row in lakehouse.rows(sql)]
+
+
+def _owners_in_new_files(lakehouse: Lakehouse) -> Iterator[tuple[str, str]]:
+    names = [column.name for column in CUSTOMERS.columns]
+    email, serial_number = names.index("email"), names.index("serialNumber")
+    ledger = _ledger(lakehouse, CUSTOMERS)
+    for file in list_landing_files(lakehouse.landing, CUSTOMERS).files:
+        entry = ledger.get(file.name)
+        if entry and (entry.size, entry.modified) == (file.size, file.modified):
+            continue
+        with file.open() as content:
+            for batch in RecordReader(content, CUSTOMERS.columns):
+                yield from zip(batch.columns[email], batch.columns[serial_number], strict=True)
+
+
+def _ledger(lakehouse: Lakehouse, source: Source) -> Ledger:
+    if not delta.open_table(lakehouse.root / TABLES[source.landing].path):
+        return {}
+    return lakehouse.ledger(source.landing)
+
+
+def _rows_by_table(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
+    """Counts the rows that name the person, by table; what the quarantines hold is counted in the raw files."""
+    rows = {}
+    for name, table in TABLES.items():
+        naming = [column.name for column in table.columns if column.names_customer and column.name != "text"]
+        if not naming or not delta.open_table(lakehouse.root / table.path):
+            continue
+        columns = ", ".join(f"stored.{column}" for column in naming)
+        grouped = lakehouse.rows(f"SELECT {columns}, count(*) AS found FROM {name} AS stored GROUP BY {columns}")
+        named = (row["found"] for row in grouped if any(person.is_named_by(row[column]) for column in naming))
+        rows[name] = sum(named)
+    return {name: count for name, count in rows.items() if count}
+
+
+def _unusual_spellings(customer: Customer) -> list[str]:
+    if len(customer.spellings) <= 1:
+        return []
+    return [f"The address is spelt in {len(customer.spellings)} ways in customer records, which may be customers each."]
+
+
+def _unusual_share(
+    source: Source, listed: Sequence[LandingFile], found: Mapping[LandingFile, Redaction], ledger: Ledger
+) -> list[str]:
+    if not found:
+        return []
+    counted = Counter(
+        {file.name: entry.rows + entry.quarantined for file in listed if (entry := ledger.get(file.name))}
+    )
+    counted |= Counter({file.name: redaction.found for file, redaction in found.items()})
+    records = sum(redaction.records for redaction in found.values())
+    if records <= LARGEST_SHARE * counted.total():
+        return []
+    return [f"The customer has {records} of the {counted.total()} records of {source.path}."]

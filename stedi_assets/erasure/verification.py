@@ -1,0 +1,162 @@
+"""Looking through every file that is left for what names a person."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import duckdb
+
+from stedi_assets.engines.duckdb.errors import FAILURES, errors_explained
+from stedi_assets.engines.duckdb.s3 import S3Access
+from stedi_assets.engines.duckdb.text import identifier, read_parquet
+from stedi_assets.erasure.certificate import Certificate
+from stedi_assets.erasure.person import LONGEST_NAME_BYTES, SEARCHED_BYTES, Mention, Person
+from stedi_assets.erasure.plan import seekable
+from stedi_assets.erasure.redaction import find_records
+from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.landing.content import Content
+from stedi_assets.landing.files import LandingFile
+from stedi_assets.storage.files import Files
+from stedi_assets.storage.listing import StoredFile
+from stedi_assets.storage.location import Location
+from stedi_assets.tables import SOURCES, TABLES, Source
+
+PARQUET = ".parquet"
+
+CHECKSUM = ".crc"
+"""Hadoop writes the checksums of a file beside it."""
+
+IS_DAMAGED = "its compression breaks off"
+IS_NO_TEXT = "it is neither text nor Parquet"
+IS_BROKEN_PARQUET = "it cannot be read as Parquet"
+"""Why a file is not verified."""
+
+NAMING_COLUMNS = frozenset(
+    column.name.lower() for source in SOURCES.values() for column in source.columns if column.names_customer
+)
+QUARANTINED_TEXT = "text"
+CONTRACT_COLUMNS = frozenset(column.name.lower() for table in TABLES.values() for column in table.columns)
+
+
+def verify(lakehouse: Lakehouse, person: Person, certificate: Certificate) -> None:
+    """Searches every file of the landing root and of the lakehouse, hidden files too.
+
+    Args:
+        lakehouse: Says where.
+        person: Who must not be named.
+        certificate: Is told what was read, what names the person still, and what could not be read.
+
+    Raises:
+        StediError: A file cannot be opened.
+    """
+    for root in (lakehouse.root, lakehouse.landing):
+        with _reading(root) as connection:
+            for file in root.files.walk(str(root)):
+                if file.name.endswith(CHECKSUM):
+                    continue
+                certificate.files_read += 1
+                source = _source_of(file, lakehouse.landing)
+                mentions, reason = (
+                    _search_parquet(file, connection, person)
+                    if file.name.endswith(PARQUET)
+                    else _search_text(file, root.files, source, person)
+                )
+                if reason:
+                    certificate.not_verified[file.path] = reason
+                if mentions[Mention.CERTAIN] and file.path not in certificate.still_named_in:
+                    certificate.still_named_in.append(file.path)
+                if mentions[Mention.DOUBTFUL]:
+                    certificate.to_look_at[file.path] = mentions[Mention.DOUBTFUL]
+
+
+@contextmanager
+def _reading(root: Location) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        if root.aws:
+            S3Access(connection, root.aws).renew()
+        yield connection
+
+
+def _source_of(file: StoredFile, landing: Location) -> Source | None:
+    return next((source for source in SOURCES.values() if file.path.startswith(f"{landing / source.path}/")), None)
+
+
+def _search_text(
+    file: StoredFile, files: Files, source: Source | None, person: Person
+) -> tuple[Counter[Mention], str | None]:
+    with Content(files.open(file)) as content:
+        looked_at = _Look(content)
+        is_candidate = person.may_be_in_content(looked_at)  # type: ignore[arg-type]
+        while looked_at.read(SEARCHED_BYTES):
+            pass
+    reason = IS_DAMAGED if content.is_damaged else IS_NO_TEXT if looked_at.holds_zeros else None
+    if not is_candidate:
+        return Counter(), reason
+    if source:
+        stored = LandingFile(file.path, file.name, file.size, file.modified, files)
+        with seekable(stored) as (copy, _):
+            found = find_records(copy, source.columns, person)
+        return Counter({Mention.CERTAIN: found.records, Mention.DOUBTFUL: found.doubtful}), reason
+    with Content(files.open(file)) as content:
+        return Counter(_mentions(content, person)), reason
+
+
+class _Look:
+    """Reads a text, and notes whether it holds a zero byte, as no JSON does."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self.holds_zeros = False
+
+    def read(self, size: int) -> bytes:
+        block = self._content.read(size)
+        self.holds_zeros |= b"\0" in block
+        return block
+
+
+def _mentions(content: BinaryIO, person: Person) -> Iterator[Mention]:
+    carried = b""
+    while block := content.read(SEARCHED_BYTES):
+        yield person.mention_in((carried + block).decode(errors="replace"))
+        carried = block[-LONGEST_NAME_BYTES:]
+
+
+def _search_parquet(
+    file: StoredFile, connection: duckdb.DuckDBPyConnection, person: Person
+) -> tuple[Counter[Mention], str | None]:
+    source = read_parquet([file.path])
+    try:
+        described = connection.sql(f"SELECT * FROM {source} LIMIT 0")
+    except FAILURES:
+        return Counter(), IS_BROKEN_PARQUET
+    mentions: Counter[Mention] = Counter()
+    with errors_explained():
+        for name, kind in zip(described.columns, described.types, strict=True):
+            if str(kind) == "VARCHAR":
+                values = _candidates(source, identifier(name), connection, person)
+                mentions.update(_mention_in_column(name, value, person) for value in values)
+    return mentions, None
+
+
+def _candidates(source: str, column: str, connection: duckdb.DuckDBPyConnection, person: Person) -> Iterable[str]:
+    # DuckDB folds the case of letters beyond ASCII in another way: texts with such are all looked at.
+    wanted = [person.email.lower(), *(number.lower() for number in person.serial_numbers)]
+    conditions = [f"contains(lower({column}), ?)" for _ in wanted]
+    found = connection.execute(
+        f"SELECT DISTINCT {column} FROM {source} WHERE strlen({column}) <> length({column}) OR "
+        + " OR ".join([*conditions, f"contains({column}, '\\')"]),
+        wanted,
+    ).fetchall()
+    return [text for (text,) in found]
+
+
+def _mention_in_column(name: str, value: str, person: Person) -> Mention:
+    if name.lower() in NAMING_COLUMNS or name.lower() not in CONTRACT_COLUMNS:
+        if person.is_named_by(value):
+            return Mention.CERTAIN
+        if name.lower() in NAMING_COLUMNS:
+            return Mention.NONE
+    mention = person.mention_in(value)
+    is_somebody_elses = name.lower() in CONTRACT_COLUMNS and name != QUARANTINED_TEXT
+    return min(mention, Mention.DOUBTFUL) if is_somebody_elses else mention
