@@ -20,7 +20,7 @@ import pyarrow.json
 from stedi_assets.landing.content import Content
 from stedi_assets.landing.conversion import EXACT_INTEGERS
 from stedi_assets.landing.reasons import ReasonCode, sentence
-from stedi_assets.landing.records import Batch, QuarantinedRecord, RecordReader
+from stedi_assets.landing.records import DEFAULT_LIMITS, Batch, QuarantinedRecord, RecordReader
 from stedi_assets.tables import QUARANTINE_COLUMNS, Column
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ STRETCH_COLUMNS = tuple(
 
 ARROW_TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
 """From the contract's types to Arrow's."""
-
-BITS_OF_MINUS_ZERO = -(2**63)
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -164,7 +162,7 @@ def _plain_rows(content: bytes, columns: Sequence[Column], erased: Container[obj
 
     Arrow's reader refuses a key that it does not expect or sees twice, and a value of another kind than the column's.
     What it takes for granted is looked for before: it crashes on some values that are not objects, so that braces are
-    where lines begin and end, and nowhere else; it does not look whether texts are UTF-8.
+    where lines begin and end, and nowhere else; it does not look whether texts are UTF-8, nor how long a record is.
     """
     lines = content.count(b"}\n{") + 1
     if not (
@@ -173,6 +171,7 @@ def _plain_rows(content: bytes, columns: Sequence[Column], erased: Container[obj
         and content.count(b"{") == content.count(b"}") == lines
         and b"[" not in content
         and b"\\u" not in content
+        and _has_short_lines(content, DEFAULT_LIMITS.record_bytes)
     ):
         return None
     try:
@@ -185,18 +184,34 @@ def _plain_rows(content: bytes, columns: Sequence[Column], erased: Container[obj
     except (UnicodeDecodeError, pa.ArrowInvalid):
         return None
     is_plain = rows.num_rows == lines and all(_is_plain(column, rows.column(column.name), erased) for column in columns)
-    return rows if is_plain else None
+    return _without_signs_of_zeros(rows, columns) if is_plain else None
+
+
+def _has_short_lines(content: bytes, longest: int) -> bool:
+    start = 0
+    while len(content) - start > longest:
+        # From line end to line end, as far apart as they may be: most content needs no step.
+        end = content.rfind(b"\n", start, start + longest + 1)
+        if end < 0:
+            return False
+        start = end + 1
+    return True
 
 
 def _is_plain(column: Column, values: pa.ChunkedArray, erased: Container[object]) -> bool:
     if column.required and values.null_count:
         return False
     if column.type == "DOUBLE":
-        # What is not a number is not less. And a -0 may have been written as an integer, which has no sign.
-        bits = values.combine_chunks().view(pa.int64())
-        is_doubtful = pc.or_(pc.invert(pc.less(pc.abs(values), EXACT_INTEGERS)), pc.equal(bits, BITS_OF_MINUS_ZERO))
-        return not pc.any(is_doubtful).as_py()
+        # What is not a number is not less.
+        return not pc.any(pc.invert(pc.less(pc.abs(values), EXACT_INTEGERS))).as_py()
     return not (column.names_customer and any(name in erased for name in pc.unique(values).to_pylist()))
+
+
+def _without_signs_of_zeros(rows: pa.Table, columns: Sequence[Column]) -> pa.Table:
+    for index, column in enumerate(columns):
+        if column.type == "DOUBLE":
+            rows = rows.set_column(index, column.name, pc.add(rows.column(index), 0.0))
+    return rows
 
 
 def _depends_on_what_is_before(content: bytes) -> bool:

@@ -3,12 +3,21 @@
 The rules, by column type:
 
 * `VARCHAR` takes a string as it is, and a number as its own text in the file.
-* `BIGINT` takes a number, or a string that holds nothing but a JSON number, whose value is whole and fits 64 bits,
-  however it is written: 1, 1.0 and 1e0 are the same number. The value is taken from the text, not through a double.
-* `DOUBLE` takes the same kinds. An integer (written without fraction and exponent) must be exactly representable;
-  beyond 2**53 most are not. A number with a fraction or an exponent becomes the nearest double, and must be finite.
+* `BIGINT` takes a number that is whole and fits 64 bits, however it is written: 1, 1.0 and 1e0 are the same number.
+  Below 2**53 in magnitude, the nearest double decides, as it does in most readers of JSON (RFC 8259, section 6):
+  1.0000000000000001 is 1. From there on, the text decides.
+* `DOUBLE` takes a number. An integer (written without fraction and exponent) must be exactly representable; beyond
+  2**53 most are not. A number with a fraction or an exponent becomes the nearest double, and must be finite. Zero has
+  no sign: -0.0 is 0.0.
+* Both take a string that holds a decimal number, spelt as SQL casts read it: " 1", "+1", "01", "1." and ".5" are
+  numbers, which JSON alone would refuse. Digits of other scripts, 0x10, 1_000, NaN and Infinity are none.
 
-Null and an absent key are the same. A key that occurs twice is fine as long as both values convert to the same.
+Null and an absent key are the same. A key that occurs twice is fine as long as both values convert to the same. A comma
+behind the last value of an object or an array is ignored.
+
+A record's fate depends on its own text alone. So these rules take all that a strict reader takes without a doubt (see
+`stedi_assets.engines.duckdb.landing` and `stedi_assets.landing.arrow`), and give the same values for it.
+
 Most values need no conversion at all and are checked a column at a time (`RecordConverter.columns`); the others are
 converted from the text of their record, one by one (`RecordConverter.row`).
 """
@@ -19,7 +28,7 @@ import re
 from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 from stedi_assets.landing.reasons import ReasonCode
 from stedi_assets.landing.scanning import Run
@@ -31,11 +40,10 @@ SMALLEST_BIGINT = -(2**63)
 LARGEST_BIGINT = 2**63 - 1
 # Below this every integer is a double of its own, so that a double read from the file is exact.
 EXACT_INTEGERS = 2**53
-# No double is longer than this in digits before the point.
-LONGEST_INTEGER_DIGITS = 400
 
-INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
-NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+INTEGER_IN_STRING = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
+NUMBER_IN_STRING = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
+STRING_OR_LAST_COMMA = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|,(?=[ \t\r\n]*[}\]])')
 SPACE_BEFORE_COLON = re.compile(r'"[ \t\r\n]+:')
 
 
@@ -83,6 +91,22 @@ MEMBERS = json.JSONDecoder(
 )
 
 
+def members(text: str) -> tuple[tuple[str, object], ...]:
+    """Decodes one record.
+
+    Args:
+        text: A JSON object; a comma may stand behind the last value of an object or an array.
+
+    Returns:
+        Its keys and values, as `MEMBERS` gives them.
+    """
+    try:
+        decoded = MEMBERS.decode(text)
+    except json.JSONDecodeError:
+        decoded = MEMBERS.decode(STRING_OR_LAST_COMMA.sub(lambda match: match[1] or "", text))
+    return cast(tuple[tuple[str, object], ...], decoded)
+
+
 def _storable_text(text: str) -> str:
     if not _is_storable(text):
         raise RefusalError("lone_surrogate")
@@ -98,16 +122,18 @@ def _is_storable(text: str) -> bool:
 
 
 def _number_in(text: str) -> IntegerText | DecimalText:
-    if INTEGER.fullmatch(text):
+    if INTEGER_IN_STRING.fullmatch(text):
         return IntegerText(text)
-    if NUMBER.fullmatch(text):
+    if NUMBER_IN_STRING.fullmatch(text):
         return DecimalText(text)
     raise RefusalError("not_a_number")
 
 
 def _whole_number(text: str) -> int:
+    nearest = float(text)
     try:
-        number = Decimal(text)
+        # An integer below that bound is a double of its own.
+        number = Decimal(nearest if abs(nearest) < EXACT_INTEGERS else text)
     except InvalidOperation:
         raise RefusalError("out_of_range") from None
     if not SMALLEST_BIGINT <= number <= LARGEST_BIGINT:
@@ -119,13 +145,8 @@ def _whole_number(text: str) -> int:
 
 
 def _exact_double(text: str) -> float:
-    if len(text) > LONGEST_INTEGER_DIGITS:
-        raise RefusalError("out_of_range")
-    try:
-        number = float(int(text))
-    except OverflowError:
-        raise RefusalError("out_of_range") from None
-    if int(number) != int(text):
+    number = _nearest_double(text)
+    if Decimal(number) != Decimal(text):
         raise RefusalError("not_exactly_representable")
     return number
 
@@ -134,7 +155,11 @@ def _nearest_double(text: str) -> float:
     number = float(text)
     if math.isinf(number):
         raise RefusalError("out_of_range")
-    return number
+    return _without_sign_of_zero(number)
+
+
+def _without_sign_of_zero(number: float) -> float:
+    return number + 0.0
 
 
 def _double_in(text: str) -> float:
@@ -179,12 +204,12 @@ class PlainValues:
     """The values of a column type that are right as any JSON decoder gives them.
 
     Attributes:
-        all_plain: Whether a whole column, nulls included, needs neither check nor conversion; false if unsure.
+        all_plain: Gives a whole column, nulls included, as it is stored; None if a value may not be plain.
         is_plain: Whether one value that is not null is plain.
         convert: What makes a plain value one of the column's type.
     """
 
-    all_plain: Callable[[Sequence[Any]], bool]
+    all_plain: Callable[[list[Any]], list[Value] | None]
     is_plain: Callable[[Any], bool]
     convert: Callable[[Any], Value]
 
@@ -197,28 +222,38 @@ def _all_within(values: Sequence[Any], kinds: set[type], smallest: float, larges
     return not present or (smallest <= min(present) and max(present) <= largest)
 
 
-def _are_plain_texts(values: Sequence[Any]) -> bool:
-    if not set(map(type, values)) <= {str, type(None)}:
-        return False
-    return _is_storable("".join(filter(None, values)))
+def _plain_texts(values: list[Any]) -> list[Value] | None:
+    are_texts = set(map(type, values)) <= {str, type(None)}
+    return values if are_texts and _is_storable("".join(filter(None, values))) else None
+
+
+def _plain_integers(values: list[Any]) -> list[Value] | None:
+    return values if _all_within(values, {int}, SMALLEST_BIGINT, LARGEST_BIGINT) else None
+
+
+def _plain_doubles(values: list[Any]) -> list[Value] | None:
+    if not _all_within(values, {float}, -EXACT_INTEGERS, EXACT_INTEGERS):
+        return None
+    # No other number is false.
+    return [value if value or value is None else 0.0 for value in values] if 0.0 in values else values
 
 
 # -0 is not its own text once it is decoded, so a zero is read again from the file.
 PLAIN_VALUES: dict[ColumnType, PlainValues] = {
     "VARCHAR": PlainValues(
-        all_plain=_are_plain_texts,
+        all_plain=_plain_texts,
         is_plain=lambda value: (type(value) is str and _is_storable(value)) or (type(value) is int and value != 0),
         convert=str,
     ),
     "BIGINT": PlainValues(
-        all_plain=lambda values: _all_within(values, {int}, SMALLEST_BIGINT, LARGEST_BIGINT),
+        all_plain=_plain_integers,
         is_plain=lambda value: type(value) is int and SMALLEST_BIGINT <= value <= LARGEST_BIGINT,
         convert=int,
     ),
     "DOUBLE": PlainValues(
-        all_plain=lambda values: _all_within(values, {float}, -EXACT_INTEGERS, EXACT_INTEGERS),
+        all_plain=_plain_doubles,
         is_plain=lambda value: type(value) in (float, int) and -EXACT_INTEGERS <= value <= EXACT_INTEGERS,
-        convert=float,
+        convert=_without_sign_of_zero,
     ),
 }
 
@@ -259,7 +294,7 @@ class RecordConverter:
         """Converts one record.
 
         Args:
-            members: Its keys and values, as decoded by `MEMBERS`.
+            members: Its keys and values, as `members` gives them.
 
         Returns:
             One value for each column.
@@ -338,14 +373,15 @@ class RecordConverter:
         if column.required and None in values:
             odd.update(index for index, value in enumerate(values) if value is None)
         plain = PLAIN_VALUES[column.type]
-        if plain.all_plain(values):
-            return values
+        stored = plain.all_plain(values)
+        if stored is not None:
+            return stored
         odd.update(index for index, value in enumerate(values) if not (value is None or plain.is_plain(value)))
         return [None if value is None or index in odd else plain.convert(value) for index, value in enumerate(values)]
 
     def _convert_odd(self, index: int, run: Run, columns: list[list[Value]], refusals: dict[int, RefusalError]) -> None:
         try:
-            row = self.row(MEMBERS.decode(run.text[run.starts[index] : run.ends[index]]))
+            row = self.row(members(run.text[run.starts[index] : run.ends[index]]))
         except RefusalError as refusal:
             refusals[index] = refusal
             return

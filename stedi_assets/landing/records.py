@@ -14,7 +14,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from stedi_assets.landing.conversion import MEMBERS, RecordConverter, RefusalError, Value
+from stedi_assets.landing.conversion import RecordConverter, RefusalError, Value, members
 from stedi_assets.landing.reasons import ReasonCode, sentence
 from stedi_assets.landing.scanning import Lines, RecordScanner, Refused, Run, Span
 from stedi_assets.landing.structure import Limits
@@ -209,10 +209,10 @@ class RecordReader:
         except UnicodeDecodeError:
             self._quarantine(span.offset, len(span.data), self._preview(span.data), "invalid_utf8")
             return
-        members = MEMBERS.decode(text)
-        self._count_unknown_keys(dict.fromkeys(key for key, _ in members), 1)
+        record = members(text)
+        self._count_unknown_keys(dict.fromkeys(key for key, _ in record), 1)
         try:
-            row = self._converter.row(members)
+            row = self._converter.row(record)
         except RefusalError as refusal:
             self._quarantine(span.offset, len(span.data), text, refusal.code, refusal.column)
             return

@@ -44,7 +44,7 @@ class Limits:
 
     Attributes:
         chunk_bytes: How many bytes are asked of the stream at a time.
-        record_bytes: The longest record that can be a row.
+        record_bytes: The longest record that can be a row; DuckDB's reader takes none that is longer.
         depth: The deepest nesting of objects and arrays that can be a row; the record itself is level 1.
         text_characters: How much of a quarantined record's text is kept.
         batch_bytes: A batch ends after this many bytes of the stream.
@@ -54,7 +54,7 @@ class Limits:
     """
 
     chunk_bytes: int = 1 << 20
-    record_bytes: int = 16 << 20
+    record_bytes: int = 32 << 20
     depth: int = 100
     text_characters: int = 10_000
     batch_bytes: int = 16 << 20
@@ -147,11 +147,10 @@ class Outcome(Enum):
 
 
 class Expectation(Enum):
-    """What JSON allows next."""
+    """What may come next: what JSON allows, and the end of an object or an array behind a comma."""
 
     VALUE = auto()
     ELEMENT_OR_END = auto()
-    KEY = auto()
     KEY_OR_END = auto()
     COLON = auto()
     COMMA_OR_END_OF_OBJECT = auto()
@@ -333,7 +332,7 @@ class StructureScan:
 
     def _take_comma(self) -> Outcome:
         self.position += 1
-        self._expectation = Expectation.KEY if self._containers[-1].is_object else Expectation.VALUE
+        self._expectation = Expectation.KEY_OR_END if self._containers[-1].is_object else Expectation.ELEMENT_OR_END
         return Outcome.UNFINISHED
 
     def _take_colon(self) -> Outcome:
@@ -421,7 +420,6 @@ VALUE_STARTS: dict[int, Callable[[StructureScan], Outcome]] = {
 GRAMMAR: dict[Expectation, dict[int, Callable[[StructureScan], Outcome]]] = {
     Expectation.VALUE: VALUE_STARTS,
     Expectation.ELEMENT_OR_END: {**VALUE_STARTS, RIGHT_BRACKET: StructureScan._close},
-    Expectation.KEY: {QUOTE: StructureScan._begin_key},
     Expectation.KEY_OR_END: {QUOTE: StructureScan._begin_key, RIGHT_BRACE: StructureScan._close},
     Expectation.COLON: {COLON: StructureScan._take_colon},
     Expectation.COMMA_OR_END_OF_OBJECT: {COMMA: StructureScan._take_comma, RIGHT_BRACE: StructureScan._close},

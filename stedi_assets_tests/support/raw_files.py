@@ -76,9 +76,9 @@ def reading_record(number: int, **more: Any) -> bytes:
 
 
 def row_of(record: bytes) -> Row:
-    """The row that Python's own JSON decoder gives for a phone reading."""
+    """The row that Python's own JSON decoder gives for a phone reading, without a zero's sign."""
     values = json.loads(record)
-    axes = (None if values.get(axis) is None else float(values[axis]) for axis in ("x", "y", "z"))
+    axes = (None if values.get(axis) is None else float(values[axis]) + 0.0 for axis in ("x", "y", "z"))
     return (values["user"], values["timestamp"], *axes)
 
 

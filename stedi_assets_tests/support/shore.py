@@ -16,11 +16,6 @@ from stedi_assets_tests.support.places import Place
 PHONES = SOURCES["accelerometer_files"]
 
 
-def told(value: Any) -> str:
-    # Of 0.0 and -0.0, which are equal, a Parquet file's dictionary holds whichever came first.
-    return repr(value + 0.0 if isinstance(value, float) else value)
-
-
 class Shore:
     """A landing folder with its tables, without Dagster, for what is tried a hundred times."""
 
@@ -41,8 +36,8 @@ class Shore:
         return self.lakehouse.land(self.source, query, "a run", full_refresh=full_refresh)
 
     def rows(self, name: str) -> Counter[tuple[Any, ...]]:
-        """A table's rows as a multiset, with 1 and 1.0 told apart."""
-        return Counter(tuple(map(told, row.values())) for row in self.lakehouse.rows(f"SELECT * FROM {name}"))
+        """A table's rows as a multiset, with 1 and 1.0 told apart, and 0.0 and -0.0."""
+        return Counter(tuple(map(repr, row.values())) for row in self.lakehouse.rows(f"SELECT * FROM {name}"))
 
     def landed(self) -> Counter[tuple[Any, ...]]:
         return self.rows(self.source.landing)
@@ -63,7 +58,7 @@ class Shore:
 
 
 def expected_rows(rows: Sequence[Sequence[Any]], file: str) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(map(told, (*row, file))) for row in rows)
+    return Counter(tuple(map(repr, (*row, file))) for row in rows)
 
 
 @dataclass

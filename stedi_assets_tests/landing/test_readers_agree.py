@@ -1,0 +1,221 @@
+"""Which reader takes a file changes nothing: a record has the same fate with any neighbours, and alone."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stedi_assets.engines import Engine
+from stedi_assets.landing.arrow import line_reader
+from stedi_assets.landing.records import DEFAULT_LIMITS
+from stedi_assets_tests.support.places import Place
+from stedi_assets_tests.support.raw_files import READINGS, Row, exact, newline_delimited, read, reading_record
+from stedi_assets_tests.support.shore import Shore, expected_rows, found_by_file
+
+PLAIN = {"user": '"a"', "timestamp": "5", "x": "2.5"}
+"""A record that every reader takes: from each key to its value as JSON."""
+
+UNTIMED = (HealthCheck.too_slow,)
+"""A busy machine is no failure."""
+
+SIGNS = st.sampled_from(["", "-"])
+INTEGERS = st.sampled_from(
+    ["0", "1", "7", "20", "123456789012345678", "1234567890123456789", "1" * 30, "9" * 400]
+    + [str(edge + step) for edge in (2**52, 2**53, 2**63, 2**64) for step in (-1, 0, 1)]
+) | st.integers(0, 2**64).map(str)
+FRACTIONS = st.just("") | st.sampled_from(
+    [".0", ".5", ".50", ".4", ".25", ".0000000000000001", ".99999999999999999999", "." + "0" * 400 + "1"]
+)
+SMALL_EXPONENTS = st.sampled_from(["e0", "E0", "E+1", "e-1", "e5", "E15", "e-16", "e22", "e" + "0" * 20 + "1"])
+LARGE_EXPONENTS = st.sampled_from(["e308", "e309", "e-324", "e-400", "e400", "e" + "9" * 20, "e-" + "9" * 20])
+EXPONENTS = st.just("") | SMALL_EXPONENTS | LARGE_EXPONENTS
+NUMBERS = st.builds("{}{}{}{}".format, SIGNS, INTEGERS, FRACTIONS, EXPONENTS)
+SPELLINGS = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "", " ", "\n", "\t\v\f\r", "\xa0", "\u3000", "\0", "+", "-", "--", "0", "0x", "$"]),
+    NUMBERS | st.sampled_from([".5", "5.", "-.5", ".", "", "e5", "1e", "nan", "-NaN", "inf", "Infinity", "\uff11"]),
+    st.sampled_from(["", "", " ", "\n", "\0", "_000", ",5", "%", "f", "L", "."]),
+    st.sampled_from(["", "", "\ud800", "\ud83d\ude00"]),
+)
+WORDS = st.sampled_from(["true", "FALSE", "null", "NULL", "[]", "[1]", "{}", '{"a":1}', "2024-01-01", "20240101", "0"])
+STRINGS = (SPELLINGS | WORDS | st.text(max_size=5)).map(json.dumps)
+OTHERS = st.sampled_from(
+    [
+        "null",
+        "true",
+        "false",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "[]",
+        "[1]",
+        "[1,]",
+        "{}",
+        '{"a":1}',
+        '"\\u0031"',
+        '"\\/"',
+    ]
+)
+VALUES = NUMBERS | STRINGS | OTHERS
+
+
+def record_of(values: Mapping[str, str], space: str = "", end: str = "") -> bytes:
+    """A record on a line, from its keys and their values as JSON."""
+    members = f"{space},{space}".join(f'"{key}"{space}:{space}{value}' for key, value in values.items())
+    return f"{{{members}{end}}}".encode()
+
+
+ODD_VALUES = st.dictionaries(st.sampled_from(list(PLAIN)), VALUES, max_size=2)
+ODD_RECORDS = st.builds(
+    record_of,
+    ODD_VALUES.map(lambda odd: PLAIN | odd),
+    st.sampled_from(["", " ", "\t"]),
+    st.sampled_from(["", "", ",", " ,\t"]),
+)
+"""Records whose keys are the plain one's, with some other values, in any layout on a line."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a file.
+
+    Attributes:
+        rows: As text, which tells 0.0 from -0.0.
+        quarantined: The offset, length, code and column of what is not a row.
+    """
+
+    rows: list[str]
+    quarantined: list[tuple[Any, ...]]
+
+
+def fate(content: bytes) -> Fate:
+    """What the exact reader makes of a file."""
+    reading = read(content)
+    stretches = [(each.offset, each.length, each.code, each.column) for each in reading.quarantined]
+    return Fate(exact(reading.rows), stretches)
+
+
+def fate_in_arrow(content: bytes) -> Fate | None:
+    """What becomes of the lines of a file; None where they must be read as a whole."""
+    part = pa.record_batch({"file": ["a"], "content": pa.array([content])})
+    found = [finding for batch in line_reader(READINGS)(iter([part])) for finding in batch.to_pylist()]
+    if any(json.loads(each["note"])["is_refused"] for each in found if each["note"]):
+        return None
+    return Fate(exact(tuple(each["row"].values()) for each in found if each["row"]), [])
+
+
+def assert_duckdb_gives_the_fates_of_the_exact_reader(shore: Shore, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        shore.put(name, content)
+    for name, found in found_by_file(shore).items():
+        reading = read(files[name])
+        assert found.rows == expected_rows(reading.rows, name)
+        stretches = [(each.offset, each.length, each.code, each.column) for each in reading.quarantined]
+        assert found.quarantined == stretches
+
+
+@settings(suppress_health_check=UNTIMED)
+@given(st.lists(ODD_RECORDS, min_size=1, max_size=6))
+def test_a_record_has_the_fate_that_it_has_alone(records: list[bytes]) -> None:
+    together = Fate([], [])
+    start = 0
+    for record in records:
+        alone = fate(record)
+        together.rows.extend(alone.rows)
+        together.quarantined.extend((start + offset, *others) for offset, *others in alone.quarantined)
+        start += len(record) + 1
+    assert fate(newline_delimited(records)) == together
+
+
+@settings(suppress_health_check=UNTIMED)
+@given(st.lists(ODD_RECORDS, min_size=1, max_size=4))
+def test_arrow_gives_the_rows_of_the_exact_reader_or_leaves_the_lines_to_it(records: list[bytes]) -> None:
+    content = newline_delimited(records)
+    assert fate_in_arrow(content) in (None, fate(content))
+
+
+@settings(
+    max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture, *UNTIMED]
+)
+@given(records=st.lists(ODD_RECORDS, min_size=1, max_size=12))
+def test_duckdb_gives_a_record_the_fate_that_the_exact_reader_gives_it(
+    local_place: Place, computing: Engine, records: list[bytes]
+) -> None:
+    plain = reading_record(1)
+    files = {f"{number}.json": newline_delimited([plain, record, plain]) for number, record in enumerate(records)}
+    shore = Shore(local_place / uuid.uuid4().hex, computing)
+    assert_duckdb_gives_the_fates_of_the_exact_reader(shore, files | {"all.json": newline_delimited(records)})
+
+
+@pytest.mark.parametrize("column", PLAIN)
+def test_duckdb_gives_what_is_no_json_the_fate_that_the_exact_reader_gives_it(shore: Shore, column: str) -> None:
+    words = "nan -NaN NAN inf -inf INF iNfinity -infinity +1 +Infinity 01 -01 .5 1. 1e 0x10 1_000 1f nul True 'a' ''"
+    values = [*words.split(), "", "1,", ",1", "1 2", '"a" "b"', '"a\tb"', '"\\x"', '"\\ud83d', "/**/1", "1//", "\v1"]
+    files = {f"{number}.json": record_of({**PLAIN, column: value}) + b"\n" for number, value in enumerate(values)}
+    assert_duckdb_gives_the_fates_of_the_exact_reader(shore, files)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        '"user":"a","user":"a","timestamp":1',
+        '"user":"a","user":"b","timestamp":1',
+        '"user":"a","timestamp":1,"x":1,"x":1.0',
+        '"user":"a","timestamp":1,"x":null,"x":1',
+        '"user":"a","timestamp":1,"x":1,"x":null',
+        '"user":"a","timestamp":1,"x":1,"X":1',
+        '"USER":"a","timestamp":1',
+        '"\\u0075ser":"a","timestamp":1',
+        '"\\u0075ser":"a","user":"b","timestamp":1',
+        '"user":"a","user\\u0000":"b","timestamp":1',
+        '"user":"a","timestamp":1,"":1',
+        '"user":"a","timestamp":1,"\\ud800":1',
+        '"user":"a","timestamp":null',
+        '"user":"a"',
+        "",
+    ],
+)
+def test_duckdb_gives_any_keys_the_fate_that_the_exact_reader_gives_them(shore: Shore, members: str) -> None:
+    content = newline_delimited([reading_record(1), f"{{{members}}}".encode(), reading_record(2)])
+    assert_duckdb_gives_the_fates_of_the_exact_reader(shore, {"a.json": content})
+    assert fate_in_arrow(content) in (None, fate(content))
+
+
+def test_no_reader_takes_a_record_that_is_longer_than_the_exact_reader_takes(shore: Shore) -> None:
+    start, end = b'{"user":"a","timestamp":1', b"}\n"
+    longest = start + b" " * (DEFAULT_LIMITS.record_bytes - len(start) - 1) + end
+    longer = start + b" " * (DEFAULT_LIMITS.record_bytes - len(start)) + end
+    shore.put("longer.json", longer)
+    shore.land()
+    assert (shore.entry("longer.json").rows, shore.entry("longer.json").quarantined) == (0, 1)
+    assert fate_in_arrow(longest) == fate(longest)
+    assert fate_in_arrow(longer) is None
+
+
+ALLOWED = [
+    (b'{"user":"a","timestamp":1,"x":-0.0}', ("a", 1, 0.0, None, None)),
+    (b'{"user":"a","timestamp":1.0000000000000001}', ("a", 1, None, None, None)),
+    (b'{"user":"a","timestamp":" 1","x":".5"}', ("a", 1, 0.5, None, None)),
+    (b'{"user":8015551212,"timestamp":1}', ("8015551212", 1, None, None, None)),
+    (b'{"user":"0123","timestamp":1,}', ("0123", 1, None, None, None)),
+]
+"""Records that need no exact reader, and their rows."""
+
+
+@pytest.mark.parametrize(("record", "row"), ALLOWED)
+def test_duckdb_reads_fast_what_the_rules_allow(shore: Shore, record: bytes, row: Row) -> None:
+    shore.put("a.json", record + b"\n")
+    shore.land()
+    assert shore.entry("a.json").reader == "strict"
+    assert shore.landed() == expected_rows([row], "a.json")
+
+
+@pytest.mark.parametrize(("record", "row"), ALLOWED)
+def test_arrow_gives_what_the_rules_allow(record: bytes, row: Row) -> None:
+    assert fate_in_arrow(record + b"\n") == Fate(exact([row]), [])
