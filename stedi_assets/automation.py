@@ -127,7 +127,7 @@ def _unfinished_run(instance: dagster.DagsterInstance) -> str | None:
 def _news(settings: Settings, source: Source) -> News:
     folder = list_landing_files(settings.landing, source, FILES_LOOKED_AT)
     table = open_table(settings.lakehouse / TABLES[source.landing].path)
-    text = newest_metadata(table, LEDGER_KEY) if table else None
+    text = newest_metadata(table).get(LEDGER_KEY) if table else None
     ledger = from_json(text) if text else {}
     if folder.is_cut:
         ledger = {name: entry for name, entry in ledger.items() if name <= folder.files[-1].name}

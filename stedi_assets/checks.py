@@ -14,14 +14,12 @@ from stedi_assets.check import (
     same_rows,
     some_found,
 )
+from stedi_assets.landing.contract import DELTA_TYPES
 from stedi_assets.tables import SOURCE_FILE, SOURCES, Source, Table
 from stedi_assets.training_checks import TRAINING_CHECKS
 
 NAMES_SHOWN = 20
 """How many file names a check shows."""
-
-DELTA_TYPES = {"VARCHAR": "string", "BIGINT": "long", "DOUBLE": "double"}
-"""From the contract's types to Delta's names for them."""
 
 
 def expected_rows(table: str, expected: int) -> Check:
@@ -60,7 +58,8 @@ def contract_schema(table: Table) -> Check:
 
     return Check(
         "has_the_columns_of_the_contract",
-        "Has the columns and types of stedi_assets/tables.py. Correct the SELECT or the contract.",
+        "Has the columns and types of stedi_assets/tables.py. After a change of the contract, materialize the tables "
+        "that it reads and then this one; where it fails still, correct the SELECT or the contract.",
         True,
         find,
         nothing,

@@ -11,6 +11,7 @@ from deltalake import DeltaTable, Schema
 
 from stedi_assets.engines import NEWLY_QUARANTINED, Engine, ReadStamp, Written
 from stedi_assets.errors import StediError
+from stedi_assets.landing.contract import CONTRACT_KEY, contract_digest, has_columns
 from stedi_assets.landing.files import list_landing_files
 from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json, to_json, with_digests
 from stedi_assets.pseudonyms import Pseudonyms
@@ -184,9 +185,11 @@ class Lakehouse:
     def land(self, source: Source, query: Query, run_id: str, *, full_refresh: bool) -> Landed:
         """Brings a landing table and its quarantine up to what the landing folder holds.
 
-        Reads only the raw files that are new or changed, and takes the rows of those away that are gone. The quarantine
-        is committed first, the landing table with its ledger last: after a crash in between, the ledger still says that
-        the files are to be read, and reading them again replaces what the quarantine has of them.
+        Reads only the raw files that are new or changed, and takes the rows of those away that are gone. Where another
+        contract made the stored rows, reads all files and replaces both tables, columns and all.
+
+        The quarantine is committed first, the landing table with its ledger last: after a crash in between, the ledger
+        still says that the files are to be read, and reading them again replaces what the quarantine has of them.
 
         Args:
             source: The kind of record.
@@ -208,11 +211,17 @@ class Lakehouse:
             opened = beside.map(delta.open_table, folders)
             raw_folder = list_landing_files(self.landing, source)
         current, current_quarantine = opened
-        # What was quarantined is in the files: where the quarantine is gone, all are read again.
-        ledger = None if full_refresh or current_quarantine is None else _ledger_of(current)
+        contract = contract_digest(source, query)
+        last_commit = delta.newest_metadata(current) if current else {}
         if current_quarantine is not None:
             # A run commits it before the landing table: read after that, it is not older.
             delta.refresh(current_quarantine, self._folder(source.quarantine))
+        stored = {source.landing: current, source.quarantine: current_quarantine}
+        # What was quarantined is in the files: where the quarantine is gone, all are read again.
+        is_of_contract = last_commit.get(CONTRACT_KEY) == contract and all(
+            table and has_columns(table.schema(), TABLES[name].columns) for name, table in stored.items()
+        )
+        ledger = from_json(last_commit[LEDGER_KEY]) if is_of_contract and not full_refresh else None
         difference = changes(raw_folder.files, ledger or {})
         passed_over = dict(raw_folder.passed_over)
         stopwatch.end("list")
@@ -231,7 +240,7 @@ class Lakehouse:
             stopwatch.end("quarantine")
             passed_over |= dict.fromkeys(read.gone, IS_GONE)
             entries = with_digests([*difference.kept, *read.entries], raw_folder.files)
-            metadata = {RUN_KEY: run_id, LEDGER_KEY: to_json(entries)}
+            metadata = {RUN_KEY: run_id, CONTRACT_KEY: contract, LEDGER_KEY: to_json(entries)}
             if current is None or ledger is None:
                 landing = self._commit(source.landing, current, read.written, metadata)
             else:
@@ -324,7 +333,7 @@ class Lakehouse:
             StediError: The table does not exist.
         """
         if name not in self._ledgers:
-            self._ledgers[name] = _ledger_of(self._open(name)) or {}
+            self._ledgers[name] = _ledger_of(self._open(name))
         return self._ledgers[name]
 
     def passed_over(self, source: Source) -> Mapping[str, str]:
@@ -419,6 +428,5 @@ def _version_of(table: DeltaTable) -> Version:
     return Version(Written(table.schema(), delta.current_files(table)), table.version())
 
 
-def _ledger_of(table: DeltaTable | None) -> Ledger | None:
-    text = delta.newest_metadata(table, LEDGER_KEY) if table else None
-    return None if text is None else from_json(text)
+def _ledger_of(table: DeltaTable) -> Ledger:
+    return from_json(delta.newest_metadata(table).get(LEDGER_KEY, "[]"))

@@ -1,7 +1,7 @@
 """The rows in which two versions of a table differ."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from stedi_assets.engines.duckdb.text import identifier
-from stedi_assets.errors import StediError
 from stedi_assets.settings import Settings
 from stedi_assets.shell.catalogue import find
 from stedi_assets.shell.connection import errors_shown, open_connection, refuse_missing_files
 from stedi_assets.shell.masking import masked_columns
 from stedi_assets.shell.moments import load
 from stedi_assets.shell.screen import shown
+from stedi_assets.storage.columns import column_types
 from stedi_assets.storage.delta import data_files
 
 
@@ -45,6 +45,7 @@ class Difference:
         columns: The columns that both have, by which rows are compared.
         columns_added: Those that only the second has.
         columns_removed: Those that only the first has.
+        columns_retyped: The columns that both have with another type, from the name to both types.
         added: The rows that only the second has.
         removed: The rows that only the first has.
     """
@@ -54,6 +55,7 @@ class Difference:
     columns: Sequence[str]
     columns_added: Sequence[str]
     columns_removed: Sequence[str]
+    columns_retyped: Mapping[str, tuple[str, str]]
     added: Rows
     removed: Rows
 
@@ -76,10 +78,8 @@ def compare(settings: Settings, name: str, versions: tuple[int, int], sample: in
     first, second = (_at(settings, name, version) for version in versions)
     # Rows of a file that both have are in neither difference.
     files_first, files_second = _without_common(data_files(first), data_files(second))
-    columns_first, columns_second = (_columns(table) for table in (first, second))
+    columns_first, columns_second = (column_types(table.schema()) for table in (first, second))
     columns = [column for column in columns_second if column in columns_first]
-    if not columns:
-        raise StediError(f"The versions of {name} have no column in common.", "Compare others.")
     with open_connection(settings) as (connection, engine), errors_shown():
         sides = (("first_version", first, files_first), ("second_version", second, files_second))
         for side, table, files in sides:
@@ -91,6 +91,11 @@ def compare(settings: Settings, name: str, versions: tuple[int, int], sample: in
             columns=columns,
             columns_added=[column for column in columns_second if column not in columns_first],
             columns_removed=[column for column in columns_first if column not in columns_second],
+            columns_retyped={
+                column: (columns_first[column], columns_second[column])
+                for column in columns
+                if columns_first[column] != columns_second[column]
+            },
             added=_only_in(connection, "second_version", "first_version", columns, sample),
             removed=_only_in(connection, "first_version", "second_version", columns, sample),
         )
@@ -107,11 +112,11 @@ def _without_common(files: Sequence[str], others: Sequence[str]) -> tuple[list[s
     return [file for file in files if file not in common], [file for file in others if file not in common]
 
 
-def _columns(table: DeltaTable) -> list[str]:
-    return [field.name for field in table.schema().fields]
-
-
 def _only_in(connection: duckdb.DuckDBPyConnection, side: str, other: str, columns: Sequence[str], sample: int) -> Rows:
+    if not columns:
+        # By nothing, no row equals another.
+        (count,) = connection.sql(f"SELECT count(*) FROM {side}").fetchall()[0]
+        return Rows(count, [])
     selected = ", ".join(map(identifier, columns))
     rows_of_one = f"SELECT {selected} FROM {side} EXCEPT ALL SELECT {selected} FROM {other}"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE difference AS {rows_of_one}")
@@ -135,6 +140,9 @@ def difference_lines(difference: Difference) -> Iterator[RenderableType]:
     for side, names in (("added", difference.columns_added), ("removed", difference.columns_removed)):
         if names:
             yield shown(f"columns {side}: {', '.join(names)}")
+    if difference.columns_retyped:
+        retyped = (f"{name} ({before}, now {now})" for name, (before, now) in difference.columns_retyped.items())
+        yield shown(f"columns of another type: {', '.join(retyped)}")
     for side, rows in (("added", difference.added), ("removed", difference.removed)):
         few = f", of which {len(rows.sample):,} shown" if len(rows.sample) < rows.count else ""
         yield Text(f"rows {side}: {rows.count:,}{few}")
@@ -164,6 +172,7 @@ def difference_json(difference: Difference) -> dict[str, Any]:
         "to_version": second,
         "columns_added": difference.columns_added,
         "columns_removed": difference.columns_removed,
+        "columns_retyped": difference.columns_retyped,
         "rows_added": difference.added.count,
         "rows_removed": difference.removed.count,
         "added_sample": difference.added.sample,

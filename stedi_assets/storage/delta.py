@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +21,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from stedi_assets.errors import StediError
+from stedi_assets.storage.columns import column_types, difference, in_order
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.s3 import refusal_told
 
@@ -50,6 +51,7 @@ class DataFile:
         path: Its path relative to the table's folder.
         size: Bytes.
         rows: Number of rows.
+        schema: The columns of its rows.
         statistics: Per statistic (minValues, maxValues, nullCount) a value by column, as the Delta protocol names
             them.
     """
@@ -57,6 +59,7 @@ class DataFile:
     path: str
     size: int
     rows: int
+    schema: Schema
     statistics: Mapping[str, Mapping[str, int | float]]
 
     def add_action(self) -> AddAction:
@@ -152,7 +155,8 @@ def current_files(table: DeltaTable) -> list[DataFile]:
     """
     actions = table.get_add_actions(flatten=True)
     paths, sizes, rows = (actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records"))
-    return [DataFile(*file, statistics={}) for file in zip(paths, sizes, rows, strict=True)]
+    schema = table.schema()
+    return [DataFile(*file, schema, statistics={}) for file in zip(paths, sizes, rows, strict=True)]
 
 
 def commit(
@@ -179,11 +183,14 @@ def commit(
         The version that the commit made.
 
     Raises:
-        StediError: Another writer committed in between. The table is at that writer's version.
+        StediError: Another writer committed in between, and the table is at that writer's version; or a file has
+            other columns than the schema, and none of the files is left.
     """
+    _refuse_other_columns(table, schema, files)
     marker, properties = _marked(metadata)
     actions = [file.add_action() for file in files]
     if current is not None:
+        schema = in_order(schema, current.schema())
         replace = partial(current.create_write_transaction, [*actions], "overwrite", schema)
         return _committed(table, marker, current.version() + 1, partial(replace, commit_properties=properties))
     create = partial(create_table_with_add_actions, table.path, schema, actions, mode="error", description=description)
@@ -207,8 +214,10 @@ def amend(
         The version that the commit made.
 
     Raises:
-        StediError: Another writer committed in between. The table is at that writer's version.
+        StediError: Another writer committed in between, and the table is at that writer's version; or a new file has
+            other columns than the table, and none of the new files is left.
     """
+    _refuse_other_columns(table, current.schema(), added)
     marker, properties = _marked(metadata)
     now = int(time.time() * 1000)
     actions: list[AddAction | RemoveAction] = [file.add_action() for file in added]
@@ -242,21 +251,16 @@ def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> S
         raise _failure(table, error) from None
 
 
-def newest_metadata(table: DeltaTable, key: str) -> str | None:
+def newest_metadata(table: DeltaTable) -> Mapping[str, Any]:
     """Looks up what the last commit that changed a table's rows keeps.
 
     Args:
         table: The table, which is brought up to its newest version, so that it is that commit's.
-        key: What to look for in the commit's metadata.
 
     Returns:
-        The value; None where that commit has none, because another program made it.
+        The commit's metadata, without the keys of this program where another one made it.
     """
-    for entry in _history(table):
-        if entry["operation"] not in COMMITS_WITHOUT_ROWS:
-            value: str | None = entry.get(key)
-            return value
-    return None
+    return next((entry for entry in _history(table) if entry["operation"] not in COMMITS_WITHOUT_ROWS), {})
 
 
 @contextmanager
@@ -269,6 +273,25 @@ def _refusals_explained(table: Location) -> Iterator[None]:
         if table.is_local:
             raise
         raise refusal_told(str(error), table.path) from None
+
+
+def _refuse_other_columns(table: Location, schema: Schema, files: Sequence[DataFile]) -> None:
+    """Refuses files that a reader of the table could not read by its log, and deletes them."""
+    expected = column_types(schema)
+    others = (column_types(file.schema) for file in files if file.schema != schema)
+    wrong = next(filter(None, (difference(columns, expected) for columns in others)), None)
+    if wrong is None:
+        return
+    # An engine may have written them into a folder of their own.
+    for name in {PurePosixPath(file.path).parts[0] for file in files}:
+        # The columns are the failure to tell of.
+        with suppress(StediError, OSError):
+            table.files.delete(table.path, name)
+    raise StediError(
+        f"Files written for the table at {table} do not have the columns of its log: {wrong}. The table is as it was.",
+        "Cast the column in the SELECT to the type that the contract gives it, and materialize the asset again; a "
+        "landing table with full_refresh.",
+    )
 
 
 def _marked(metadata: Mapping[str, str]) -> tuple[str, CommitProperties]:

@@ -156,6 +156,7 @@ def test_rows_that_were_added_are_counted_as_often_as_they_are_there(built: Buil
         "to_version": 1,
         "columns_added": [],
         "columns_removed": [],
+        "columns_retyped": {},
         "rows_added": 3,
         "rows_removed": 0,
         "removed_sample": [],
@@ -204,3 +205,21 @@ def test_versions_with_other_columns_are_compared_by_those_that_both_have(projec
     difference = json.loads(succeeded(stedi(project, "diff", "mine", "0", "1", "--json")))
     assert (difference["columns_added"], difference["columns_removed"]) == (["new"], ["gone"])
     assert (difference["added_sample"], difference["removed_sample"]) == ([{"a": 3}], [{"a": 1}])
+
+
+def test_versions_without_a_common_column_differ_in_every_row(project: Project) -> None:
+    folder = project.lakehouse / "assets/mine"
+    write_deltalake(folder, pa.table({"a": [1, 2]}))
+    write_deltalake(folder, pa.table({"b": [1, 2, 3]}), mode="overwrite", schema_mode="overwrite")
+    difference = json.loads(succeeded(stedi(project, "diff", "mine", "0", "1", "--json")))
+    assert (difference["columns_added"], difference["columns_removed"]) == (["b"], ["a"])
+    assert (difference["rows_added"], difference["rows_removed"]) == (3, 2)
+
+
+def test_a_column_of_another_type_is_named_with_both_types(project: Project) -> None:
+    folder = project.lakehouse / "assets/mine"
+    write_deltalake(folder, pa.table({"a": ["1", "2"], "b": [1, 1]}))
+    write_deltalake(folder, pa.table({"a": [1, 3], "b": [1, 1]}), mode="overwrite", schema_mode="overwrite")
+    printed = succeeded(stedi(project, "diff", "mine", "0", "1"))
+    assert "columns of another type: a (string, now long)" in printed.splitlines()
+    assert "rows added: 1" in printed.splitlines()

@@ -104,7 +104,7 @@ def fate(content: bytes) -> Fate:
 def fate_in_arrow(content: bytes) -> Fate | None:
     """What becomes of the lines of a file; None where they must be read as a whole."""
     part = pa.record_batch({"file": ["a"], "content": pa.array([content])})
-    found = [finding for batch in line_reader(READINGS)(iter([part])) for finding in batch.to_pylist()]
+    found = [finding for batch in line_reader("", READINGS)(iter([part])) for finding in batch.to_pylist()]
     if any(json.loads(each["note"])["is_refused"] for each in found if each["note"]):
         return None
     return Fate(exact(tuple(each["row"].values()) for each in found if each["row"]), [])

@@ -160,7 +160,7 @@ def test_a_table_that_another_run_has_changed_is_brought_up_to_what_its_last_com
     delta.commit(None, table, schema, [], {"ledger": "first"}, None)
     opened = DeltaTable(tmp_path)
     delta.commit(DeltaTable(tmp_path), table, schema, [], {"ledger": "second"}, None)
-    assert (delta.newest_metadata(opened, "ledger"), opened.version()) == ("second", 1)
+    assert (delta.newest_metadata(opened)["ledger"], opened.version()) == ("second", 1)
 
 
 def test_a_folder_with_a_space_and_an_umlaut_is_read_back(project: Project) -> None:

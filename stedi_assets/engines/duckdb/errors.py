@@ -28,7 +28,8 @@ def errors_explained() -> Iterator[None]:
         yield
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
         raise StediError(
-            f"The query cannot be computed: {_first_line(error)}.", "Correct the asset's SELECT."
+            f"The query cannot be computed: {_first_line(error)}.",
+            "Correct the asset's SELECT. After a change of the contract, materialize the tables that it reads first.",
         ) from None
     except duckdb.OutOfMemoryException:
         raise StediError(

@@ -66,7 +66,7 @@ def write_parquet(cursor: duckdb.DuckDBPyConnection, select: str, folder: Locati
         f"COPY ({storable}) TO {literal(folder.path)} (FORMAT parquet, PER_THREAD_OUTPUT, RETURN_STATS, "
         f"FILENAME_PATTERN '{prefix}-{{i}}', OVERWRITE_OR_IGNORE)"
     ).fetchall()
-    return Written(schema, [_data_file(types, *row[:5]) for row in copied])
+    return Written(schema, [_data_file(types, schema, *row[:5]) for row in copied])
 
 
 def _delta_columns(types: Mapping[str, str]) -> str:
@@ -92,6 +92,7 @@ def _delta_schema(relation: duckdb.DuckDBPyRelation) -> Schema:
 
 def _data_file(
     types: Mapping[str, str],
+    schema: Schema,
     path: str,
     rows: int,
     size: int,
@@ -103,6 +104,7 @@ def _data_file(
         path=PurePath(path).name,
         size=size,
         rows=rows,
+        schema=schema,
         statistics={
             "minValues": _bounds(types, by_column, "min"),
             "maxValues": _bounds(types, by_column, "max"),

@@ -56,7 +56,10 @@ def explained(error: PySparkException | Py4JError) -> StediError:
             "Raise spark.driver.memory, or on a cluster spark.executor.memory, in STEDI_SPARK_CONF.",
         )
     if isinstance(error, AnalysisException) or _condition(error).startswith("UNSUPPORTED_DATA_TYPE"):
-        return StediError(f"The query cannot be computed: {first_line(error)}.", "Correct the asset's SELECT.")
+        return StediError(
+            f"The query cannot be computed: {first_line(error)}.",
+            "Correct the asset's SELECT. After a change of the contract, materialize the tables that it reads first.",
+        )
     if isinstance(error, Py4JError) and not isinstance(error, Py4JJavaError):
         return StediError("Spark's process has ended.", "See its log, and materialize the asset again.")
     return StediError(

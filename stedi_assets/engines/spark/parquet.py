@@ -94,7 +94,7 @@ def write_parquet(frame: DataFrame, folder: Location, name: str) -> Written:
         pa.schema([column.with_nullable(True) for column in footers[0].schema.to_arrow_schema()])
     )
     files = [
-        DataFile(f"{name}/{file.name}", file.size, footer.num_rows, _statistics(footer, schema))
+        DataFile(f"{name}/{file.name}", file.size, footer.num_rows, schema, _statistics(footer, schema))
         for file, footer in zip(stored, footers, strict=True)
     ]
     # A table has a file even where it has no row: its readers ask for one.
