@@ -8,9 +8,13 @@ from pathlib import PurePosixPath
 from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.lakehouse import OTHER_TABLES
 from stedi_assets.settings import Settings
+from stedi_assets.storage.lease import lease_held
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.removal import TableFiles, files_below, remove, why_not_ours
 from stedi_assets.tables import TABLES
+
+HOLDER = "stedi clean"
+"""Who holds the lakehouse meanwhile, as others are told that wait."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,9 @@ def plan_cleaning(settings: Settings) -> Cleaning:
 def clean(cleaning: Cleaning, settings: Settings) -> bool:
     """Removes what was found: the entries first, so that nobody finds a table any more that is about to go.
 
+    It holds the lakehouse meanwhile. Whoever holds it as `HOLDER` from before the planning on has planned for what is
+    there.
+
     Args:
         cleaning: As planned, with nothing refused.
         settings: Those that it was planned by.
@@ -73,16 +80,18 @@ def clean(cleaning: Cleaning, settings: Settings) -> bool:
         Whether the Glue database was removed too: one that a run created, and that is empty now.
 
     Raises:
-        StediError: Something cannot be removed. A second cleaning goes on.
+        StediError: Something cannot be removed, or a run is on for too long. A second cleaning goes on.
     """
     catalog = _catalog(settings)
-    if catalog:
-        for entry in cleaning.entries:
-            catalog.remove(entry)
-    for table in cleaning.tables:
-        remove(table.folder)
-        if table.folder.is_local:
-            _remove_empty_parents(table.folder, cleaning.lakehouse)
+    with lease_held(cleaning.lakehouse, HOLDER, settings.lease_wait_timeout) as lease:
+        if catalog:
+            for entry in cleaning.entries:
+                catalog.remove(entry)
+        for table in cleaning.tables:
+            lease.confirm()
+            remove(table.folder)
+            if table.folder.is_local:
+                _remove_empty_parents(table.folder, cleaning.lakehouse)
     return catalog.remove_database() if catalog else False
 
 

@@ -47,6 +47,7 @@ def _on_any_engine(settings: Settings) -> dict[str, Any]:
         "aws": settings.aws,
         "pseudonyms": _pseudonyms(settings),
         "glue_database": settings.glue_database,
+        "lease_wait_timeout": settings.lease_wait_timeout,
     }
 
 

@@ -19,6 +19,7 @@ from stedi_assets.query import Query
 from stedi_assets.stopwatch import Stopwatch
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import discarded_on_failure
+from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS, Lease, take_lease
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.tombstones import read_tombstones
 from stedi_assets.tables import SOURCE_FILE, TABLES, Source
@@ -125,12 +126,17 @@ class Lakehouse:
     first table is read. What is read afterwards belongs to the same versions, until the next table is stored: so the
     checks of a table read just what its query read.
 
+    Whoever stores a table holds the lakehouse from then on, so that no other run changes what this one reads, until
+    `close`. Under the multiprocess executor each step does so by itself: what a step reads is current until it has
+    stored, so that whichever run lands a file last, the steps after it bring every table up to that file.
+
     Args:
         root: The folder that holds the tables.
         landing: The landing root.
         engine: Computes queries.
         catalog: Where tables are registered after each commit, if anywhere.
         pseudonyms: Tell by their key which customers were erased.
+        lease_wait_timeout: How many seconds to wait while another run holds the lakehouse.
     """
 
     def __init__(
@@ -140,6 +146,7 @@ class Lakehouse:
         engine: Engine,
         catalog: Catalog | None = None,
         pseudonyms: Pseudonyms | None = None,
+        lease_wait_timeout: float = WAIT_TIMEOUT_SECONDS,
     ) -> None:
         self.root = root
         self.landing = landing
@@ -151,6 +158,30 @@ class Lakehouse:
         self._results: dict[str, list[dict[str, Any]]] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._passed_over: dict[str, Mapping[str, str]] = {}
+        self._lease_wait_timeout = lease_wait_timeout
+        self._lease: Lease | None = None
+
+    def hold(self, holder: str) -> None:
+        """Sees to it that no other run changes a table until `close`; waits where one may, and then reads all anew.
+
+        Args:
+            holder: Who asks, as others are told that wait: the run, or the command.
+
+        Raises:
+            StediError: Another run did not end in time, or has taken the lakehouse over; or it cannot be written.
+        """
+        if self._lease is not None:
+            self._lease.confirm()
+            return
+        self._lease = take_lease(self.root, holder, self._lease_wait_timeout)
+        for known in (self._defined, self._stored_here, self._results, self._ledgers, self._passed_over):
+            known.clear()
+
+    def close(self) -> None:
+        """Lets other runs change the tables."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
 
     def store(self, name: str, value: Any, run_id: str) -> Stored:
         """Replaces a table with the rows of a query or a data frame, in one commit.
@@ -168,6 +199,7 @@ class Lakehouse:
                 stored.
         """
         stopwatch = Stopwatch()
+        self.hold(f"run {run_id}")
         self._forget()
         if isinstance(value, Query):
             self._prepare(value)
@@ -205,6 +237,7 @@ class Lakehouse:
                 it is stored.
         """
         stopwatch = Stopwatch()
+        self.hold(f"run {run_id}")
         self._forget()
         with ThreadPoolExecutor() as beside:
             folders = [self._folder(name) for name in (source.landing, source.quarantine)]
@@ -362,6 +395,7 @@ class Lakehouse:
         return self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {others}"), self._folder(name))
 
     def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> Version:
+        self._refuse_lost_lease()
         description = TABLES[name].description if name in TABLES else None
         number = delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
         if current is None:
@@ -380,9 +414,15 @@ class Lakehouse:
         if not added and len(removed) == len(stored):
             # A table has a file even where it has no row.
             added = list(read.files)
+        self._refuse_lost_lease()
         delta.amend(current, folder, added, removed, metadata)
         delta.refresh(current, folder)
         return _version_of(current)
+
+    def _refuse_lost_lease(self) -> None:
+        # A process may have been paused until another run took the lakehouse over and changed what this one has read.
+        if self._lease is not None:
+            self._lease.confirm()
 
     def _stored(self, name: str, version: Version, stopwatch: Stopwatch) -> Stored:
         paths = [str(self._folder(name) / file.path) for file in version.written.files]

@@ -13,12 +13,13 @@ RETENTION_DAYS = 7
 """How many days an old version of a table can still be read, and what was withdrawn from it is still on disk."""
 
 
-def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, *, dry_run: bool = False) -> dict[str, int]:
-    """Deletes what no version within a retention needs, from every table.
+def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, holder: str, *, dry_run: bool = False) -> dict[str, int]:
+    """Deletes what no version within a retention needs, from every table, while no other run changes one.
 
     Args:
         lakehouse: The tables.
         retention: How old a version may be and still be read.
+        holder: Who holds the lakehouse meanwhile, as others are told that wait.
         dry_run: Whether to delete nothing.
 
     Returns:
@@ -27,9 +28,12 @@ def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, *, dry_run: bool =
     Raises:
         StediError: They cannot be deleted.
     """
-    return {
-        table: len(delta.vacuum(lakehouse.root / table, retention, dry_run=dry_run)) for table in lakehouse.folders()
-    }
+    deleted = {}
+    for table in lakehouse.folders():
+        if not dry_run:
+            lakehouse.hold(holder)
+        deleted[table] = len(delta.vacuum(lakehouse.root / table, retention, dry_run=dry_run))
+    return deleted
 
 
 @dagster.op(
@@ -46,7 +50,7 @@ def vacuum_every_table(context: dagster.OpExecutionContext) -> None:
     if days < 1:
         raise dagster.Failure("The retention is less than a day: only stedi vacuum does that, by a flag of its own.")
     with failures_described():
-        deleted = vacuum_tables(_lakehouse(context), timedelta(days=days))
+        deleted = vacuum_tables(_lakehouse(context), timedelta(days=days), f"run {context.run_id}")
     for table, files in deleted.items():
         context.log.info(f"{table}: {files} files deleted")
 
@@ -79,6 +83,8 @@ def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
     config = context.op_config
     lakehouse = _lakehouse(context)
     with failures_described():
+        # Before the customer is looked up: a run may be about to land a new device of theirs.
+        lakehouse.hold(f"run {context.run_id}")
         plan = plan_erasure(lakehouse, find_email(lakehouse, config["customer"]))
         if not config["force"]:
             refuse_unusual(plan)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from stedi_assets.errors import StediError
 from stedi_assets.pseudonyms import KEY_BYTES
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, TABLES
 
@@ -113,6 +114,12 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description="The greatest fraction of a source's records that may be in quarantine; more fail the run.",
+    )
+    lease_wait_timeout: int = Field(
+        default=WAIT_TIMEOUT_SECONDS,
+        ge=0,
+        description="How many seconds a run, an erasure, a vacuum or a removal waits while another one holds the "
+        "lakehouse.",
     )
     full_refresh: bool = Field(
         default=False, description="Whether to read all landing files again, and not only those that changed."

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,6 +242,8 @@ def built_project(empty_project: Project, built: Build) -> Project:
 
 
 @pytest.fixture
-def shore(place: Place, computing: Engine) -> Shore:
+def shore(place: Place, computing: Engine) -> Iterator[Shore]:
     """A landing folder with its tables, without Dagster."""
-    return Shore(place, computing)
+    opened = Shore(place, computing)
+    with closing(opened.lakehouse):
+        yield opened

@@ -1,6 +1,12 @@
 """stedi clean: removes what runs have made."""
 
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from stedi_assets.settings import Settings
 
 
 @click.command()
@@ -10,17 +16,27 @@ def clean(yes: bool, dry_run: bool) -> None:
     """Removes the tables at STEDI_LAKEHOUSE and, with STEDI_GLUE_DATABASE, their entries in AWS Glue.
 
     Only what runs have made is removed: where the folder of a table holds anything else, nothing is. Landing files are
-    never touched. No run may be on meanwhile; a removal that was interrupted can be run again.
+    never touched. It waits while a run is on; a removal that was interrupted can be run again.
 
     Example: stedi clean --dry-run
     """
+    from stedi_assets.clean import HOLDER  # noqa: PLC0415
+    from stedi_assets.settings import read_settings  # noqa: PLC0415
+    from stedi_assets.storage.lease import lease_held  # noqa: PLC0415
+
+    settings = read_settings()
+    # From before the tables are listed: a run that is on would make others while the user is asked.
+    held = nullcontext() if dry_run else lease_held(settings.lakehouse, HOLDER, settings.lease_wait_timeout)
+    with held:
+        _clean(settings, yes=yes, dry_run=dry_run)
+
+
+def _clean(settings: "Settings", *, yes: bool, dry_run: bool) -> None:
     from rich.filesize import decimal  # noqa: PLC0415
 
     from stedi_assets.clean import clean as remove_all  # noqa: PLC0415
     from stedi_assets.clean import plan_cleaning  # noqa: PLC0415
-    from stedi_assets.settings import read_settings  # noqa: PLC0415
 
-    settings = read_settings()
     cleaning = plan_cleaning(settings)
     if cleaning.refused:
         reasons = "; ".join(f"{folder}: {reason}" for folder, reason in cleaning.refused)

@@ -23,9 +23,9 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
     """Erases a customer from the raw files, every table and every version of it, and verifies it.
 
     Without --yes it only counts what would go. With it, it does nothing where that is unusual, such as more than half
-    of a source's records, unless --force is given too. No run may write the lakehouse meanwhile. An erasure that broke
-    off is completed by erasing again. It needs STEDI_PSEUDONYM_KEY, under which a later delivery of the customer stays
-    out.
+    of a source's records, unless --force is given too. It waits while a run is on, and runs wait for it. An erasure
+    that broke off is completed by erasing again. It needs STEDI_PSEUDONYM_KEY, under which a later delivery of the
+    customer stays out.
 
     Example: stedi erase ada@example.com --yes --requested-by "ticket 7"
     """
@@ -33,7 +33,11 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
     from stedi_assets.erasure.plan import keyed_hash, plan_erasure, refuse_unusual  # noqa: PLC0415
     from stedi_assets.run import open_lakehouse  # noqa: PLC0415
 
+    run_id = str(uuid.uuid4())
     with open_lakehouse() as lakehouse:
+        if yes:
+            # Before the customer is looked up: a run may be about to land a new device of theirs.
+            lakehouse.hold(f"run {run_id}")
         plan = plan_erasure(lakehouse, email)
         if not yes:
             _show_plan(keyed_hash(lakehouse, email), plan, as_json=as_json)
@@ -44,7 +48,7 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
             lakehouse,
             plan,
             requested_by,
-            str(uuid.uuid4()),
+            run_id,
             all_object_versions=all_object_versions,
             progress=lambda step: click.echo(step, err=True),
         )

@@ -16,13 +16,14 @@ RETENTION_DAYS = 7
     show_default=True,
     help="How many days an old version can still be read.",
 )
-@click.option("--no-retention", is_flag=True, help="Needed for 0 days: no run may write the lakehouse meanwhile.")
+@click.option("--no-retention", is_flag=True, help="Needed for 0 days: no old version can be read any more.")
 @click.option("--dry-run", is_flag=True, help="Count the files and delete nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def vacuum(retention_days: int, no_retention: bool, dry_run: bool, as_json: bool) -> None:
     """Deletes the files that only old versions of tables need, and those of attempts that failed.
 
-    Until then, rows of a customer who withdrew their consent are still on disk, in old versions.
+    Until then, rows of a customer who withdrew their consent are still on disk, in old versions. It waits while a run
+    is on.
 
     Example: stedi vacuum --retention-days 30 --dry-run
     """
@@ -32,7 +33,7 @@ def vacuum(retention_days: int, no_retention: bool, dry_run: bool, as_json: bool
     from stedi_assets.run import open_lakehouse  # noqa: PLC0415
 
     with open_lakehouse() as lakehouse:
-        deleted = vacuum_tables(lakehouse, timedelta(days=retention_days), dry_run=dry_run)
+        deleted = vacuum_tables(lakehouse, timedelta(days=retention_days), "stedi vacuum", dry_run=dry_run)
     if as_json:
         click.echo(json.dumps(deleted))
         return

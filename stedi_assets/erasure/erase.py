@@ -36,7 +36,7 @@ def erase(
     all_object_versions: bool = False,
     progress: Progress = lambda step: None,
 ) -> Certificate:
-    """Erases a customer. No run may write the lakehouse meanwhile.
+    """Erases a customer. Other runs wait meanwhile, until the lakehouse is closed.
 
     Args:
         lakehouse: The tables and the raw files.
@@ -53,6 +53,7 @@ def erase(
         StediError: Something that a user can put right. What was erased until then stays erased; erasing again
             completes.
     """
+    lakehouse.hold(f"run {run_id}")
     person = plan.customer.person
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     certificate = Certificate(keyed_hash(lakehouse, person.email), requested_by, begun)
@@ -65,6 +66,7 @@ def erase(
     _rebuild(lakehouse, run_id, certificate, progress)
     for table in lakehouse.folders():
         progress(f"vacuum {table}")
+        lakehouse.hold(f"run {run_id}")
         certificate.files_deleted += len(delta.vacuum(lakehouse.root / table, timedelta(0)))
     progress("old versions of objects")
     _forget_object_versions(lakehouse, certificate, delete=all_object_versions)

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Self
 
 import dagster
@@ -51,5 +51,6 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
                 root, landing = self.location(self.root), self.landing_location
                 pseudonyms = self.pseudonyms_of_build
                 engine = DuckDBEngine(connection, root.aws or landing.aws, pseudonyms)
-                self._lakehouse = Lakehouse(root, landing, engine, self.catalog, pseudonyms)
-                yield self
+                tables = Lakehouse(root, landing, engine, self.catalog, pseudonyms, self.lease_wait_timeout)
+                with closing(tables) as self._lakehouse:
+                    yield self

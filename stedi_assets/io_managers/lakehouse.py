@@ -15,6 +15,7 @@ from stedi_assets.lakehouse import Catalog, Lakehouse, Stored
 from stedi_assets.pseudonyms import FUNCTION, Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS
 from stedi_assets.storage.location import Location
 
 FIGURES = "figures"
@@ -37,6 +38,9 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
     pseudonyms: dagster.ResourceDependency[Pseudonyms]
     glue_database: str | None = Field(
         default=None, description="The AWS Glue database in which tables are registered. By default none."
+    )
+    lease_wait_timeout: int = Field(
+        default=WAIT_TIMEOUT_SECONDS, description="How many seconds a run waits while another holds the lakehouse."
     )
 
     _lakehouse: Lakehouse = PrivateAttr()
@@ -110,6 +114,8 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
             dagster.Failure: The table does not exist, or the type is not one that the engine knows.
         """
         with failures_described():
+            # What is computed from this may be stored: until then, no other run may change the table.
+            self._lakehouse.hold(f"run {context.step_context.run_id}")
             return self._lakehouse.load(_table_name(context), context.dagster_type.typing_type)
 
 

@@ -1,7 +1,7 @@
 """The I/O manager that computes with Spark."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Self
 
 import dagster
@@ -56,5 +56,7 @@ class SparkLakehouseIOManager(LakehouseIOManager):
             Session(self.master, self.jars, self.conf, root.aws or landing.aws) as session,
         ):
             pseudonyms = self.pseudonyms_of_build
-            self._lakehouse = Lakehouse(root, landing, SparkEngine(session, pseudonyms), self.catalog, pseudonyms)
-            yield self
+            engine = SparkEngine(session, pseudonyms)
+            tables = Lakehouse(root, landing, engine, self.catalog, pseudonyms, self.lease_wait_timeout)
+            with closing(tables) as self._lakehouse:
+                yield self

@@ -31,6 +31,8 @@ REFUSALS = {
 }
 """From a store's error code to what is wrong and what to do."""
 
+UNMET_CONDITIONS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+"""A store's error codes for a conditional put of an object that is not as it was, changes just now, or is gone."""
 
 REQUEST = re.compile(r"performing (GET|HEAD|PUT|POST|DELETE) (\S+)")
 ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
@@ -123,6 +125,57 @@ class S3Files:
         bucket, key = _split(path)
         with _refusals_explained(path, "s3:PutObject"):
             self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def read_tagged(self, path: str) -> tuple[bytes, str] | None:
+        """Reads a small object.
+
+        Args:
+            path: Its whole path.
+
+        Returns:
+            Its content and its ETag; None where it does not exist.
+
+        Raises:
+            StediError: The store refuses.
+        """
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        bucket, key = _split(path)
+        with _refusals_explained(path, "s3:GetObject"):
+            try:
+                answer = self._aws.s3.get_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchKey":
+                    raise
+                return None
+            return answer["Body"].read(), answer["ETag"]
+
+    def write_tagged(self, path: str, content: bytes, tag: str | None) -> str | None:
+        """Writes a small object if it is still as it was.
+
+        Args:
+            path: Its whole path.
+            content: All of it.
+            tag: The ETag that it has; None where it must not exist.
+
+        Returns:
+            Its new ETag; None where it is no longer as it was, and nothing was written.
+
+        Raises:
+            StediError: The store refuses.
+        """
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        bucket, key = _split(path)
+        with _refusals_explained(path, "s3:PutObject"):
+            try:
+                if tag is None:
+                    return self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")["ETag"]
+                return self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content, IfMatch=tag)["ETag"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in UNMET_CONDITIONS:
+                    raise
+                return None
 
     def old_versions(self, folder: str) -> Sequence[tuple[str, str]]:
         """Finds what a bucket with versioning keeps of objects that were replaced or deleted.

@@ -1,5 +1,6 @@
 """A bucket that keeps versions of objects, and an erasure in it."""
 
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -29,8 +30,10 @@ def versioned(moto: MotoServer, tmp_path: Path) -> Project:
 @pytest.mark.parametrize("all_object_versions", [False, True])
 def test_old_versions_of_objects_are_told_or_removed(versioned: Project, all_object_versions: bool) -> None:
     aws = versioned.place.aws
-    with duckdb.connect() as connection:
-        lakehouse = opened(versioned, DuckDBEngine(connection, aws, Pseudonyms()))
+    with (
+        duckdb.connect() as connection,
+        closing(opened(versioned, DuckDBEngine(connection, aws, Pseudonyms()))) as lakehouse,
+    ):
         certificate = erase(
             lakehouse,
             plan_erasure(lakehouse, EMAIL),

@@ -350,22 +350,20 @@ def test_a_server_that_is_killed_in_a_run_leaves_every_table_as_it_was(
         assert {table: project.rows(table) for table in SELECTED_TABLES} == rows
 
 
-@pytest.mark.parametrize("round_", range(20))
-def test_of_two_runs_at_once_on_a_table_one_wins_or_both_follow_one_another(project: Project, round_: int) -> None:
+@pytest.mark.parametrize("round_", range(5))
+def test_two_runs_at_once_follow_one_another(project: Project, round_: int) -> None:
     assert project.materialize("customer_landing").success
     before = project.delta("customer_landing").version()
     project.land("customer", "customer-1.json", [customer("ada", research=round_ + 1)])
     ready = threading.Barrier(2)
 
-    def materialize() -> str:
+    def materialize() -> bool:
         ready.wait()
-        result = project.materialize("customer_landing")
-        return "" if result.success else failure(result, "customer_landing")
+        return project.materialize("customer_landing").success
 
     with ThreadPoolExecutor(max_workers=2) as beside:
-        messages = [done.result() for done in [beside.submit(materialize) for _ in range(2)]]
-    lost = [message for message in messages if message]
-    assert len(lost) < 2
-    assert [message for message in lost if "Another run changed the table at" not in message] == []
-    assert project.delta("customer_landing").version() == before + 1 or not lost
+        succeeded = [done.result() for done in [beside.submit(materialize) for _ in range(2)]]
+    assert succeeded == [True, True]
+    # The second found nothing to read.
+    assert project.delta("customer_landing").version() == before + 1
     assert project.delta("customer_landing").to_pyarrow_table().column("email").to_pylist() == ["ada@example.com"]

@@ -1,7 +1,8 @@
 """Projects from which a customer is erased."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -14,9 +15,10 @@ from stedi_assets_tests.support.projects import Builds, Project, with_landing_fi
 
 
 @pytest.fixture
-def lakehouse(built_project: Project, computing: Engine) -> Lakehouse:
+def lakehouse(built_project: Project, computing: Engine) -> Iterator[Lakehouse]:
     """The project's tables as an erasure reaches them."""
-    return opened(built_project, computing)
+    with closing(opened(built_project, computing)) as tables:
+        yield tables
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Erasure and vacuum by command and by job."""
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -71,7 +72,8 @@ def test_a_withdrawn_customer_is_gone_from_disk_after_a_vacuum(built_project: Pr
     trusted = [name for name, table in TABLES.items() if table.zone != "landing"]
     for table in trusted:
         assert not [row for row in built_project.rows(table) if EMAIL in row or SERIAL_NUMBER in row]
-    vacuum_tables(Lakehouse(built_project.location(), built_project.location(), cast("Engine", None)), timedelta(0))
+    with closing(Lakehouse(built_project.location(), built_project.location(), cast("Engine", None))) as lakehouse:
+        vacuum_tables(lakehouse, timedelta(0), "a vacuum")
     for table in trusted:
         folder = built_project.lakehouse / TABLES[table].path
         assert sorted(file.name for file in folder.rglob("*.parquet")) == sorted(
@@ -82,9 +84,8 @@ def test_a_withdrawn_customer_is_gone_from_disk_after_a_vacuum(built_project: Pr
 def test_a_vacuum_keeps_versions_within_the_retention(built_project: Project) -> None:
     built_project.materialize("customer_landing", full_refresh=True)
     assert built_project.delta("customer_landing").version() == 1
-    vacuum_tables(
-        Lakehouse(built_project.location(), built_project.location(), cast("Engine", None)), timedelta(days=7)
-    )
+    with closing(Lakehouse(built_project.location(), built_project.location(), cast("Engine", None))) as lakehouse:
+        vacuum_tables(lakehouse, timedelta(days=7), "a vacuum")
     assert built_project.delta("customer_landing", version=0).to_pyarrow_table().num_rows == 5
 
 

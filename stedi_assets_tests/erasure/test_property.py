@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,6 @@ def test_everybody_elses_rows_are_those_of_a_build_without_the_customer(
         lakehouse = built(Path(folder) / "erased", computing, records, files)
         certificate = erased(lakehouse, email)
         left = {asset.name: rows(lakehouse, asset.name) for asset in TABLE_ASSETS}
-        fresh = built(Path(folder) / "fresh", computing, without(email, *records), files)
-        assert left == {asset.name: rows(fresh, asset.name) for asset in TABLE_ASSETS}
+        with closing(built(Path(folder) / "fresh", computing, without(email, *records), files)) as fresh:
+            assert left == {asset.name: rows(fresh, asset.name) for asset in TABLE_ASSETS}
         assert not certificate.still_named_in

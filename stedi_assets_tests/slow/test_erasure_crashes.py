@@ -23,7 +23,7 @@ STRIDE = {"duckdb": 1, "spark": 3}
 
 ERASING = """
 import os, signal, sys
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 
 from stedi_assets.erasure.erase import erase
 from stedi_assets.erasure.plan import plan_erasure
@@ -45,7 +45,8 @@ def erase_until(landing, root, last_step):
     root = Location.parse(root, aws)
     with OPENED[sys.argv[1]](root.aws) as engine:
         tables = Lakehouse(root, Location.parse(landing, aws), engine, pseudonyms=pseudonyms)
-        erase(tables, plan_erasure(tables, "ada@example.com"), "somebody", "a run", progress=crash_after_steps)
+        with closing(tables):
+            erase(tables, plan_erasure(tables, "ada@example.com"), "somebody", "a run", progress=crash_after_steps)
     print(len(steps), flush=True)
 
 with spark_started() if sys.argv[1] == "spark" else nullcontext():

@@ -5,13 +5,15 @@ from pathlib import Path
 import dagster
 import pandas as pd
 
+from stedi_assets.storage.holder import LEASE_NAME
 from stedi_assets_tests.support.commands import run
 from stedi_assets_tests.support.projects import Project
 
 
 def names_below(folder: Path) -> set[str]:
-    """The paths of the files in a folder, on disk or in a bucket."""
-    return {str(path)[len(str(folder)) + 1 :] for path in folder.rglob("*") if path.is_file()}
+    """The paths of the files in a folder, on disk or in a bucket, but for the lease, which stays in a bucket."""
+    names = {str(path)[len(str(folder)) + 1 :] for path in folder.rglob("*") if path.is_file()}
+    return names - {LEASE_NAME}
 
 
 def build_others_table(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -32,7 +33,8 @@ def opened(project: Project, engine: Engine, key: bytes = KEY) -> Lakehouse:
 
 
 def erased(lakehouse: Lakehouse, email: str = EMAIL) -> Certificate:
-    return erase(lakehouse, plan_erasure(lakehouse, email), "the data protection officer", "a run")
+    with closing(lakehouse):
+        return erase(lakehouse, plan_erasure(lakehouse, email), "the data protection officer", "a run")
 
 
 def all_bytes(folder: Path) -> Iterator[tuple[PurePath, bytes]]:

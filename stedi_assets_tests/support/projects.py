@@ -4,7 +4,7 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,11 @@ class Project:
 def opened_lakehouse(project: Project) -> Iterator[Lakehouse]:
     """A project's tables, without Dagster, with an engine of their own."""
     root = project.location()
-    with OPENED[project.engine](root.aws) as computing:
-        yield Lakehouse(root, Location.parse(str(project.landing), root.aws), computing)
+    with (
+        OPENED[project.engine](root.aws) as computing,
+        closing(Lakehouse(root, Location.parse(str(project.landing), root.aws), computing)) as lakehouse,
+    ):
+        yield lakehouse
 
 
 def with_landing_files(project: Project) -> Project:
