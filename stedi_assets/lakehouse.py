@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -395,7 +396,7 @@ class Lakehouse:
         return self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {others}"), self._folder(name))
 
     def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> Version:
-        self._refuse_lost_lease()
+        self._refuse_lost_lease(self._folder(name), written.files)
         description = TABLES[name].description if name in TABLES else None
         number = delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
         if current is None:
@@ -414,14 +415,19 @@ class Lakehouse:
         if not added and len(removed) == len(stored):
             # A table has a file even where it has no row.
             added = list(read.files)
-        self._refuse_lost_lease()
+        self._refuse_lost_lease(folder, [*read.files, *rewritten])
         delta.amend(current, folder, added, removed, metadata)
         delta.refresh(current, folder)
         return _version_of(current)
 
-    def _refuse_lost_lease(self) -> None:
-        # A process may have been paused until another run took the lakehouse over and changed what this one has read.
-        if self._lease is not None:
+    def _refuse_lost_lease(self, folder: Location, staged: Sequence[delta.DataFile]) -> None:
+        # A process may have been paused until another run took the lakehouse over and changed what this one has read,
+        # or erased a customer whose rows are in the staged files.
+        if self._lease is None:
+            return
+        with ExitStack() as discarding:
+            for file in staged:
+                discarding.enter_context(discarded_on_failure(folder, file.path.partition("/")[0]))
             self._lease.confirm()
 
     def _stored(self, name: str, version: Version, stopwatch: Stopwatch) -> Stored:

@@ -4,14 +4,16 @@ from collections.abc import Callable, Sequence
 
 import dagster
 import pandas as pd
+import polars as pl
 import pytest
 
 from stedi_assets.errors import StediError
 from stedi_assets.query import Query
 from stedi_assets.storage import lease_in_bucket
-from stedi_assets.storage.lease import lease_held, take_lease
+from stedi_assets.storage.lease import Lease, lease_held, take_lease
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.checks import check_alone, rewrite
+from stedi_assets_tests.support.cleaning import names_below
 from stedi_assets_tests.support.commands import run
 from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.grid import in_a_bucket
@@ -166,17 +168,25 @@ def test_a_run_that_waited_reads_what_the_other_one_stored(built_project: Projec
 
 
 @in_a_bucket
-def test_a_run_that_lost_the_lakehouse_stores_nothing_more(
-    built_project: Project, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_lost_the_lakehouse_stores_nothing_more_and_leaves_no_rows(
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with opened_lakehouse(built_project) as lakehouse:
-        lakehouse.store("mine", Query("SELECT 1 AS a"), "1")
+    def computed_while_another_run_takes_over(frame: pl.DataFrame) -> pl.DataFrame:
         monkeypatch.setattr(lease_in_bucket, "LEASE_SECONDS", 0)
-        with lease_held(built_project.location(), "run 2", 60):
-            monkeypatch.undo()
-            with pytest.raises(StediError, match="was lost to run 2"):
-                lakehouse.store("mine", Query("SELECT 2 AS a"), "1")
-    assert built_project.delta("mine").version() == 0
+        others.append(take_lease(project.location(), "run 2", 60))
+        monkeypatch.undo()
+        return frame
+
+    others: list[Lease] = []
+    late = pl.LazyFrame({"a": [2]}).map_batches(computed_while_another_run_takes_over)
+    with opened_lakehouse(project) as lakehouse:
+        lakehouse.store("mine", Query("SELECT 1 AS a"), "1")
+        before = names_below(project.lakehouse)
+        with pytest.raises(StediError, match="was lost to run 2"):
+            lakehouse.store("mine", late, "1")
+    others[0].release()
+    assert project.rows("mine") == {(1,): 1}
+    assert names_below(project.lakehouse) == before
 
 
 @in_a_bucket  # On disk the kernel frees it.
