@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 WHAT_NAMES = (
     "A record names the customer where email, user or serialNumber is theirs; other text where their email, or a "
-    "serial number of six characters or more, stands in it by itself."
+    "serial number of six characters or more with a digit among them, stands in it by itself."
 )
 
 

@@ -21,8 +21,8 @@ SEARCHED_BYTES = 1 << 22
 LONGEST_NAME_BYTES = 1 << 12
 """How many bytes of a block are searched again with the next one: more than any name and its escapes."""
 
-SHORTEST_CERTAIN_CHARACTERS = 6
-"""A serial number with fewer may stand in any text by chance."""
+CERTAIN_SERIAL_NUMBER = re.compile(r"(?=.*\d)\s*\S.{4,}\S\s*", re.DOTALL)
+"""Six characters or more with a digit among them: another serial number may stand in any text by chance."""
 
 ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -135,8 +135,8 @@ class Person:
 
     @cached_property
     def _certain(self) -> re.Pattern[str] | None:
-        long = [number for number in self.serial_numbers if len(number.strip()) >= SHORTEST_CERTAIN_CHARACTERS]
-        return re.compile(rf"(?<![@{OF_ATOM}])(?:{'|'.join(map(re.escape, long))})(?![@{OF_ATOM}])") if long else None
+        certain = "|".join(re.escape(each) for each in self.serial_numbers if CERTAIN_SERIAL_NUMBER.fullmatch(each))
+        return re.compile(rf"(?<![@{OF_ATOM}])(?:{certain})(?![@{OF_ATOM}])") if certain else None
 
     @cached_property
     def _quoted(self) -> re.Pattern[str] | None:

@@ -118,7 +118,8 @@ def test_text_that_is_no_record_is_searched_for_an_address_by_itself(text: str, 
     assert ADA.mention_in(text) is expected
 
 
-def test_a_short_serial_number_is_never_certain_in_text_that_is_no_record() -> None:
-    person = Person("ada@example.com", ("5",))
-    assert person.mention_in('{"serialNumber": "5", "sens') is Mention.DOUBTFUL
-    assert person.mention_in("5 of 15") is Mention.NONE
+@pytest.mark.parametrize("number", ["5", "12345", "serial", "distance"])
+def test_a_serial_number_that_may_be_there_by_chance_is_never_certain_in_text_that_is_no_record(number: str) -> None:
+    person = Person("ada@example.com", (number,))
+    assert person.mention_in(f'{{"serialNumber": "{number}", "sens') is Mention.DOUBTFUL
+    assert person.mention_in(f"{number} of 15") is Mention.NONE
