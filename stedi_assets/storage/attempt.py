@@ -1,11 +1,17 @@
 """An attempt to write files into a table's folder, which leaves nothing behind when it fails."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from stedi_assets.errors import StediError
 from stedi_assets.storage.location import Location
+
+ATTEMPT = r"part-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[^/]*"
+
+ATTEMPT_FILE = re.compile(rf"\.?{ATTEMPT}(/.*)?")
+"""The path, in a table's folder, of what an attempt wrote: a file, or a folder of files, and the checksums of both."""
 
 
 @contextmanager

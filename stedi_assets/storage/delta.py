@@ -21,6 +21,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from stedi_assets.errors import StediError
+from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.columns import column_types, difference, in_order
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.s3 import refusal_told
@@ -227,8 +228,45 @@ def amend(
     return _committed(table, marker, current.version() + 1, partial(replace, commit_properties=properties))
 
 
+def foreign_files(table: Location, names: Sequence[str]) -> list[str]:
+    """Finds the files in a table's folder that are not the table's: no version has them, and no attempt wrote them.
+
+    Args:
+        table: The table's folder.
+        names: The paths of files in it.
+
+    Returns:
+        Those that belong to somebody else.
+
+    Raises:
+        StediError: A bucket refuses.
+    """
+    unknown = [name for name in names if not ATTEMPT_FILE.fullmatch(name)]
+    # Other programs name their files as they like. Their names take the whole log to know, which few tables need.
+    named = _files_named_in_log(table) if unknown else frozenset()
+    return [name for name in unknown if name not in named]
+
+
+def _files_named_in_log(table: Location) -> frozenset[str]:
+    """Names the data files of every version that the log holds, each with that of its checksum.
+
+    A log that cannot be read names none.
+    """
+    with suppress(DeltaError, OSError), _refusals_explained(table):
+        opened = DeltaTable(table.path, storage_options=table.delta_options)
+        current = opened.get_add_actions().column("path").to_pylist()
+        replaced = opened.vacuum(0, dry_run=True, enforce_retention_duration=False)
+        paths = [PurePath(name) for name in (*map(unquote, current), *replaced)]
+        return frozenset(
+            name for path in paths for name in (path.as_posix(), path.with_name(f".{path.name}.crc").as_posix())
+        )
+    return frozenset()
+
+
 def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> Sequence[str]:
     """Deletes the files that no version within a retention needs: of old versions, and of attempts that failed.
+
+    A file that neither a version nor an attempt brought stays, whoever put it there.
 
     Args:
         table: The table's folder.
@@ -246,9 +284,15 @@ def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> S
         return []
     hours = int(retention / timedelta(hours=1))
     try:
-        return current.vacuum(hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+        unneeded = current.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
     except (DeltaError, OSError) as error:
         raise _failure(table, error) from None
+    # deltalake would delete them all, also what a person keeps in the folder.
+    foreign = set(foreign_files(table, unneeded))
+    own = [name for name in unneeded if name not in foreign]
+    if not dry_run:
+        table.files.delete_files(table.path, own)
+    return own
 
 
 def newest_metadata(table: DeltaTable) -> Mapping[str, Any]:

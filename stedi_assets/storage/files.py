@@ -3,7 +3,7 @@
 import io
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
@@ -109,6 +109,18 @@ class Files(Protocol):
         """
         ...
 
+    def delete_files(self, folder: str, names: Iterable[str]) -> None:
+        """Deletes files, one after the other; a file that is gone already is no error.
+
+        Args:
+            folder: The folder that they lie in or below.
+            names: Their paths in it.
+
+        Raises:
+            StediError: A file cannot be deleted. Those before it are gone.
+        """
+        ...
+
 
 class LocalFiles:
     """Files on local disk; see `Files`."""
@@ -193,3 +205,12 @@ class LocalFiles:
             else:
                 with suppress(OSError):
                     path.unlink()
+
+    def delete_files(self, folder: str, names: Iterable[str]) -> None:
+        """See `Files`."""
+        for name in names:
+            path = Path(folder, name)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StediError(f"The file {path} cannot be deleted: {error.strerror}.", "Make it writable.") from None

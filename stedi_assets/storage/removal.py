@@ -13,28 +13,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deltalake.exceptions import DeltaError
 
 from stedi_assets.errors import StediError
 from stedi_assets.storage import delta
+from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.s3 import DELETED_AT_ONCE, refusal
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+from stedi_assets.storage.s3 import refusal
 
 LOG = "_delta_log/"
 COMMIT = re.compile(r"_delta_log/\d{20}\.json")
 LOG_FILE = re.compile(r"_delta_log/(\.?\d{20}\.[\w.-]+|\.?_last_checkpoint(\.crc)?|_commit_[\w-]+\.json\.tmp)?")
-"""What Delta's writers put into a log. Here and below, an empty name is the folder itself, which may be an object."""
-
-ATTEMPT_FOLDER = r"part-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[^/]*"
-DATA_FILE = re.compile(rf"(\.?part-[^/]+\.parquet(\.crc)?|{ATTEMPT_FOLDER}/.*)?")
-"""What engines write: Parquet files, and a folder of them for each attempt."""
+"""What Delta's writers put into a log. An empty name is the log's folder itself, which may be an object."""
 
 REMOVAL_KEY = "stedi.removal"
 """Marks the commit that empties a table which is being removed."""
@@ -89,12 +83,14 @@ def why_not_ours(table: TableFiles) -> str | None:
         StediError: The log cannot be read.
     """
     names = [file.name for file in table.files]
-    foreign = [name for name in names if not LOG_FILE.fullmatch(name) and not DATA_FILE.fullmatch(name)]
+    if not any(COMMIT.fullmatch(name) for name in names):
+        return "it is not a Delta table"
+    # The folder itself may be an object, whose name in it is empty.
+    data = [name for name in names if name and not LOG_FILE.fullmatch(name)]
+    foreign = delta.foreign_files(table.folder, data)
     if foreign:
         more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
         return f"it holds {', '.join(foreign[:SHOWN])}{more}, which this program does not write"
-    if not any(COMMIT.fullmatch(name) for name in names):
-        return "it is not a Delta table"
     return None if _newest_own_commit(table) else "no commit in its log is one of this program's"
 
 
@@ -180,32 +176,11 @@ def _in_bucket(aws: Aws, folder: Location) -> Iterator[StoredFile]:
 
 
 def _delete(folder: Location, files: Sequence[StoredFile]) -> None:
-    if folder.aws:
-        _delete_in_bucket(folder.aws, folder, files)
-        return
-    for file in files:
-        try:
-            Path(file.path).unlink(missing_ok=True)
-        except OSError as error:
-            raise StediError(
-                f"The file {file.path} cannot be deleted: {error.strerror}.", "Make it writable."
-            ) from None
-
-
-def _delete_in_bucket(aws: Aws, folder: Location, files: Sequence[StoredFile]) -> None:
-    bucket, prefix = _split(folder)
-    keys: list[ObjectIdentifierTypeDef] = [{"Key": prefix + file.name} for file in files]
-    with _refusals_explained(folder, "s3:DeleteObject"):
-        for start in range(0, len(keys), DELETED_AT_ONCE):
-            some = keys[start : start + DELETED_AT_ONCE]
-            answer = aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
-            # The request is answered with 200 also where an object was not deleted.
-            for error in answer.get("Errors", []):
-                raise refusal(error.get("Code", "nothing"), str(folder), "s3:DeleteObject")
+    folder.files.delete_files(folder.path, [file.name for file in files])
 
 
 def _remove_empty_folders(folder: Path) -> None:
-    attempts = [path for path in folder.glob("part-*") if re.fullmatch(ATTEMPT_FOLDER, path.name)]
+    attempts = [path for path in folder.glob("part-*") if ATTEMPT_FILE.fullmatch(path.name)]
     below = [path for attempt in attempts for path in attempt.rglob("*") if path.is_dir()]
     for path in [*sorted(below, reverse=True), *attempts, folder / LOG, folder]:
         with suppress(OSError):

@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -116,6 +116,12 @@ def foreign_file(name: str) -> Callable[[Project], None]:
 
 FOREIGN: dict[str, tuple[Callable[[Project], None], str, str]] = {
     "a file": (foreign_file("notes.txt"), "customer/landing", "it holds notes.txt, which this program does not write"),
+    "a Parquet file": (foreign_file("part-mine.parquet"), "customer/landing", "it holds part-mine.parquet, which"),
+    "a Parquet file named as another program names its own": (
+        foreign_file("part-00000-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-c000.zstd.parquet"),
+        "customer/landing",
+        "it holds part-00000-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-c000.zstd.parquet, which",
+    ),
     "a folder": (foreign_file("old/part-0.parquet"), "customer/landing", "it holds old/part-0.parquet, which"),
     "a file in the log": (foreign_file("_delta_log/notes.txt"), "customer/landing", "it holds _delta_log/notes.txt, "),
     "another program's table": (other_programs_table, "assets/theirs", "no commit in its log is one of this program's"),
@@ -171,8 +177,7 @@ LEFT_BY_KILLED_WRITERS = (
     "part-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-0/part-00000-c000.snappy.parquet",
     "part-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-0/.part-00000-c000.snappy.parquet.crc",
     "part-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-staged/0/_SUCCESS",
-    "part-00000-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-c000.zstd.parquet",
-    ".part-00000-c000.parquet.crc",
+    ".part-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-0.parquet.crc",
     "_delta_log/.00000000000000000000.json.crc",
     "_delta_log/_commit_0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10.json.tmp",
 )
@@ -195,6 +200,19 @@ def test_a_table_with_checkpoints_that_another_program_wrote_to_since_is_still_o
     rows = project.delta("customer_landing").to_pyarrow_table()
     write_deltalake(folder.path, rows, mode="append", storage_options=folder.delta_options)
     project.delta("customer_landing").create_checkpoint()
+    clean(plan_cleaning(project.settings()), project.settings())
+    assert names_below(project.lakehouse) == set()
+
+
+def test_files_that_only_a_checkpoint_names_as_replaced_go_with_their_table(project: Project) -> None:
+    folder = project.location("customer/landing")
+    assert project.materialize("customer_landing").success
+    rows = project.delta("customer_landing").to_pyarrow_table()
+    for _ in range(2):
+        write_deltalake(folder.path, rows, mode="overwrite", storage_options=folder.delta_options)
+    foreign_file(f".{PurePosixPath(project.files('customer_landing')[0]).name}.crc")(project)
+    project.delta("customer_landing").create_checkpoint()
+    (project.lakehouse / "customer/landing/_delta_log/00000000000000000001.json").unlink()
     clean(plan_cleaning(project.settings()), project.settings())
     assert names_below(project.lakehouse) == set()
 

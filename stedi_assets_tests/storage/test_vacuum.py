@@ -1,0 +1,76 @@
+"""A vacuum deletes what no version needs, and nothing that is not the table's own."""
+
+from datetime import timedelta
+
+import pytest
+from deltalake import write_deltalake
+
+from stedi_assets.storage import delta
+from stedi_assets_tests.support.cleaning import names_below
+from stedi_assets_tests.support.grid import in_both_places
+from stedi_assets_tests.support.projects import Project
+
+pytestmark = in_both_places
+
+FOREIGN = (
+    "part-mine.parquet",
+    "part-00000-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-c000.snappy.parquet",
+    "notes/x.parquet",
+    "notes.txt",
+)
+
+LEFT_BY_KILLED_RUNS = (
+    "part-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-0.parquet",
+    "part-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10/part-00000-c000.snappy.parquet",
+    "part-0b6d5d2e-8a53-4f6c-9b53-0a3a7a0f5c10-staged/0/rows.parquet",
+)
+
+
+def put(project: Project, *names: str) -> None:
+    for name in names:
+        file = project.lakehouse / "customer/landing" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("rows")
+
+
+def data_files(project: Project) -> set[str]:
+    return {name for name in names_below(project.lakehouse / "customer/landing") if not name.startswith("_delta_log/")}
+
+
+def current_files(project: Project) -> set[str]:
+    folder = str(project.lakehouse / "customer/landing")
+    return {file.removeprefix(f"{folder}/") for file in project.files("customer_landing")}
+
+
+@pytest.fixture
+def rewritten(project: Project) -> Project:
+    """A project whose table has a file of an old version, written by this program, and another's."""
+    folder = project.location("customer/landing")
+    assert project.materialize("customer_landing").success
+    rows = project.delta("customer_landing").to_pyarrow_table()
+    for _ in range(2):
+        write_deltalake(folder.path, rows, mode="overwrite", storage_options=folder.delta_options)
+    return project
+
+
+def test_files_of_old_versions_and_of_killed_runs_go(rewritten: Project) -> None:
+    put(rewritten, *LEFT_BY_KILLED_RUNS)
+    before = data_files(rewritten)
+    deleted = delta.vacuum(rewritten.location("customer/landing"), timedelta(0))
+    assert data_files(rewritten) == current_files(rewritten)
+    assert set(deleted) == before - current_files(rewritten)
+    assert len(deleted) == 2 + len(LEFT_BY_KILLED_RUNS)
+
+
+def test_files_that_somebody_else_put_there_stay(rewritten: Project) -> None:
+    put(rewritten, *FOREIGN)
+    delta.vacuum(rewritten.location("customer/landing"), timedelta(0))
+    assert data_files(rewritten) == {*current_files(rewritten), *FOREIGN}
+
+
+def test_a_dry_run_names_what_would_go_and_deletes_nothing(rewritten: Project) -> None:
+    put(rewritten, *FOREIGN)
+    before = data_files(rewritten)
+    found = delta.vacuum(rewritten.location("customer/landing"), timedelta(0), dry_run=True)
+    assert set(found) == before - current_files(rewritten) - set(FOREIGN)
+    assert data_files(rewritten) == before
