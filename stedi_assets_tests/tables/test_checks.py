@@ -218,6 +218,7 @@ def test_a_check_that_blocks_fails_with_an_error_and_one_that_does_not_with_a_wa
         "has_no_files_of_equal_content",
         "has_every_file_of_its_folder",
         "has_nothing_in_quarantine",
+        "has_rows_to_train_with",
     }
 
 
