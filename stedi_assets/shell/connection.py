@@ -1,5 +1,6 @@
 """DuckDB for one command: a connection of its own, errors as one line, and the shutter against all but tables."""
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,12 @@ SHUT = {**NOTHING_ELSE, "enable_external_access": False, "lock_configuration": T
 
 CREDENTIALS = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
 """The settings that httpfs fills from the environment, and that a SELECT can read; the secret is what holds."""
+
+CLOSED = ("DUCKDB_SECRETS", "DUCKDB_LOGS", "ENABLE_LOGGING", "ENABLE_PROFILING", "JSON_EXECUTE_SERIALIZED_SQL")
+"""The operators of a plan that can show credentials: DuckDB redacts a part of them only, its logs quote requests, and
+the last runs a statement with a plan of its own."""
+
+CLOSED_OPERATOR = re.compile(rf'"name": "({"|".join(CLOSED)}) *"')
 
 MISSING_FILE = ("No files found", "404")
 """How DuckDB says that a file is gone, on disk and in a bucket."""
@@ -81,6 +88,27 @@ def allow_only(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> N
     """
     connection.execute(f"SET allowed_paths = {literals(paths)}")
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+
+def refuse_credentials(connection: duckdb.DuckDBPyConnection, result: str) -> None:
+    """Refuses a statement that shows the credentials of a bucket.
+
+    The plan says so whatever the statement looks like: its text may be put together by query() while it is bound.
+
+    Args:
+        connection: Whose tables are all defined.
+        result: The statement, as what may follow FROM.
+
+    Raises:
+        StediError: The statement shows them, or may.
+        duckdb.Error: The statement cannot be planned.
+    """
+    for _, plan in connection.execute(f"EXPLAIN (FORMAT json) FROM {result}").fetchall():
+        if closed := CLOSED_OPERATOR.search(plan):
+            raise StediError(
+                f"A query may not call {closed[1].lower()}, which can show the credentials of a bucket.",
+                "A query reads tables: stedi tables lists them.",
+            )
 
 
 def refuse_missing_files(connection: duckdb.DuckDBPyConnection, name: str, version: int, files: Sequence[str]) -> None:

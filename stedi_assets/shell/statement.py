@@ -8,7 +8,14 @@ import duckdb
 from stedi_assets.errors import StediError
 from stedi_assets.settings import Settings
 from stedi_assets.shell.catalogue import existing_tables, find
-from stedi_assets.shell.connection import SHUT, allow_only, errors_shown, open_connection, refuse_missing_files
+from stedi_assets.shell.connection import (
+    SHUT,
+    allow_only,
+    errors_shown,
+    open_connection,
+    refuse_credentials,
+    refuse_missing_files,
+)
 from stedi_assets.shell.moments import Moment, load
 from stedi_assets.storage.delta import data_files
 
@@ -29,7 +36,8 @@ def computable(
         A connection that can compute the statement, and the statement as what may follow FROM.
 
     Raises:
-        StediError: The text is not one SELECT, a table or its version does not exist, or DuckDB raised an error.
+        StediError: The text is not one SELECT, a table or its version does not exist, the statement may show
+            credentials, or DuckDB raised an error.
     """
     with open_connection(settings) as (connection, engine), errors_shown():
         allowed = list(writable)
@@ -44,7 +52,9 @@ def computable(
             allowed += files
         allow_only(connection, allowed)
         # On lines of its own, because it may end in a comment.
-        yield connection, f"(\n{without_semicolon(sql)}\n)"
+        result = f"(\n{without_semicolon(sql)}\n)"
+        refuse_credentials(connection, result)
+        yield connection, result
 
 
 def _names(settings: Settings, sql: str) -> list[str]:

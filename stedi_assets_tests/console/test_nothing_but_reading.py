@@ -4,23 +4,73 @@ import re
 import socket
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from stedi_assets.shell.connection import CREDENTIALS
 from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.shell import BuiltTwice, refused, rows_of_csv, stedi, succeeded
 
 
 @pytest.mark.parametrize("place_kind", ["versitygw"], indirect=True)
-def test_no_statement_can_read_the_keys_of_a_bucket(project: Project) -> None:
+def test_no_setting_and_no_secret_that_can_be_read_has_the_keys_of_a_bucket(project: Project) -> None:
     assert project.materialize("customer_landing").success
-    secret = project.place.variables["AWS_SECRET_ACCESS_KEY"]
-    for source in ("SELECT name, value FROM duckdb_settings()", "FROM duckdb_secrets()"):
+    keys = {project.place.variables[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    for source in (
+        "SELECT name, value FROM duckdb_settings()",
+        "FROM which_secret('s3://bucket/key', 's3')",
+        "FROM duckdb_variables()",
+    ):
         statement = f"SELECT * FROM ({source}) WHERE (SELECT count(*) FROM customer_landing) > 0"
         printed = succeeded(stedi(project, "query", statement, "--format", "csv"))
-        assert secret not in {part for row in rows_of_csv(printed) for cell in row for part in re.split("[;=]", cell)}
-    unredacted = stedi(project, "query", "FROM duckdb_secrets(redact = false), customer_landing")
-    assert unredacted.exit_code == 1
+        assert not keys & {part for row in rows_of_csv(printed) for cell in row for part in re.split("[;=]", cell)}
+    for setting in CREDENTIALS:
+        statement = f"SELECT coalesce(current_setting('{setting}'), '') AS key, 1 AS rows FROM customer_landing LIMIT 1"
+        assert rows_of_csv(succeeded(stedi(project, "query", statement, "--format", "csv"))) == {("", "1"): 1}
+
+
+def serialized(statement: str) -> str:
+    """The statement as DuckDB writes it as JSON."""
+    ((text,),) = duckdb.execute("SELECT json_serialize_sql($1)", [statement]).fetchall()
+    return str(text)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "FROM duckdb_secrets()",
+        "FROM DuckDB_Secrets()",
+        'FROM system.main."duckdb_secrets"()',
+        "SELECT secret_string FROM duckdb_secrets() AS mine, customer_trusted",
+        "SELECT (SELECT max(substr(secret_string, 3)) FROM duckdb_secrets())",
+        "SELECT count(*) FROM customer_trusted WHERE EXISTS (FROM duckdb_secrets())",
+        "WITH secrets AS MATERIALIZED (FROM duckdb_secrets()) FROM secrets",
+        "SUMMARIZE FROM duckdb_secrets()",
+        "FROM query('FROM duckdb_secrets()')",
+        f"FROM json_execute_serialized_sql('{serialized('FROM duckdb_secrets()')}')",
+        "FROM enable_logging('HTTP')",
+        "FROM enable_profiling()",
+        "FROM duckdb_logs()",
+        "FROM duckdb_logs_parsed('HTTP')",
+    ],
+)
+def test_a_statement_that_may_show_the_keys_of_a_bucket_is_refused(built: BuiltTwice, statement: str) -> None:
+    for format_ in ("table", "csv"):
+        line = refused(built.stedi("query", statement, "--format", format_))
+        assert re.match("A query may not call (duckdb_|enable_|json_execute_serialized_sql)", line)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "FROM duckdb_secrets(redact = false)",
+        "FROM query('FROM duckdb_' || 'secrets()')",
+        "FROM json_execute_serialized_sql(json_serialize_sql('FROM duckdb_secrets()'))",
+    ],
+)
+def test_what_duckdb_itself_refuses_is_no_way_to_the_keys_of_a_bucket(built: BuiltTwice, statement: str) -> None:
+    refused(built.stedi("query", statement, "--format", "csv"))
 
 
 def content_of(folder: Path) -> dict[Path, tuple[int, int]]:
