@@ -349,8 +349,16 @@ class Lakehouse:
         return {field.name: field.type.type for field in schema.fields}
 
     def folders(self) -> list[str]:
-        """Returns the folders of all tables that exist, below the lakehouse, other people's among them."""
+        """Returns the folders of all tables that exist, below the lakehouse, other people's among them.
+
+        Raises:
+            StediError: One of them is a symbolic link, or cannot be read.
+        """
         root = str(self.root)
+        others = self.root.local_path.glob(f"{OTHER_TABLES}/*") if self.root.is_local else ()
+        # Whoever looks for files does not follow a link: the table would be left out without a word.
+        for folder in (*(table.path for table in TABLES.values()), *(f"{OTHER_TABLES}/{path.name}" for path in others)):
+            (self.root / folder).refuse_links()
         logs = (file.path for file in self.root.files.walk(root) if LOG in file.path)
         return sorted({log.removeprefix(f"{root}/").partition(LOG)[0] for log in logs})
 

@@ -25,8 +25,9 @@ def attempt(folder: Location) -> Iterator[str]:
         The beginning of the name of every file the attempt may write into the folder.
 
     Raises:
-        StediError: The folder cannot be created.
+        StediError: The folder cannot be created, or a link leads to it.
     """
+    folder.refuse_links()
     prefix = f"part-{uuid.uuid4()}"
     folder.files.make_folder(folder.path)
     with discarded_on_failure(folder, prefix):

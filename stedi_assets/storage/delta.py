@@ -85,8 +85,10 @@ def open_table(table: Location) -> DeltaTable | None:
         The table, or None where there is none.
 
     Raises:
-        StediError: A bucket refuses, or the table needs a feature of Delta that this program does not read.
+        StediError: A bucket refuses, a link leads to the folder, or the table needs a feature of Delta that this
+            program does not read.
     """
+    table.refuse_links()
     with suppress(TableNotFoundError), _refusals_explained(table):
         opened = DeltaTable(table.path, storage_options=table.delta_options)
         refuse_unread_features(opened)
@@ -289,7 +291,7 @@ def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> S
         raise _failure(table, error) from None
     # deltalake would delete them all, also what a person keeps in the folder.
     foreign = set(foreign_files(table, unneeded))
-    own = [name for name in unneeded if name not in foreign]
+    own = [name for name in dict.fromkeys(unneeded) if name not in foreign]
     if not dry_run:
         table.files.delete_files(table.path, own)
     return own

@@ -7,12 +7,16 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.files import Files, LocalFiles
 from stedi_assets.storage.s3 import S3Files
 
 S3_SCHEME = "s3://"
 S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/]+)*/*")
+
+UNUSABLE = re.compile(r"%[0-9a-fA-F]{2}|[\\\x00-\x1f\x7f]")
+"""What deltalake takes for something else in a path: an escaped character, a separator of folders, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +45,20 @@ class Location:
             The location; a path is absolute, with symbolic links resolved so that equal folders compare equal.
 
         Raises:
-            ValueError: The text is empty, or names neither a local folder nor a bucket.
+            ValueError: The text is empty, names neither a local folder nor a bucket, or a folder with a character that
+                Delta tables cannot have in their path.
         """
         if not text.strip():
             raise ValueError("it is empty; give a folder")
         scheme, _, rest = text.partition("://")
         if not rest:
-            return cls(os.path.realpath(Path(text).expanduser()))
+            return cls(_usable(Path(text).expanduser()))
         if S3_LOCATION.fullmatch(text):
             return cls(text.rstrip("/"), aws or Aws())
         uri = urlsplit(text)
         if scheme != "file" or uri.netloc not in ("", "localhost") or not uri.path:
             raise ValueError("it is neither a folder, nor file:///folder, nor s3://bucket/prefix")
-        return cls(os.path.realpath(unquote(uri.path)))
+        return cls(_usable(Path(unquote(uri.path))))
 
     def __truediv__(self, relative: str) -> Self:
         """Returns the location of a folder below this one."""
@@ -87,7 +92,31 @@ class Location:
         """The location as a URI."""
         return self.local_path.as_uri() if self.is_local else self.path
 
+    def refuse_links(self) -> None:
+        """Refuses a folder that a symbolic link leads to, for a library may see another folder there than this program.
+
+        The root itself may be a link: `parse` resolves it.
+
+        Raises:
+            StediError: The folder, or one above it, is a link.
+        """
+        real = os.path.realpath(self.path) if self.is_local else self.path
+        if real != self.path:
+            raise StediError(
+                f"The folder {self} is a symbolic link, or lies below one: it is {real}.",
+                "Move the folder itself there, or set STEDI_LAKEHOUSE to the folder that has the tables.",
+            )
+
     def overlaps(self, other: Self) -> bool:
         """Whether the two folders are the same or one lies in the other."""
         mine, others = PurePosixPath(self.path), PurePosixPath(other.path)
         return mine.is_relative_to(others) or others.is_relative_to(mine)
+
+
+def _usable(folder: Path) -> str:
+    path = os.path.realpath(folder)
+    if found := UNUSABLE.search(path):
+        raise ValueError(
+            f"its path has {found[0]!r}, which Delta tables cannot have in theirs; rename the folder or choose another"
+        )
+    return path

@@ -65,8 +65,9 @@ def files_below(folder: Location) -> list[StoredFile]:
         The files, each named by its path in the folder.
 
     Raises:
-        StediError: The folder cannot be read.
+        StediError: The folder cannot be read, or a link leads to it.
     """
+    folder.refuse_links()
     return list(_in_bucket(folder.aws, folder) if folder.aws else _on_disk(folder))
 
 
