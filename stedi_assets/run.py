@@ -1,16 +1,19 @@
 """A run in this process, and the table of what came of it."""
 
 import os
+import sqlite3
 import tempfile
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import dagster
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 from stedi_assets.assets import TABLE_ASSETS
 from stedi_assets.assets.definition import IO_MANAGER_KEY
@@ -22,6 +25,9 @@ from stedi_assets.lakehouse import Lakehouse
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster prints every event of a run; the table below and the failures say it shorter."""
+
+NO_TELEMETRY = {"telemetry": {"enabled": False}}
+"""Dagster's telemetry writes to the home folder, wherever the history is."""
 
 WIDTH_WITHOUT_TERMINAL = 1_000
 """Characters a line may have where no terminal sets a limit, so that no path is folded in a log."""
@@ -95,14 +101,42 @@ def _selected(select: str) -> Sequence[dagster.AssetKey]:
 
 @contextmanager
 def _instance() -> Iterator[dagster.DagsterInstance]:
-    if os.environ.get("DAGSTER_HOME"):
-        with dagster.DagsterInstance.get() as instance:
-            yield instance
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        history = {"module": "stedi_assets.run_history", "class": "RunHistory", "config": {"base_dir": folder}}
-        with dagster.DagsterInstance.local_temp(folder, {"storage": {"custom": history}}) as instance:
-            yield instance
+    with ExitStack() as at_end:
+        home = os.environ.get("DAGSTER_HOME")
+        folder = _existing_home(home) if home else at_end.enter_context(tempfile.TemporaryDirectory())
+        own = {"module": "stedi_assets.run_history", "class": "RunHistory", "config": {"base_dir": folder}}
+        storage = {} if home else {"storage": {"custom": own}}
+        with _history_failures_explained(folder):
+            # With a folder of the user's it is an instance like any other, which reads the folder's dagster.yaml.
+            yield at_end.enter_context(dagster.DagsterInstance.local_temp(folder, {**storage, **NO_TELEMETRY}))
+
+
+def _existing_home(home: str) -> str:
+    folder = Path(home).expanduser()
+    remedy = "Set DAGSTER_HOME to the absolute path of a folder that exists, or unset it."
+    if not folder.is_absolute():
+        raise StediError(f"DAGSTER_HOME={home} is a relative path.", remedy)
+    if not folder.is_dir():
+        raise StediError(f"DAGSTER_HOME={home} is {'not a folder' if folder.exists() else 'missing'}.", remedy)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise StediError(f"DAGSTER_HOME={home} cannot be written.", "Make the folder writable, or unset DAGSTER_HOME.")
+    return str(folder)
+
+
+@contextmanager
+def _history_failures_explained(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        reason = str(error.orig if isinstance(error, DBAPIError) else error)
+        raise StediError(
+            f"The history of the run could not be written to {folder}: {reason}.",
+            "Check the folder's permissions and its free space. What was stored until then is stored: run again.",
+        ) from None
+    except dagster.DagsterInvalidConfigError as error:
+        raise StediError(
+            f"The dagster.yaml in {folder} is not legal: {' '.join(str(error).split())}.", "Correct it."
+        ) from None
 
 
 def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey], seconds: float) -> Table:

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
+
+from stedi_assets.errors import StediError
 
 
 class UsageInOneLine(click.ClickException):
@@ -35,8 +38,38 @@ class OneLineGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """See `click.Command`."""
-        with usage_errors_in_one_line(ctx.command_path):
+        with usage_errors_in_one_line(ctx.command_path), refusals_in_one_line():
             return super().invoke(ctx)
+
+
+@contextmanager
+def refusals_in_one_line() -> Iterator[None]:
+    """Makes what the system refuses one line: a folder that is gone, a name that is too long, a disk that is full.
+
+    Raises:
+        StediError: The system refused something in the block.
+        BrokenPipeError: Nobody reads the output any more, at which click ends the command without a word.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if not error.filename and _is_working_folder_gone():
+            raise StediError("The working folder does not exist any more.", "Change to another one.") from None
+        where = f"{error.filename}: " if error.filename else ""
+        raise StediError(
+            f"The system refused: {where}{error.strerror or error}.",
+            "Check that this folder or file exists, may be written, and has room on its disk.",
+        ) from None
+
+
+def _is_working_folder_gone() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import duckdb
 
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.engines.duckdb.errors import FAILURES
+from stedi_assets.engines.duckdb.errors import FAILURES, missing_data_file
 from stedi_assets.engines.duckdb.text import literals
 from stedi_assets.errors import StediError
 from stedi_assets.settings import Settings
@@ -152,6 +152,8 @@ def errors_shown() -> Iterator[None]:
             raise
         raise KeyboardInterrupt from None
     except FAILURES as error:
+        if isinstance(error, duckdb.IOException) and (gone := missing_data_file(error)):
+            raise gone from None
         remedy = next(remedy for kind, remedy in REMEDIES.items() if isinstance(error, kind))
         text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
         # What follows an empty line draws the statement again, with a caret.

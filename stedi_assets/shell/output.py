@@ -8,6 +8,9 @@ from pathlib import Path
 from stedi_assets.errors import StediError
 from stedi_assets.storage.location import Location
 
+SUFFIX_CHARACTERS = 20
+"""How much of a file's suffix the name has that it is written under."""
+
 
 @contextmanager
 def replaced_when_complete(lakehouse: Location, file: Path) -> Iterator[Path]:
@@ -30,9 +33,11 @@ def replaced_when_complete(lakehouse: Location, file: Path) -> Iterator[Path]:
         )
     if not file.parent.is_dir():
         raise StediError(f"The folder {file.parent} does not exist.", "Create it.")
-    # It ends as the file does: DuckDB compresses what is to be .gz.
-    incomplete = file.with_name(f".{uuid.uuid4().hex}-{file.name}")
+    # It ends as the file does, for DuckDB compresses what is to be .gz, and is short where the file's name is long.
+    incomplete = file.with_name(f".{uuid.uuid4().hex}{file.suffix[:SUFFIX_CHARACTERS]}")
     try:
+        # Asked before the work: the disk may not take such a name.
+        file.exists()
         yield incomplete
         incomplete.replace(file)
     except OSError as error:

@@ -47,6 +47,26 @@ def test_a_dagster_run_that_fails_on_spark_shows_one_line(project: Project) -> N
     assert "secret" not in message
 
 
+@pytest.mark.parametrize(
+    ("master", "reason"),
+    [
+        ("nonsense", "Master must either be yarn or start with spark, k8s, or local"),
+        ("local[x]", "org.apache.spark.SparkException: Could not parse Master URL: 'local[x]'"),
+        ("spark://127.0.0.1:1", "127.0.0.1:1: Connection refused"),
+        ("spark://host:seven", "host:seven is not host:port"),
+    ],
+)
+def test_a_wrong_master_is_one_line_that_names_the_setting(
+    project: Project, tmp_path: Path, master: str, reason: str
+) -> None:
+    variables = {**project.variables, "STEDI_ENGINE": "spark", "STEDI_SPARK_MASTER": master}
+    finished = run("stedi", "run", "--select", "key:customer_landing", folder=tmp_path, **variables)
+    assert finished.exit_code == 1
+    assert f"customer_landing: Spark could not be started at {master}: {reason}" in finished.output
+    assert "Correct STEDI_SPARK_MASTER, STEDI_SPARK_JARS or STEDI_SPARK_CONF." in finished.output.splitlines()[-1]
+    assert "\tat " not in finished.output
+
+
 def java(folder: Path, told: str) -> Path:
     program = folder / "bin" / "java"
     program.parent.mkdir(parents=True)

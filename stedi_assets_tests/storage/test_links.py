@@ -6,7 +6,8 @@ import pytest
 
 from stedi_assets_tests.support.cleaning import build_others_table, names_below
 from stedi_assets_tests.support.commands import run
-from stedi_assets_tests.support.projects import KEY, Project
+from stedi_assets_tests.support.engines import KEY
+from stedi_assets_tests.support.projects import Project
 
 COMMANDS = (
     ("tables",),

@@ -7,10 +7,15 @@ from contextlib import contextmanager
 import duckdb
 
 from stedi_assets.errors import StediError
+from stedi_assets.storage.gone import DATA_FILE, data_file_gone
 from stedi_assets.storage.s3 import refusal
 
 OBJECT = re.compile(r"s3://[^\s:?']+")
 ERROR_CODE = re.compile(r"^([A-Z]\w+): ", re.MULTILINE)
+NO_SUCH_FILE = re.compile(
+    r'No files found that match the pattern "(.*?)"|Cannot open file "(.*?)": No such file', re.DOTALL
+)
+NO_SUCH_OBJECT = {"NoSuchKey", "404"}
 STATUS = re.compile(r"HTTP (?:code )?(\d{3})")
 
 FAILURES = (duckdb.Error, UnicodeDecodeError)
@@ -37,9 +42,9 @@ def errors_explained() -> Iterator[None]:
             "Raise STEDI_DUCKDB_MEMORY_LIMIT, or give STEDI_DUCKDB_SPILL_FOLDER a disk with more room.",
         ) from None
     except duckdb.HTTPException as error:
-        raise _refusal(error) from None
+        raise missing_data_file(error) or _refusal(error) from None
     except (duckdb.IOException, duckdb.PermissionException) as error:
-        raise StediError(
+        raise missing_data_file(error) or StediError(
             f"DuckDB could not read or write: {_first_line(error)}.",
             "Check the folder's permissions and its free space; the table is as it was.",
         ) from None
@@ -50,14 +55,33 @@ def errors_explained() -> Iterator[None]:
         ) from None
 
 
+def missing_data_file(error: duckdb.Error) -> StediError | None:
+    """Explains that a file of a table is gone, where that is what DuckDB raised.
+
+    Args:
+        error: What DuckDB raised.
+    """
+    if isinstance(error, duckdb.HTTPException):
+        found = OBJECT.search(str(error)) if _code(error) in NO_SUCH_OBJECT else None
+        path = found[0] if found else ""
+    else:
+        missing = NO_SUCH_FILE.search(str(error))
+        path = next(filter(None, missing.groups())) if missing else ""
+    return data_file_gone(path) if path.endswith(DATA_FILE) else None
+
+
+def _code(error: duckdb.HTTPException) -> str:
+    _, *answer = str(error).splitlines()
+    code = ERROR_CODE.search("\n".join(answer)) or STATUS.search(str(error))
+    return code[1] if code else "no answer"
+
+
 def _refusal(error: duckdb.HTTPException) -> StediError:
     found = OBJECT.search(str(error))
     path = found[0] if found else "the bucket"
-    _, *answer = str(error).splitlines()
-    code = ERROR_CODE.search("\n".join(answer)) or STATUS.search(str(error))
     # DuckDB reads raw files and Parquet files, and writes those of an attempt alone.
     action = "s3:GetObject" if path.endswith((".json", ".gz")) else "s3:GetObject or s3:PutObject"
-    return refusal(code[1] if code else "no answer", path, action)
+    return refusal(_code(error), path, action)
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import AnalysisException, PySparkException
 
 from stedi_assets.errors import StediError
+from stedi_assets.storage.gone import data_file_gone
 
 REFUSALS = re.compile(
     r"[^\n:]+ \(Permission denied\)|Mkdirs failed to create [^\n]+?(?=/_temporary|[\n(]|$)|Permission denied"
@@ -18,6 +20,9 @@ REFUSALS = re.compile(
 OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|Java heap space|GC overhead limit exceeded")
 
 MISSING = re.compile(r"FAILED_READ_FILE\.FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException")
+
+MISSING_DATA_FILE = re.compile(r"(file:(?://)?|s3a:/)(/[^\n]*?\.parquet)")
+"""Where Spark names the file, after the scheme of its file system."""
 
 
 @contextmanager
@@ -46,6 +51,8 @@ def explained(error: PySparkException | Py4JError) -> StediError:
             "Check the folder's permissions and its free space; the table is as it was.",
         )
     if MISSING.search(text):
+        if data_file := MISSING_DATA_FILE.search(text):
+            return data_file_gone(unquote(data_file[2]))
         return StediError(
             "Spark could not read a file that a table or a landing folder had a moment ago.",
             "Materialize the asset again, and see that nothing deletes files meanwhile.",

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import logging
 import os
+import re
 import shutil
 import socket
 import sys
@@ -34,6 +35,9 @@ from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
 
 LOCAL_MASTER = "local[*]"
+
+STANDALONE = "spark://"
+"""The scheme of a cluster of Spark's own, `spark://host:port`, with more hosts after commas where it has several."""
 
 QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 """What tells of an error with the values it quotes, before the error is explained."""
@@ -97,6 +101,9 @@ appender.console.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
 
 ALWAYS_SAID = b"WARNING: Using incubator modules: jdk.incubator.vector\n"
 """What Java says of an option that Spark starts it with."""
+
+ENDED_WITH = re.compile(r'^Exception in thread "main" (?:[\w.$]+: )?(.+)$', re.MULTILINE)
+"""The line in which Java says why it ends."""
 
 STANDARD_ERROR = 2
 
@@ -190,6 +197,8 @@ class Session:
 
     def _new(self) -> SparkSession:
         required_java()
+        if self._master.startswith(STANDALONE):
+            _refuse_unreachable(self._master)
         log4j = _folder_of_this_process() / "log4j2.properties"
         log4j.write_text(LOGGING)
         options = {
@@ -207,10 +216,7 @@ class Session:
             context.pythonExec = str(conf.get(PYTHON, context.pythonExec))
             spark = SparkSession.builder.getOrCreate()
         except (PySparkException, Py4JError) as error:
-            raise StediError(
-                f"Spark could not be started at {self._master}: {first_line(error)}.",
-                "Correct STEDI_SPARK_MASTER, STEDI_SPARK_JARS or STEDI_SPARK_CONF.",
-            ) from None
+            raise _not_started(self._master, first_line(error)) from None
         self._at_end.callback(spark.stop)
         return spark
 
@@ -252,20 +258,78 @@ def _running() -> SparkSession | None:
     return SparkSession.builder.getOrCreate() if is_running else SparkSession.getActiveSession()
 
 
+def _refuse_unreachable(master: str) -> None:
+    # Spark itself would go on trying for minutes, and tell of it in stack traces.
+    reasons = []
+    for each in master.removeprefix(STANDALONE).split(","):
+        try:
+            address = urlsplit(f"//{each}")
+            socket.create_connection((address.hostname, address.port), PATIENCE_SECONDS).close()
+        except OSError as error:
+            reasons.append(f"{each}: {error.strerror or error}")
+        except ValueError:
+            reasons.append(f"{each} is not host:port")
+        else:
+            return
+    raise _not_started(master, "; ".join(reasons))
+
+
 def _gateway(conf: SparkConf) -> JavaGateway:
     """Starts Java, with its standard error on that of this process as it is at any time.
 
     Dagster exchanges that for each step's compute log, which so gets Spark's progress.
     """
     told, standard_error = os.pipe()
-    threading.Thread(target=_forward, args=[told], daemon=True).start()
+    saying = _Saying(told)
     try:
-        return launch_gateway(conf, {"stderr": standard_error})  # type: ignore[no-untyped-call]
-    finally:
+        gateway = launch_gateway(conf, {"stderr": standard_error})  # type: ignore[no-untyped-call]
+    except PySparkException as error:
         os.close(standard_error)
+        raise _not_started(str(conf.get("spark.master")), saying.first_error() or first_line(error)) from None
+    os.close(standard_error)
+    saying.show()
+    return gateway
 
 
-def _forward(told: int) -> None:
-    with open(told, "rb", buffering=0) as stream:
-        while chunk := stream.read(FORWARDED_BYTES):
-            os.write(STANDARD_ERROR, chunk.replace(ALWAYS_SAID, b""))
+def _not_started(master: str, reason: str) -> StediError:
+    return StediError(
+        f"Spark could not be started at {master}: {reason.rstrip('.')}.",
+        "Correct STEDI_SPARK_MASTER, STEDI_SPARK_JARS or STEDI_SPARK_CONF.",
+    )
+
+
+class _Saying:
+    """What Java writes to its standard error: held back until it has started, and then passed on at once.
+
+    A Java that does not start says why in a line, and adds ten of its own code.
+    """
+
+    def __init__(self, told: int) -> None:
+        self._held = b""
+        self._is_shown = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._read, args=[told], daemon=True)
+        self._thread.start()
+
+    def show(self) -> None:
+        with self._lock:
+            self._is_shown = True
+            self._pass_on()
+
+    def first_error(self) -> str | None:
+        """What Java ended with, once it has ended."""
+        self._thread.join(PATIENCE_SECONDS)
+        found = ENDED_WITH.search(self._held.decode(errors="replace"))
+        return found[1] if found else None
+
+    def _read(self, told: int) -> None:
+        with open(told, "rb", buffering=0) as stream:
+            while chunk := stream.read(FORWARDED_BYTES):
+                with self._lock:
+                    self._held += chunk.replace(ALWAYS_SAID, b"")
+                    if self._is_shown:
+                        self._pass_on()
+
+    def _pass_on(self) -> None:
+        os.write(STANDARD_ERROR, self._held)
+        self._held = b""
