@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import tempfile
 import time
 import warnings
 from collections import Counter
@@ -22,6 +21,7 @@ from stedi_assets.check import WHAT_TO_DO
 from stedi_assets.definitions import defs
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.storage.work_folder import work_folder
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster prints every event of a run; the table below and the failures say it shorter."""
@@ -103,7 +103,7 @@ def _selected(select: str) -> Sequence[dagster.AssetKey]:
 def _instance() -> Iterator[dagster.DagsterInstance]:
     with ExitStack() as at_end:
         home = os.environ.get("DAGSTER_HOME")
-        folder = _existing_home(home) if home else at_end.enter_context(tempfile.TemporaryDirectory())
+        folder = _existing_home(home) if home else str(at_end.enter_context(work_folder()))
         own = {"module": "stedi_assets.run_history", "class": "RunHistory", "config": {"base_dir": folder}}
         storage = {} if home else {"storage": {"custom": own}}
         with _history_failures_explained(folder):

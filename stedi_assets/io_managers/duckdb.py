@@ -1,6 +1,5 @@
 """The I/O manager that computes with DuckDB."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Self
@@ -11,6 +10,7 @@ from pydantic import Field
 from stedi_assets.io_managers.event_log import event_log_kept_open
 from stedi_assets.io_managers.lakehouse import LakehouseIOManager
 from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.storage.work_folder import work_folder
 
 
 class DuckDBLakehouseIOManager(LakehouseIOManager):
@@ -42,8 +42,8 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
 
         from stedi_assets.engines.duckdb.engine import DuckDBEngine  # noqa: PLC0415
 
-        with tempfile.TemporaryDirectory(prefix="stedi-spill-", dir=self.spill_folder) as spill_folder:
-            configuration = {"temp_directory": spill_folder}
+        with work_folder(self.spill_folder) as spill_folder:
+            configuration = {"temp_directory": str(spill_folder)}
             if self.memory_limit:
                 configuration["memory_limit"] = self.memory_limit
             resource = DuckDBResource(database=":memory:", connection_config=configuration)

@@ -1,7 +1,6 @@
 """DuckDB for one command: a connection of its own, errors as one line, and the shutter against all but tables."""
 
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,6 +11,7 @@ from stedi_assets.engines.duckdb.errors import FAILURES, missing_data_file
 from stedi_assets.engines.duckdb.text import literals
 from stedi_assets.errors import StediError
 from stedi_assets.settings import Settings
+from stedi_assets.storage.work_folder import work_folder
 
 NOTHING_ELSE: dict[str, str | bool | int | float | list[str]] = {
     # No variable of this program may be taken for a table, and no secret be used that the user keeps for other work.
@@ -61,8 +61,8 @@ def open_connection(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnect
     Raises:
         StediError: S3 needs what is not installed, or there are no credentials.
     """
-    with tempfile.TemporaryDirectory(prefix="stedi-spill-", dir=settings.duckdb_spill_folder) as spill_folder:
-        configuration = {**NOTHING_ELSE, "temp_directory": spill_folder}
+    with work_folder(settings.duckdb_spill_folder) as spill_folder:
+        configuration = {**NOTHING_ELSE, "temp_directory": str(spill_folder)}
         if settings.duckdb_memory_limit:
             configuration["memory_limit"] = settings.duckdb_memory_limit
         with duckdb.connect(config=configuration) as connection:

@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import sys
-import tempfile
 import threading
 import warnings
 import zipfile
@@ -33,6 +32,7 @@ from stedi_assets.engines.spark.jars import jars_in, s3_jars
 from stedi_assets.engines.spark.java import required_java
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.work_folder import claim_work_folder
 
 LOCAL_MASTER = "local[*]"
 
@@ -207,6 +207,8 @@ class Session:
             "spark.master": self._master,
             "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log4j.as_uri()}",
             "spark.jars": ",".join(map(str, self._jar_files())),
+            # What is shuffled and spilled there holds raw records.
+            "spark.local.dir": str(_folder_of_this_process()),
             **self._conf,
         }
         conf = SparkConf().setAll([(name, value) for name, value in options.items() if value])
@@ -247,9 +249,9 @@ def packed_package() -> Path:
 @functools.cache
 def _folder_of_this_process() -> Path:
     # An application may ask again for what it was given, even after the session that gave it has ended.
-    folder = tempfile.mkdtemp(prefix="stedi-spark-")
+    folder, _ = claim_work_folder()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return folder
 
 
 def _running() -> SparkSession | None:
