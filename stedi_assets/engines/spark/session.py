@@ -201,14 +201,14 @@ class Session:
             _refuse_unreachable(self._master)
         log4j = _folder_of_this_process() / "log4j2.properties"
         log4j.write_text(LOGGING)
+        # What is shuffled and spilled holds raw records.
+        local = {**ON_ONE_MACHINE, "spark.local.dir": str(_folder_of_this_process())}
         options = {
             **APPLICATION,
-            **(ON_ONE_MACHINE if self._master.startswith("local") else {}),
+            **(local if self._master.startswith("local") else {}),
             "spark.master": self._master,
             "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={log4j.as_uri()}",
             "spark.jars": ",".join(map(str, self._jar_files())),
-            # What is shuffled and spilled there holds raw records.
-            "spark.local.dir": str(_folder_of_this_process()),
             **self._conf,
         }
         conf = SparkConf().setAll([(name, value) for name, value in options.items() if value])
