@@ -21,6 +21,7 @@ from stedi_assets.errors import StediError
 from stedi_assets.query import Query
 from stedi_assets.storage import aws as aws_module
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.lease import lease_held, take_lease
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.buckets import REGION, bucket
@@ -225,7 +226,7 @@ def test_a_wrong_secret_is_one_clear_error_that_names_the_bucket_and_the_action(
 ) -> None:
     messages = refusals(project, aws_of(gateway, secret_access_key=SecretStr("wrong")))
     assert messages["customer_landing"] == (
-        f"The secret key is wrong: s3:ListBucket on {project.landing}/customer/landing. "
+        f"The secret key is wrong: s3:GetObject on {project.lakehouse}/.lease. "
         "Correct AWS_SECRET_ACCESS_KEY or AWS_PROFILE."
     )
 
@@ -235,7 +236,7 @@ def test_an_unknown_key_is_one_clear_error_that_names_the_bucket_and_the_action(
 ) -> None:
     messages = refusals(project, aws_of(gateway, access_key_id="nobody"))
     assert messages["customer_landing"].startswith(
-        f"The access key is not known: s3:ListBucket on {project.landing}/customer/landing. Correct AWS_ACCESS_KEY_ID"
+        f"The access key is not known: s3:GetObject on {project.lakehouse}/.lease. Correct AWS_ACCESS_KEY_ID"
     )
 
 
@@ -255,7 +256,7 @@ def test_a_missing_bucket_for_landing_files_is_named(project: Project) -> None:
 def test_a_missing_bucket_for_tables_is_named(project: Project) -> None:
     result = outcome(project.definitions(lakehouse="s3://no-such-bucket"))
     message = failure(result, "customer_landing")
-    assert message.startswith("The bucket does not exist: s3:ListBucket on s3://no-such-bucket/customer/landing.")
+    assert message.startswith("The bucket does not exist: s3:GetObject on s3://no-such-bucket/.lease.")
 
 
 def test_a_store_that_is_not_there_is_one_clear_error(
@@ -264,7 +265,7 @@ def test_a_store_that_is_not_there_is_one_clear_error(
     be_impatient(monkeypatch)
     messages = refusals(project, aws_of(gateway, endpoint_url="http://127.0.0.1:1"))
     assert messages["customer_landing"] == (
-        f"The store of {project.landing}/customer/landing could not be reached: EndpointConnectionError. "
+        f"The store of {project.lakehouse}/.lease could not be reached: EndpointConnectionError. "
         "Check AWS_ENDPOINT_URL and the network, and try again."
     )
 
@@ -312,6 +313,14 @@ def test_an_amendment_whose_acknowledgement_is_lost_is_made_once(behind_proxy: P
     proxy.fail()
     assert behind_proxy.delta("customer_landing").version() == 1
     assert behind_proxy.delta("customer_landing").count() == EXPECTED_COUNTS["customer_landing"] + 1
+
+
+def test_a_lease_whose_acknowledgement_is_lost_is_taken_all_the_same(behind_proxy: Project, proxy: FaultyProxy) -> None:
+    proxy.fail(Rule(Fault.LOST_ACKNOWLEDGEMENT, method="PUT", target=r"/\.lease", times=3))
+    with lease_held(behind_proxy.location(), "run 1", 0) as lease:
+        lease.confirm()
+    proxy.fail()
+    take_lease(behind_proxy.location(), "run 2", 0).release()
 
 
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
