@@ -1,15 +1,20 @@
 """The lock of a lakehouse on local disk: flock on a hidden file, which the kernel frees when its holder dies."""
 
+import errno
 import fcntl
 import os
+import weakref
 from contextlib import suppress
-from typing import BinaryIO
+from pathlib import Path
 
 from stedi_assets.errors import StediError
 from stedi_assets.storage.holder import LEASE_NAME, Holder
 from stedi_assets.storage.location import Location
 
 OWNER_READS_AND_WRITES = 0o600
+
+WITHOUT_RIGHTS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""The errors of who may not make a file in a folder."""
 
 
 class DiskLock:
@@ -26,7 +31,7 @@ class DiskLock:
         self._lakehouse = lakehouse
         self._path = lakehouse.local_path / LEASE_NAME
         self._holder = holder
-        self._file: BinaryIO | None = None
+        self._locked: _Opened | None = None
         self._has_made_folder = False
 
     def take(self) -> bool:
@@ -34,13 +39,14 @@ class DiskLock:
         if not self._path.parent.exists():
             self._has_made_folder = True
             self._lakehouse.files.make_folder(str(self._lakehouse))
-        file = self._opened()
-        if not self._is_locked(file):
-            file.close()
+        opened = self._opened()
+        if not self._is_locked(opened):
+            opened.close()
             return False
-        self._file = file
-        file.truncate()
-        file.write(self._holder.to_json())
+        self._locked = opened
+        if opened.path == self._path:
+            os.ftruncate(opened.descriptor, 0)
+            os.pwrite(opened.descriptor, self._holder.to_json(), 0)
         return True
 
     def holder(self) -> Holder | None:
@@ -52,7 +58,7 @@ class DiskLock:
     def confirm(self) -> None:
         """See `Lock`."""
         # Nobody takes a lock from a process that lives. But somebody may have removed the file, and the lock with it.
-        if self._file is None or not self._is_at_its_path(self._file):
+        if self._locked is None or not self._locked.is_at_its_path():
             raise StediError(
                 f"The lease of the lakehouse at {self._lakehouse} was removed while {self._holder} held it; nothing "
                 "more was stored.",
@@ -61,10 +67,10 @@ class DiskLock:
 
     def release(self) -> None:
         """See `Lock`."""
-        if self._file is None:
+        if self._locked is None:
             return
         # While the lock is held: others who wait for this file find it gone from its path, and open the next one.
-        if self._is_at_its_path(self._file):
+        if self._locked.path == self._path and self._locked.is_at_its_path():
             with suppress(OSError):
                 self._path.unlink()
         if self._has_made_folder:
@@ -72,37 +78,58 @@ class DiskLock:
             with suppress(OSError):
                 self._path.parent.rmdir()
         # A child process that was forked has the file too, and closing it here alone would leave it locked.
-        fcntl.flock(self._file, fcntl.LOCK_UN)
-        self._file.close()
-        self._file = None
+        fcntl.flock(self._locked.descriptor, fcntl.LOCK_UN)
+        self._locked.close()
+        self._locked = None
 
-    def _opened(self) -> BinaryIO:
+    def _opened(self) -> "_Opened":
         # A link would let somebody have another file overwritten.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            return os.fdopen(os.open(self._path, flags, OWNER_READS_AND_WRITES), "r+b", buffering=0)
+            return _Opened(self._path, os.open(self._path, flags, OWNER_READS_AND_WRITES))
+        except OSError as error:
+            if error.errno not in WITHOUT_RIGHTS:
+                raise StediError(
+                    f"The file {self._path} cannot be opened: {error.strerror}.", "Remove it, and try again."
+                ) from None
+        # Who may not make the file may load tables, or write those that are there: the folder is locked in its place.
+        try:
+            return _Opened(self._path.parent, os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC))
         except OSError as error:
             raise StediError(
-                f"The lakehouse at {self._lakehouse} cannot be written: {self._path}: {error.strerror}.",
-                "Make it writable, or set STEDI_LAKEHOUSE to a folder that is.",
+                f"The folder {self._lakehouse} cannot be read: {error.strerror}.",
+                "Make it readable and writable, or set STEDI_LAKEHOUSE to a folder that is.",
             ) from None
 
-    def _is_locked(self, file: BinaryIO) -> bool:
+    def _is_locked(self, opened: "_Opened") -> bool:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(opened.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError as error:
-            file.close()
             raise StediError(
-                f"The file {self._path} cannot be locked: {error.strerror}.",
+                f"The lakehouse at {self._lakehouse} cannot be locked: {error.strerror}.",
                 "Set STEDI_LAKEHOUSE to a folder on a file system with locks (flock).",
             ) from None
         # Whoever held it may have removed it meanwhile, and somebody else may have the next one.
-        return self._is_at_its_path(file)
+        return opened.is_at_its_path()
 
-    def _is_at_its_path(self, file: BinaryIO) -> bool:
+
+class _Opened:
+    """A file or folder that is open until it is closed, or nobody refers to it any more.
+
+    Args:
+        path: Its path when it was opened.
+        descriptor: The file descriptor.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        self.close = weakref.finalize(self, os.close, descriptor)
+
+    def is_at_its_path(self) -> bool:
         try:
-            return os.path.samestat(os.fstat(file.fileno()), self._path.lstat())
+            return os.path.samestat(os.fstat(self.descriptor), self.path.lstat())
         except OSError:
             return False

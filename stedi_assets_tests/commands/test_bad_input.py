@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from stedi_assets_tests.support.commands import Finished, run
+from stedi_assets_tests.support.commands import WITHOUT_RIGHTS_OF_ROOT, Finished, run
 from stedi_assets_tests.support.projects import Project
 
 MATERIALIZE = ("dagster", "asset", "materialize", "-m", "stedi_assets.definitions", "--select")
 
 CUSTOMERS = "key:customer_landing or key:customer_trusted"
 """The tables whose messages most cases show."""
-
-WITHOUT_RIGHTS_OF_ROOT = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-"""Root may write everywhere; a user may not."""
 
 
 @dataclass(frozen=True)

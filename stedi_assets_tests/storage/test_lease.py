@@ -3,6 +3,8 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +17,8 @@ from stedi_assets.storage import lease_in_bucket
 from stedi_assets.storage.holder import Holder
 from stedi_assets.storage.lease import lease_held, take_lease
 from stedi_assets.storage.location import Location
+from stedi_assets_tests.support.checkout import PROJECT
+from stedi_assets_tests.support.commands import WITHOUT_RIGHTS_OF_ROOT
 from stedi_assets_tests.support.grid import in_a_bucket, in_both_places, on_duckdb
 from stedi_assets_tests.support.holding import holding
 from stedi_assets_tests.support.places import Place
@@ -183,6 +187,35 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(lakehouse: Location, tm
     lakehouse.local_path.mkdir()
     (tmp_path / "mine").write_text("of a person's own")
     (lakehouse.local_path / ".lease").symlink_to(tmp_path / "mine")
-    with pytest.raises(StediError, match="cannot be written"):
+    with pytest.raises(StediError, match="cannot be opened"):
         take_lease(lakehouse, "run 1", SOON)
     assert (tmp_path / "mine").read_text() == "of a person's own"
+
+
+WITHOUT_RIGHTS = """
+import sys
+from stedi_assets.errors import StediError
+from stedi_assets.storage.lease import take_lease
+from stedi_assets.storage.location import Location
+
+root = Location.parse(sys.argv[1])
+lease = take_lease(root, "run 1", 0)
+lease.confirm()
+try:
+    take_lease(root, "run 2", 0)
+except StediError as error:
+    print(error.message)
+lease.release()
+take_lease(root, "run 2", 0).release()
+"""
+
+
+@on_duckdb
+def test_whoever_may_not_write_the_lakehouse_holds_it_all_the_same(lakehouse: Location) -> None:
+    lakehouse.local_path.mkdir()
+    lakehouse.local_path.chmod(0o500)
+    command = [*WITHOUT_RIGHTS_OF_ROOT, sys.executable, "-c", WITHOUT_RIGHTS, str(lakehouse)]
+    finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert f"The lakehouse at {lakehouse} is held by another run" in finished.stdout
+    assert list(lakehouse.local_path.iterdir()) == []

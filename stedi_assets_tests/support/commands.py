@@ -24,6 +24,9 @@ PROGRAMS = Path(sys.executable).parent
 FORKED = ("dagster", "stedi")
 """The programs that a fork of one process can be."""
 
+WITHOUT_RIGHTS_OF_ROOT = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+"""Root may write everywhere; a user may not."""
+
 PATIENCE_SECONDS = 180
 
 MATERIALIZE_ALL = ("dagster", "asset", "materialize", "--select", "*", "-m", "stedi_assets.definitions")
