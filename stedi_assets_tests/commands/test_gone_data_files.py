@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from stedi_assets.storage.gone import data_file_gone
 from stedi_assets_tests.support.grid import on_both_engines_and_in_both_places, on_duckdb
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.runs import failure
@@ -49,3 +50,17 @@ def test_a_query_names_the_table_and_the_remedy(built_project: Project) -> None:
     line = refused(stedi(built_project, "query", "FROM customer_trusted"))
     assert line.startswith("A file of the table customer_trusted is gone: ")
     assert "STEDI_FULL_REFRESH=true" in line
+
+
+@pytest.mark.parametrize(
+    ("path", "table"),
+    [
+        ("/lakehouse/customer/landing/part-1.parquet", "the table customer_landing is"),
+        ("s3://bucket/accelerometer/trusted/part-1/part-00000.parquet", "the table accelerometer_trusted is"),
+        ("/customer/trusted/lakehouse/step_trainer/landing/part-1.parquet", "the table step_trainer_landing is"),
+        ("/step_trainer/landing/lakehouse/customer/trusted/part-1.parquet", "the table customer_trusted is"),
+        ("/lakehouse/assets/mine/part-1.parquet", "the table that holds it is"),
+    ],
+)
+def test_the_table_of_a_file_is_that_of_the_last_folder_named_as_one(path: str, table: str) -> None:
+    assert table in data_file_gone(path).message
