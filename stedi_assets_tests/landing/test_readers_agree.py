@@ -217,5 +217,5 @@ def test_duckdb_reads_fast_what_the_rules_allow(shore: Shore, record: bytes, row
 
 
 @pytest.mark.parametrize(("record", "row"), ALLOWED)
-def test_arrow_gives_what_the_rules_allow(record: bytes, row: Row) -> None:
-    assert fate_in_arrow(record + b"\n") == Fate(exact([row]), [])
+def test_arrow_and_the_exact_reader_give_what_the_rules_allow(record: bytes, row: Row) -> None:
+    assert fate_in_arrow(record + b"\n") == fate(record) == Fate(exact([row]), [])
