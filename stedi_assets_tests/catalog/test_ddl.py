@@ -52,7 +52,7 @@ def test_a_committed_statement_says_how_it_is_made_again(tmp_path: Path) -> None
         assert ddl(*command[2:]).stdout == file.read_text()
 
 
-@pytest.mark.parametrize("root", ["s3://steps-of-many", "/it's \\ here"])
+@pytest.mark.parametrize("root", ["s3://steps-of-many", '/it\'s "here"'])
 @pytest.mark.parametrize("dialect", ["athena", "spark", "duckdb"])
 def test_every_statement_is_one_that_its_dialect_knows(dialect: str, root: str) -> None:
     for name in NAMES:

@@ -79,7 +79,7 @@ CASES = {
     ),
     "an empty landing folder": BadInput(
         lambda project: (project.landing / "customer/landing/customer-1.json").unlink(),
-        "The folder {landing}/customer/landing holds no .json or .json.gz file.",
+        "The folder {landing}/customer/landing holds no file to read.",
     ),
     "an unreadable landing folder": BadInput(
         lambda project: (project.landing / "customer/landing").chmod(0),

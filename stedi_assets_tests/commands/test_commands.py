@@ -72,7 +72,7 @@ def test_a_run_ends_with_a_table_of_rows_expected_rows_checks_paths_and_time(pro
         table: (str(count), str(count)) for table, count in EXPECTED_COUNTS.items()
     }
     assert rows["customer_trusted"][2:5] == ["5", "0", "0"]
-    assert rows["machine_learning_curated"][2:5] == ["5", "3", "0"]
+    assert rows["machine_learning_curated"][2:5] == ["6", "3", "0"]
     assert rows["machine_learning_pseudonymized"][2:5] == ["9", "0", "0"]
     assert all(float(cells[5]) > 0 for cells in rows.values())
     assert rows["customer_trusted"][6] == str(project.lakehouse / "customer/trusted")

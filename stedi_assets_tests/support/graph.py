@@ -19,6 +19,7 @@ LANDING_CHECKS = {
     "accounts_for_every_byte_of_every_file",
     "has_few_records_in_quarantine",
     "has_no_files_of_equal_content",
+    "has_every_file_of_its_folder",
 }
 
 CHECKS = {
@@ -38,12 +39,14 @@ CHECKS = {
         "has_no_column_that_names_a_person",
         "has_no_pair_of_different_customers",
         "has_no_row_before_consent",
+        "has_rows_to_train_with",
         "has_no_serial_number_that_names_a_customer",
     },
     "machine_learning_pseudonymized": {
         "has_the_rows_computed_another_way",
         "has_no_pair_of_different_customers",
         "has_no_row_before_consent",
+        "has_rows_to_train_with",
         "has_no_row_of_an_ambiguous_serial_number",
         "has_no_value_that_names_a_customer",
         "has_no_more_subjects_than_customers_who_consent",
