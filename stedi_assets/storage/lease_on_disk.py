@@ -39,7 +39,11 @@ class DiskLock:
         if not self._path.parent.exists():
             self._has_made_folder = True
             self._lakehouse.files.make_folder(str(self._lakehouse))
-        opened = self._opened()
+        try:
+            opened = self._opened()
+        except FileNotFoundError:
+            # Another run has just removed the folder that it had made.
+            return False
         if not self._is_locked(opened):
             opened.close()
             return False
@@ -87,6 +91,8 @@ class DiskLock:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             return _Opened(self._path, os.open(self._path, flags, OWNER_READS_AND_WRITES))
+        except FileNotFoundError:
+            raise
         except OSError as error:
             if error.errno not in WITHOUT_RIGHTS:
                 raise StediError(

@@ -73,7 +73,7 @@ def test_a_run_ends_with_a_table_of_rows_expected_rows_checks_paths_and_time(pro
     }
     assert rows["customer_trusted"][2:5] == ["5", "0", "0"]
     assert rows["machine_learning_curated"][2:5] == ["6", "3", "0"]
-    assert rows["machine_learning_pseudonymized"][2:5] == ["9", "0", "0"]
+    assert rows["machine_learning_pseudonymized"][2:5] == ["10", "0", "0"]
     assert all(float(cells[5]) > 0 for cells in rows.values())
     assert rows["customer_trusted"][6] == str(project.lakehouse / "customer/trusted")
     assert "has_no_pair_of_different_customers warned: pairs_of_different_customers 3" in finished.output
