@@ -3,6 +3,7 @@
 import getpass
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
     Example: stedi erase ada@example.com --yes --requested-by "ticket 7"
     """
     from stedi_assets.erasure.erase import erase as erase_planned  # noqa: PLC0415
-    from stedi_assets.erasure.plan import keyed_hash, plan_erasure, refuse_unusual  # noqa: PLC0415
+    from stedi_assets.erasure.plan import count_rows, keyed_hash, plan_erasure, refuse_unusual  # noqa: PLC0415
     from stedi_assets.run import open_lakehouse  # noqa: PLC0415
 
     run_id = str(uuid.uuid4())
@@ -40,7 +41,8 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
             lakehouse.hold(f"run {run_id}")
         plan = plan_erasure(lakehouse, email)
         if not yes:
-            _show_plan(keyed_hash(lakehouse, email), plan, as_json=as_json)
+            rows = count_rows(lakehouse, plan.customer.person)
+            _show_plan(keyed_hash(lakehouse, email), plan, rows, as_json=as_json)
             return
         if not force:
             refuse_unusual(plan)
@@ -57,15 +59,15 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
         raise click.exceptions.Exit(1)
 
 
-def _show_plan(customer: str, plan: "ErasurePlan", *, as_json: bool) -> None:
+def _show_plan(customer: str, plan: "ErasurePlan", rows: Mapping[str, int], *, as_json: bool) -> None:
     if as_json:
-        counted = {"records_by_file": plan.records_by_file, "rows_by_table": plan.rows_by_table}
+        counted = {"records_by_file": plan.records_by_file, "rows_by_table": rows}
         click.echo(json.dumps({"customer": customer, **counted, "unusual": plan.unusual}))
         return
     click.echo(f"The customer {customer} is named by")
     for path, count in plan.records_by_file.items():
         click.echo(f"{count:>10,} records of {path}")
-    for table, count in plan.rows_by_table.items():
+    for table, count in rows.items():
         click.echo(f"{count:>10,} rows of {table}")
     for sentence in plan.unusual:
         click.echo(f"Unusual: {sentence}")

@@ -129,7 +129,7 @@ def _row_counts(lakehouse: Lakehouse, name: str, sources: Mapping[str, Source]) 
 def _describing_values(lakehouse: Lakehouse, plan: ErasurePlan) -> Mapping[str, Sequence[str]]:
     """Returns the hashes of the customer's name, telephone number and the like, by column."""
     describing = [column.name for column in CUSTOMERS.columns if column.personal and not column.names_customer]
-    if not plan.customer.spellings or CUSTOMERS.landing not in plan.rows_by_table:
+    if not plan.customer.spellings or delta.open_table(lakehouse.root / TABLES[CUSTOMERS.landing].path) is None:
         return {}
     emails = _texts(map(lakehouse.pseudonyms, sorted(plan.customer.spellings)))
     columns = ", ".join(f"{FUNCTION}(customer.{name}) AS {name}" for name in describing)

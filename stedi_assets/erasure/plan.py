@@ -54,13 +54,11 @@ class ErasurePlan:
     Attributes:
         customer: Whose records.
         files: From each raw file that names the customer to its source and what to take out of it.
-        rows_by_table: From each table to its rows that name the customer.
         unusual: What somebody should know before the erasure, as sentences.
     """
 
     customer: Customer
     files: Mapping[LandingFile, tuple[Source, Redaction]]
-    rows_by_table: Mapping[str, int]
     unusual: Sequence[str] = field(default_factory=list)
 
     @property
@@ -102,7 +100,7 @@ def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
             "No record and no tombstone has this address. Nothing was changed.",
             "Check the address, STEDI_LANDING and STEDI_LAKEHOUSE.",
         )
-    return ErasurePlan(customer, files, _rows_by_table(lakehouse, customer.person), unusual)
+    return ErasurePlan(customer, files, unusual)
 
 
 def refuse_unusual(plan: ErasurePlan) -> None:
@@ -250,8 +248,19 @@ def _ledger(lakehouse: Lakehouse, source: Source) -> Ledger:
     return lakehouse.ledger(source.landing)
 
 
-def _rows_by_table(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
-    """Counts the rows that name the person, by table; what the quarantines hold is counted in the raw files."""
+def count_rows(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
+    """Counts the rows that name a person, by table; what the quarantines hold is counted in the raw files.
+
+    Args:
+        lakehouse: The tables.
+        person: Whose rows.
+
+    Returns:
+        From each table that names the person to its rows that do.
+
+    Raises:
+        StediError: A table cannot be read.
+    """
     rows = {}
     for name, table in TABLES.items():
         naming = [column.name for column in table.columns if column.names_customer and column.name != "text"]
