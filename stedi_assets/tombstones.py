@@ -8,6 +8,9 @@ from functools import lru_cache
 
 from stedi_assets.pseudonyms import Pseudonyms
 
+SERIAL_NUMBER_KEY = "serialnumber"
+"""The column that names a customer by a device, in lower case; every other one does by the email."""
+
 SHARED_FUNCTION = "shared_with_erased"
 """The name of the function, in queries, that says whether a customer who was erased had a serial number too."""
 
@@ -22,7 +25,7 @@ def email_tombstone(pseudonyms: Pseudonyms, email: str) -> str:
         pseudonyms: Holds the key.
         email: Its case does not matter.
     """
-    return pseudonyms(f"tombstone of {email.casefold()}")
+    return pseudonyms(f"tombstone of {email.lower()}")
 
 
 def serial_number_tombstone(pseudonyms: Pseudonyms, serial_number: str) -> str:
@@ -69,14 +72,18 @@ class Tombstones:
         """
         return bool(self.hashes) and shared_serial_number_tombstone(self.pseudonyms, serial_number) in self.hashes
 
-    def __contains__(self, name: object) -> bool:
-        """Whether an email or a serial number stays out."""
-        return isinstance(name, str) and not self.hashes.isdisjoint(_hashes(self.pseudonyms, name))
+    def __contains__(self, named: object) -> bool:
+        """Whether a value stays out, given as a column's name and the value: an email is no serial number."""
+        match named:
+            case (str(column), str(value)):
+                return _hash(self.pseudonyms, column, value) in self.hashes
+        return False
 
 
 @lru_cache(maxsize=1 << 16)
-def _hashes(pseudonyms: Pseudonyms, name: str) -> tuple[str, str]:
-    return email_tombstone(pseudonyms, name), serial_number_tombstone(pseudonyms, name)
+def _hash(pseudonyms: Pseudonyms, column: str, value: str) -> str:
+    is_serial_number = column.lower() == SERIAL_NUMBER_KEY
+    return serial_number_tombstone(pseudonyms, value) if is_serial_number else email_tombstone(pseudonyms, value)
 
 
 NO_TOMBSTONES = Tombstones(Pseudonyms(), frozenset())

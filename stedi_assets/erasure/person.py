@@ -12,8 +12,9 @@ from enum import IntEnum
 from functools import cached_property
 from typing import BinaryIO
 
-from stedi_assets.landing.conversion import MEMBERS, RecordConverter, RefusalError
-from stedi_assets.tables import Column
+from stedi_assets.landing.conversion import RecordConverter, RefusalError, members
+from stedi_assets.tables import SOURCES, Column
+from stedi_assets.tombstones import SERIAL_NUMBER_KEY
 
 SEARCHED_BYTES = 1 << 22
 """How many bytes are searched at once."""
@@ -26,6 +27,11 @@ CERTAIN_SERIAL_NUMBER = re.compile(r"(?=.*\d)\s*\S.{4,}\S\s*", re.DOTALL)
 
 ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+NAMING_KEYS = frozenset(
+    column.name.lower() for source in SOURCES.values() for column in source.columns if column.names_customer
+)
+"""The keys that name a customer, of all sources: a file may lie in another source's folder."""
 
 OF_ATOM = r"\w.!#$%&'*+/=?^`{|}~-"
 """What may stand beside an address's own characters, so that it would be another address."""
@@ -53,13 +59,16 @@ class Person:
     serial_numbers: tuple[str, ...] = ()
     shared_serial_numbers: tuple[str, ...] = ()
 
-    def is_named_by(self, value: object) -> bool:
+    def is_named_by(self, column: str, value: object) -> bool:
         """Whether a value of a column that names a customer is this person's.
 
         Args:
+            column: The column's name, in any case. A serial number that is equal to an email names nobody by it.
             value: The decoded value; a number is compared by its text.
         """
-        return isinstance(value, str) and (value in self.serial_numbers or value.casefold() == self._folded)
+        if not isinstance(value, str):
+            return False
+        return value in self.serial_numbers if column.lower() == SERIAL_NUMBER_KEY else value.lower() == self._folded
 
     def mention_in(self, text: str) -> Mention:
         """Searches text that is no record.
@@ -77,19 +86,22 @@ class Person:
             columns: The contract of such records.
 
         Returns:
-            `CERTAIN` where a column that names a customer holds the email or a serial number, or where the record is
-            no row and mentions them; `DOUBTFUL` where a row mentions the person elsewhere.
+            `CERTAIN` where a key that names a customer holds the email or a serial number, or where the record is no
+            row, nobody else's by such a key, and mentions them; `DOUBTFUL` where it mentions them elsewhere.
         """
         if not self.may_be_in(text):
             return Mention.NONE
-        members = MEMBERS.decode(text)
-        naming = {column.name.lower() for column in columns if column.names_customer}
-        if any(self.is_named_by(value) for key, value in members if key.lower() in naming):
+        try:
+            values = members(text)
+        except ValueError:
+            return self.mention_in(text)
+        named = [(key, value) for key, value in values if key.lower() in NAMING_KEYS]
+        if any(self.is_named_by(key, value) for key, value in named):
             return Mention.CERTAIN
-        found = max((self._mention_in(each) for each in _texts(members)), default=Mention.NONE)
-        if found is Mention.CERTAIN and _is_row(members, columns):
-            return Mention.DOUBTFUL
-        return Mention.NONE if _is_row(members, columns) else found
+        found = max((self._mention_in_value(each) for each in _texts(values)), default=Mention.NONE)
+        if _is_row(values, columns):
+            return Mention.DOUBTFUL if found is Mention.CERTAIN else Mention.NONE
+        return min(found, Mention.DOUBTFUL) if any(isinstance(value, str) for _, value in named) else found
 
     def may_be_in(self, text: str) -> bool:
         """Whether a text may name the person: a quick look, which takes every backslash for an escaped name.
@@ -99,7 +111,7 @@ class Person:
         """
         return (
             "\\" in text
-            or self._folded in text.casefold()
+            or self._folded in text.lower()
             or any(serial_number in text for serial_number in self.serial_numbers)
         )
 
@@ -117,8 +129,12 @@ class Person:
             carried = block[-LONGEST_NAME_BYTES:]
         return False
 
+    def _mention_in_value(self, text: str) -> Mention:
+        is_serial_number = text in self.serial_numbers or text in self.shared_serial_numbers
+        return max(self._mention_in(text), Mention.DOUBTFUL if is_serial_number else Mention.NONE)
+
     def _mention_in(self, text: str) -> Mention:
-        folded = text.casefold()
+        folded = text.lower()
         if self._address.search(folded) or (self._certain and self._certain.search(text)):
             return Mention.CERTAIN
         if self._folded in folded or _ends_within(folded, self._folded):
@@ -127,7 +143,7 @@ class Person:
 
     @cached_property
     def _folded(self) -> str:
-        return self.email.casefold()
+        return self.email.lower()
 
     @cached_property
     def _address(self) -> re.Pattern[str]:
@@ -167,9 +183,9 @@ def _texts(value: object) -> list[str]:
     return [text for each in value for text in _texts(each)] if isinstance(value, tuple | list) else []
 
 
-def _is_row(members: Sequence[tuple[str, object]], columns: Sequence[Column]) -> bool:
+def _is_row(values: Sequence[tuple[str, object]], columns: Sequence[Column]) -> bool:
     try:
-        RecordConverter(columns).row(members)
+        RecordConverter(columns).row(values)
     except RefusalError:
         return False
     return True

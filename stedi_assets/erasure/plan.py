@@ -1,5 +1,6 @@
 """What an erasure would take out: whose records, from which files and tables, and whether that is unusual."""
 
+import os
 import re
 import tempfile
 from collections import Counter, defaultdict
@@ -9,17 +10,16 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
 from stedi_assets.erasure.person import Person
-from stedi_assets.erasure.redaction import Redaction, find_records
+from stedi_assets.erasure.redaction import COPIED_BYTES, Redaction, decoded_records, find_records
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.landing.content import Content
 from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.landing.ledger import Ledger
-from stedi_assets.landing.records import RecordReader
 from stedi_assets.storage import delta
 from stedi_assets.storage.tombstones import read_tombstones
 from stedi_assets.tables import SOURCES, TABLES, Source
-from stedi_assets.tombstones import email_tombstone
+from stedi_assets.tombstones import SERIAL_NUMBER_KEY, email_tombstone
 
 READINGS_FIRST = ("step_trainer_files", "accelerometer_files", "customer_files")
 """The sources, the one that knows who has which serial number last."""
@@ -81,7 +81,7 @@ def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
         StediError: No key is set, the text is no address, no record and no tombstone has it, or a file cannot be read.
     """
     keyed_hash(lakehouse, email)
-    if not ADDRESS.fullmatch(email):
+    if not email.isprintable() or not ADDRESS.fullmatch(email):
         raise StediError(
             "This is not an email address: an erasure takes one address, without spaces around it.",
             "Give the address as the customer's record has it, such as ada@example.com.",
@@ -91,10 +91,15 @@ def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
     unusual = _unusual_spellings(customer)
     for name in READINGS_FIRST:
         source = SOURCES[name]
-        listed = list_landing_files(lakehouse.landing, source).files
+        listed = _without_twins(list_landing_files(lakehouse.landing, source).files)
         found = {file: redaction for file in listed if (redaction := _redaction(file, source, customer.person)).records}
         files |= {file: (source, redaction) for file, redaction in found.items()}
         unusual += _unusual_share(source, listed, found, _ledger(lakehouse, source))
+        unusual += [
+            f"The compression of {file.path} breaks off: what follows is lost when the file is written anew."
+            for file in found
+            if _is_damaged(file)
+        ]
     if not customer.spellings and not files and not was_erased(lakehouse, email):
         raise StediError(
             "No record and no tombstone has this address. Nothing was changed.",
@@ -158,7 +163,7 @@ def find_email(lakehouse: Lakehouse, customer: str) -> str:
 
 
 def find_customer(lakehouse: Lakehouse, email: str) -> Customer:
-    """Finds out what names a customer, from the table and from the raw files that no run has read yet.
+    """Finds out what names a customer, from the table, from raw files that no run has read yet and from the quarantine.
 
     A serial number that records of others carry is not the customer's alone, nor is one that somebody had in common
     with a customer who was erased.
@@ -175,11 +180,11 @@ def find_customer(lakehouse: Lakehouse, email: str) -> Customer:
     """
     owners: defaultdict[str, set[str]] = defaultdict(set)
     spellings: set[str] = set()
-    for owner, serial_number in {*_stored_owners(lakehouse), *_owners_in_new_files(lakehouse)}:
-        owners[serial_number].add(owner.casefold())
-        if owner.casefold() == email.casefold():
+    for owner, serial_number in {*_stored_owners(lakehouse), *_owners_in_raw_files(lakehouse)}:
+        owners[serial_number].add(owner.lower())
+        if owner.lower() == email.lower():
             spellings.add(owner)
-    theirs = sorted(serial_number for serial_number, emails in owners.items() if email.casefold() in emails)
+    theirs = sorted(serial_number for serial_number, emails in owners.items() if email.lower() in emails)
     tombstones = read_tombstones(lakehouse.root, lakehouse.pseudonyms)
     shared = [number for number in theirs if len(owners[number]) > 1 or tombstones.has_shared(number)]
     own = [number for number in theirs if number not in shared]
@@ -208,7 +213,7 @@ def seekable(file: LandingFile) -> Iterator[tuple[BinaryIO, Content]]:
         knows how it is stored.
     """
     with file.open() as content, tempfile.TemporaryFile() as copy:
-        while block := content.read(1 << 22):
+        while block := content.read(COPIED_BYTES):
             copy.write(block)
         copy.seek(0)
         yield cast("BinaryIO", copy), content
@@ -229,17 +234,31 @@ def _stored_owners(lakehouse: Lakehouse) -> Iterable[tuple[str, str]]:
     return [(row["email"], row["serialNumber"]) for row in lakehouse.rows(sql)]
 
 
-def _owners_in_new_files(lakehouse: Lakehouse) -> Iterator[tuple[str, str]]:
-    names = [column.name for column in CUSTOMERS.columns]
-    email, serial_number = names.index("email"), names.index("serialNumber")
+def _owners_in_raw_files(lakehouse: Lakehouse) -> Iterator[tuple[str, str]]:
+    """Yields who has which serial number in the files of which the table does not hold every record."""
     ledger = _ledger(lakehouse, CUSTOMERS)
     for file in list_landing_files(lakehouse.landing, CUSTOMERS).files:
         entry = ledger.get(file.name)
-        if entry and (entry.size, entry.modified) == (file.size, file.modified):
+        if entry and (entry.size, entry.modified) == (file.size, file.modified) and not entry.quarantined:
             continue
         with file.open() as content:
-            for batch in RecordReader(content, CUSTOMERS.columns):
-                yield from zip(batch.columns[email], batch.columns[serial_number], strict=True)
+            for record in decoded_records(content, CUSTOMERS.columns):
+                named = {key.lower(): value for key, value in record if isinstance(value, str)}
+                if "email" in named and SERIAL_NUMBER_KEY in named:
+                    yield named["email"], named[SERIAL_NUMBER_KEY]
+
+
+def _without_twins(files: Sequence[LandingFile]) -> list[LandingFile]:
+    """Leaves out files that are others by another name: a link and what it leads to are written anew once."""
+    by_target = {file.path if file.path.startswith("s3://") else os.path.realpath(file.path): file for file in files}
+    return list(by_target.values())
+
+
+def _is_damaged(file: LandingFile) -> bool:
+    with file.open() as content:
+        while content.read(COPIED_BYTES):
+            pass
+        return content.is_damaged
 
 
 def _ledger(lakehouse: Lakehouse, source: Source) -> Ledger:
@@ -268,7 +287,7 @@ def count_rows(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
             continue
         columns = ", ".join(f"stored.{column}" for column in naming)
         grouped = lakehouse.rows(f"SELECT {columns}, count(*) AS found FROM {name} AS stored GROUP BY {columns}")
-        named = (row["found"] for row in grouped if any(person.is_named_by(row[column]) for column in naming))
+        named = (row["found"] for row in grouped if any(person.is_named_by(column, row[column]) for column in naming))
         rows[name] = sum(named)
     return {name: count for name, count in rows.items() if count}
 

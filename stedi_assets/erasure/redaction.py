@@ -2,15 +2,22 @@
 
 import codecs
 import gzip
+import os
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
 from stedi_assets.erasure.person import Mention, Person
 from stedi_assets.landing.content import UTF_8, Content
+from stedi_assets.landing.conversion import members
 from stedi_assets.landing.scanning import RecordScanner, Refused, Run, Span
 from stedi_assets.landing.structure import Limits
 from stedi_assets.tables import Column
+
+BRACKETS = re.compile(rb"[][]")
+COMMA = re.compile(rb",")
 
 COPIED_BYTES = 1 << 22
 """How many bytes are copied at once."""
@@ -33,6 +40,25 @@ class Redaction:
     found: int = 0
 
 
+def decoded_records(content: BinaryIO, columns: Sequence[Column]) -> Iterator[Sequence[tuple[str, object]]]:
+    """Decodes the records of a raw file, rows or not.
+
+    Args:
+        content: The decompressed file in UTF-8.
+        columns: The contract of its records.
+
+    Yields:
+        Each record's keys and values; a number is its own text.
+    """
+    for event in RecordScanner(content, [column.name for column in columns], Limits()).events():
+        if isinstance(event, Run):
+            for start, end in zip(event.starts, event.ends, strict=True):
+                yield members(event.text[start:end])
+        elif isinstance(event, Span):
+            with suppress(ValueError):
+                yield members(event.data.decode())
+
+
 def find_records(content: BinaryIO, columns: Sequence[Column], person: Person) -> Redaction:
     """Finds the records of a person in a raw file.
 
@@ -46,6 +72,7 @@ def find_records(content: BinaryIO, columns: Sequence[Column], person: Person) -
     """
     records = doubtful = found = 0
     removed: list[tuple[int, int]] = []
+    separators: list[tuple[int, int]] = []
     kept_end: int | None = None
     opening_end: int | None = None
     for start, end, mention in _records(content, columns, person):
@@ -55,20 +82,38 @@ def find_records(content: BinaryIO, columns: Sequence[Column], person: Person) -
         if mention is Mention.CERTAIN:
             records += 1
             # With what separates it from the record before it; before the first record stands the file's opening.
-            _extend(removed, opening_end if kept_end is None else kept_end, end)
+            before = opening_end if kept_end is None else kept_end
+            separators.append((before if not removed else max(before, removed[-1][1]), start))
+            removed.append((start, end))
             kept_end = end if kept_end is not None else None
             continue
         if kept_end is None and removed:
-            _extend(removed, removed[-1][1], start)
+            separators.append((removed[-1][1], start))
         kept_end = end
-    return Redaction(records, removed, doubtful, found)
+    if records == found:
+        # What would be left is no JSON any more, such as a byte order mark.
+        return Redaction(records, [(0, content.seek(0, os.SEEK_END))] if records else [], doubtful, found)
+    gaps = [gap for start, end in separators for gap in _without_brackets(content, start, end)]
+    return Redaction(records, _merged(sorted([*removed, *gaps])), doubtful, found)
 
 
-def _extend(removed: list[tuple[int, int]], start: int, end: int) -> None:
-    if removed and removed[-1][1] >= start:
-        removed[-1] = (removed[-1][0], end)
-    else:
-        removed.append((start, end))
+def _without_brackets(content: BinaryIO, start: int, end: int) -> list[tuple[int, int]]:
+    """Returns what goes of the bytes between two records: all, or the commas alone where an array begins or ends."""
+    content.seek(start)
+    between = content.read(end - start)
+    if not BRACKETS.search(between):
+        return [(start, end)] if end > start else []
+    return [(start + match.start(), start + match.end()) for match in COMMA.finditer(between)]
+
+
+def _merged(stretches: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in stretches:
+        if merged and merged[-1][1] >= start:
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _records(content: BinaryIO, columns: Sequence[Column], person: Person) -> Iterator[tuple[int, int, Mention]]:

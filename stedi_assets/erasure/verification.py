@@ -1,5 +1,7 @@
 """Looking through every file that is left for what names a person."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from stedi_assets.engines.duckdb.errors import FAILURES, errors_explained
 from stedi_assets.engines.duckdb.s3 import S3Access
 from stedi_assets.engines.duckdb.text import identifier, read_parquet
 from stedi_assets.erasure.certificate import Certificate
-from stedi_assets.erasure.person import LONGEST_NAME_BYTES, SEARCHED_BYTES, Mention, Person
+from stedi_assets.erasure.person import LONGEST_NAME_BYTES, NAMING_KEYS, SEARCHED_BYTES, Mention, Person
 from stedi_assets.erasure.plan import seekable
 from stedi_assets.erasure.redaction import find_records
 from stedi_assets.lakehouse import Lakehouse
@@ -23,19 +25,18 @@ from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
 from stedi_assets.tables import SOURCES, TABLES, Source
 
-PARQUET = ".parquet"
-
-CHECKSUM = ".crc"
-"""Hadoop writes the checksums of a file beside it."""
+PARQUET = b"PAR1"
+CHECKSUM = b"crc\0"
+"""How the checksums begin that Hadoop writes beside a file."""
 
 IS_DAMAGED = "its compression breaks off"
 IS_NO_TEXT = "it is neither text nor Parquet"
 IS_BROKEN_PARQUET = "it cannot be read as Parquet"
 """Why a file is not verified."""
 
-NAMING_COLUMNS = frozenset(
-    column.name.lower() for source in SOURCES.values() for column in source.columns if column.names_customer
-)
+NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|DATE|TIME.*)$")
+"""DuckDB's types whose values are no text."""
+
 QUARANTINED_TEXT = "text"
 CONTRACT_COLUMNS = frozenset(column.name.lower() for table in TABLES.values() for column in table.columns)
 
@@ -53,23 +54,21 @@ def verify(lakehouse: Lakehouse, person: Person, certificate: Certificate) -> No
     """
     for root in (lakehouse.root, lakehouse.landing):
         with _reading(root) as connection:
-            for file in root.files.walk(str(root)):
+            for file in root.files.walk(str(root), follows_links=root.follows_links):
                 # The lease is the erasure's own, and changes while it is read.
-                if file.name.endswith(CHECKSUM) or file.path == str(root / LEASE_NAME):
+                if file.path == str(root / LEASE_NAME):
                     continue
                 certificate.files_read += 1
-                source = _source_of(file, lakehouse.landing)
-                mentions, reason = (
-                    _search_parquet(file, connection, person)
-                    if file.name.endswith(PARQUET)
-                    else _search_text(file, root.files, source, person)
-                )
+                path = os.fsencode(file.path).decode(errors="backslashreplace")
+                mentions, reason = _search(file, root.files, connection, _source_of(file, lakehouse.landing), person)
+                # Its name may be the customer's.
+                mentions[Mention.DOUBTFUL] += person.mention_in(path.removeprefix(str(root))) is not Mention.NONE
                 if reason:
-                    certificate.not_verified[file.path] = reason
-                if mentions[Mention.CERTAIN] and file.path not in certificate.still_named_in:
-                    certificate.still_named_in.append(file.path)
+                    certificate.not_verified[path] = reason
+                if mentions[Mention.CERTAIN] and path not in certificate.still_named_in:
+                    certificate.still_named_in.append(path)
                 if mentions[Mention.DOUBTFUL]:
-                    certificate.to_look_at[file.path] = mentions[Mention.DOUBTFUL]
+                    certificate.to_look_at[path] = mentions[Mention.DOUBTFUL]
 
 
 @contextmanager
@@ -82,6 +81,17 @@ def _reading(root: Location) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _source_of(file: StoredFile, landing: Location) -> Source | None:
     return next((source for source in SOURCES.values() if file.path.startswith(f"{landing / source.path}/")), None)
+
+
+def _search(
+    file: StoredFile, files: Files, connection: duckdb.DuckDBPyConnection, source: Source | None, person: Person
+) -> tuple[Counter[Mention], str | None]:
+    with files.open(file) as stored:
+        beginning = stored.read(len(PARQUET)) or b""
+    if beginning == CHECKSUM:
+        return Counter(), None
+    is_parquet = beginning == PARQUET
+    return _search_parquet(file, connection, person) if is_parquet else _search_text(file, files, source, person)
 
 
 def _search_text(
@@ -135,8 +145,9 @@ def _search_parquet(
     mentions: Counter[Mention] = Counter()
     with errors_explained():
         for name, kind in zip(described.columns, described.types, strict=True):
-            if str(kind) == "VARCHAR":
-                values = _candidates(source, identifier(name), connection, person)
+            if not NUMBERS.match(str(kind)):
+                # Lists, structures and bytes too, as DuckDB writes them.
+                values = _candidates(source, f"CAST({identifier(name)} AS VARCHAR)", connection, person)
                 mentions.update(_mention_in_column(name, value, person) for value in values)
     return mentions, None
 
@@ -154,11 +165,10 @@ def _candidates(source: str, column: str, connection: duckdb.DuckDBPyConnection,
 
 
 def _mention_in_column(name: str, value: str, person: Person) -> Mention:
-    if name.lower() in NAMING_COLUMNS or name.lower() not in CONTRACT_COLUMNS:
-        if person.is_named_by(value):
-            return Mention.CERTAIN
-        if name.lower() in NAMING_COLUMNS:
-            return Mention.NONE
+    if name.lower() in NAMING_KEYS:
+        return Mention.CERTAIN if person.is_named_by(name, value) else Mention.NONE
+    if name.lower() not in CONTRACT_COLUMNS and any(person.is_named_by(key, value) for key in NAMING_KEYS):
+        return Mention.CERTAIN
     mention = person.mention_in(value)
     is_somebody_elses = name.lower() in CONTRACT_COLUMNS and name != QUARANTINED_TEXT
     return min(mention, Mention.DOUBTFUL) if is_somebody_elses else mention

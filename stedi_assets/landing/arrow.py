@@ -204,7 +204,7 @@ def _is_plain(column: Column, values: pa.ChunkedArray, erased: Container[object]
     if column.type == "DOUBLE":
         # What is not a number is not less.
         return not pc.any(pc.invert(pc.less(pc.abs(values), EXACT_INTEGERS))).as_py()
-    return not (column.names_customer and any(name in erased for name in pc.unique(values).to_pylist()))
+    return not (column.names_customer and any((column.name, name) in erased for name in pc.unique(values).to_pylist()))
 
 
 def _without_signs_of_zeros(rows: pa.Table, columns: Sequence[Column]) -> pa.Table:

@@ -279,7 +279,7 @@ class RecordConverter:
 
         Args:
             columns: The contract's columns, whose names differ by more than case.
-            erased: The names of customers whose records are not rows.
+            erased: What names customers whose records are not rows, as a column's name and a value.
         """
         self._columns = tuple(columns)
         self._erased = erased
@@ -317,7 +317,7 @@ class RecordConverter:
             if column.required and value is None:
                 raise RefusalError("missing_required", column.name)
         for index in self._naming:
-            if row[index] in self._erased:
+            if (self._columns[index].name, row[index]) in self._erased:
                 raise RefusalError("erased_customer", self._columns[index].name)
         return row
 
@@ -342,12 +342,13 @@ class RecordConverter:
 
     def _refuse_erased(self, columns: Sequence[Sequence[Value]], refusals: dict[int, RefusalError]) -> None:
         for naming in self._naming:
-            erased = {value for value in set(columns[naming]) if value in self._erased}
+            name = self._columns[naming].name
+            erased = {value for value in set(columns[naming]) if (name, value) in self._erased}
             if not erased:
                 continue
             for index, value in enumerate(columns[naming]):
                 if value in erased:
-                    refusals.setdefault(index, RefusalError("erased_customer", self._columns[naming].name))
+                    refusals.setdefault(index, RefusalError("erased_customer", name))
 
     def _ambiguous_records(self, run: Run, shapes: Collection[tuple[str, ...]]) -> set[int]:
         """Returns the indexes of the records that may hold a key of the contract twice."""

@@ -1,8 +1,10 @@
 """Files by their path: what is asked of local disk and of a bucket, and how local disk does it."""
 
+import errno
 import io
 import os
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -48,11 +50,12 @@ class Files(Protocol):
         """
         ...
 
-    def walk(self, folder: str) -> Iterator[StoredFile]:
+    def walk(self, folder: str, *, follows_links: bool = False) -> Iterator[StoredFile]:
         """Finds all files below a folder, hidden ones too; none where the folder does not exist.
 
         Args:
             folder: Its path.
+            follows_links: Whether links to folders are gone into.
 
         Yields:
             The files.
@@ -144,22 +147,32 @@ class LocalFiles:
         except OSError as error:
             raise StediError(f"The file {file.path} cannot be read: {error.strerror}.", "Make it readable.") from None
 
-    def walk(self, folder: str) -> Iterator[StoredFile]:
+    def walk(self, folder: str, *, follows_links: bool = False) -> Iterator[StoredFile]:
         """See `Files`."""
-        for path in sorted(Path(folder).rglob("*")):
-            # Another process may remove it meanwhile.
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                if not S_ISREG(status.st_mode):
-                    continue
-                yield StoredFile(str(path), path.name, status.st_size, str(status.st_mtime_ns))
+        known: set[str] = set()
+        for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=follows_links):
+            # Links may lead in a circle.
+            folders[:] = sorted(name for name in folders if os.path.realpath(Path(parent, name)) not in known)
+            known.update(os.path.realpath(Path(parent, name)) for name in folders)
+            for path in (Path(parent, name) for name in sorted(names)):
+                try:
+                    status = path.stat()
+                except OSError as error:
+                    # Another process may remove it meanwhile, and a link may lead nowhere.
+                    if error.errno in (errno.ENOENT, errno.ELOOP):
+                        continue
+                    raise StediError(
+                        f"The file {path} cannot be read: {error.strerror}.", "Make it readable."
+                    ) from None
+                if S_ISREG(status.st_mode):
+                    yield StoredFile(str(path), path.name, status.st_size, str(status.st_mtime_ns))
 
     def replace(self, file: StoredFile, content: BinaryIO) -> None:
         """See `Files`."""
         # A link stays one, and what it leads to gets the content.
         path = Path(file.path).resolve()
         try:
-            incomplete = path.with_name(f"{HIDDEN}{path.name}")
+            incomplete = _incomplete(path)
             with incomplete.open("wb") as target:
                 shutil.copyfileobj(content, target)
                 target.flush()
@@ -176,7 +189,7 @@ class LocalFiles:
         """See `Files`."""
         target = Path(path)
         self.make_folder(str(target.parent))
-        incomplete = target.with_name(f"{HIDDEN}{target.name}")
+        incomplete = _incomplete(target)
         try:
             incomplete.write_bytes(content)
             incomplete.replace(target)
@@ -214,3 +227,13 @@ class LocalFiles:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise StediError(f"The file {path} cannot be deleted: {error.strerror}.", "Make it writable.") from None
+
+
+def _incomplete(path: Path) -> Path:
+    # Not made of the file's own name, which may be as long as a name can be.
+    return path.with_name(f"{HIDDEN}{uuid.uuid4().hex}")
+
+
+def _refuse_folder(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise StediError(f"The folder {error.filename} cannot be read: {error.strerror}.", "Make it readable.")

@@ -103,8 +103,9 @@ class S3Files:
         """See `Files`."""
         return S3Object(self._aws, file)
 
-    def walk(self, folder: str) -> Iterator[StoredFile]:
-        """See `Files`."""
+    def walk(self, folder: str, *, follows_links: bool = False) -> Iterator[StoredFile]:
+        """See `Files`; a bucket has no links."""
+        del follows_links
         bucket, prefix = _split(folder)
         with _refusals_explained(folder, "s3:ListBucket"):
             pages = self._aws.s3.get_paginator("list_objects_v2").paginate(

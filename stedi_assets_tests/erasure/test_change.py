@@ -1,6 +1,7 @@
 """Erasure beside what else customers and files do: shared devices, other encodings, links, unusual requests."""
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ UNREADABLE = {
     "archive.json": (b"PK\x03\x04\x00\x00", "it is neither text nor Parquet"),
     "_hidden": (bytes(range(256)), "it is neither text nor Parquet"),
     "cut.json.gz": (gzip.compress(b'{"user": "eve@example.com", "timestamp": 1}\n' * 9)[:-9], "its compression"),
-    "no.parquet": (b"PAR1", "it cannot be read as Parquet"),
+    "no.parquet": (b"PAR1no", "it cannot be read as Parquet"),
 }
 """From a file's name to its bytes and the beginning of the reason why it is not verified."""
 
@@ -168,3 +169,65 @@ def test_a_link_that_leads_out_of_the_landing_root_stops_an_erasure_before_it_ch
         erased(opened(built_project, computing))
     assert dict(all_bytes(built_project.landing)) == before
     assert EMAIL in target.read_text()
+
+
+def test_a_device_in_a_quarantined_record_of_another_customer_is_shared(
+    built_project: Project, computing: Engine
+) -> None:
+    gus = {**customer("gus", serialNumber=SERIAL_NUMBER), "registrationDate": "late"}
+    built_project.land("customer", "gus.json", [gus])
+    assert built_project.materialize("customer_landing", pseudonym_key=KEY.hex(), max_quarantined=1.0).success
+    certificate = erased(opened(built_project, computing))
+    assert certificate.shared_serial_numbers == 1
+    assert "gus@example.com" in (built_project.landing / "customer/landing/gus.json").read_text()
+
+
+def test_a_customer_who_is_delivered_again_with_another_device_is_erased_again(
+    erased_project: Project, computing: Engine
+) -> None:
+    erased_project.land("customer", "again.json", [customer("ada", serialNumber="NEW-77")])
+    erased_project.land("step_trainer", "again.json", [{**device_reading("x", 1), "serialNumber": "NEW-77"}])
+    landing = ("customer_landing", "step_trainer_landing")
+    assert erased_project.materialize(*landing, pseudonym_key=KEY.hex(), max_quarantined=1.0).success
+    assert erased(opened(erased_project, computing)).is_complete
+    assert not [row for row in erased_project.rows("step_trainer_landing") if "NEW-77" in row]
+    assert "NEW-77" not in (erased_project.landing / "step_trainer/landing/again.json").read_text()
+
+
+HIDING_PLACES = {
+    "a hidden file": (".hidden.json", b'{"user": "ada@example.com", "timestamp": 1}'),
+    "a name like that of a checksum": (".backup.crc", b'{"user": "ada@example.com"}'),
+    "JSON called Parquet": ("readings.parquet", b'{"user": "ada@example.com", "timestamp": 1}\n'),
+    "a name that is as long as can be": ("x" * 250 + ".json", b'{"user": "ada@example.com", "timestamp": 1}\n'),
+}
+
+
+@pytest.mark.parametrize("hidden", HIDING_PLACES)
+def test_no_file_is_certified_that_names_the_customer_whatever_it_is_called(
+    built_project: Project, lakehouse: Lakehouse, hidden: str
+) -> None:
+    name, content = HIDING_PLACES[hidden]
+    path = built_project.landing / "accelerometer/landing" / name
+    path.write_bytes(content)
+    certificate = erased(lakehouse)
+    is_left = EMAIL.encode() in path.read_bytes()
+    assert certificate.still_named_in == ([str(path)] if is_left else [])
+    assert certificate.is_complete is not is_left
+
+
+@pytest.mark.parametrize("name", ["b[1].json", "?.json", "*.json", "a{b}.json"])
+def test_a_name_that_is_a_pattern_is_that_of_one_file(built_project: Project, name: str) -> None:
+    for other in ("b1.json", "x.json", "a{b}x.json", name):
+        built_project.land("accelerometer", other, [phone_reading("eve", 1)])
+    assert built_project.materialize("accelerometer_landing").success
+    assert built_project.rows("accelerometer_landing").total() == 6 + 4
+
+
+def test_an_erasure_is_not_stopped_by_odd_entries(built_project: Project, lakehouse: Lakehouse) -> None:
+    folder = built_project.landing / "accelerometer/landing"
+    (folder / "circle").symlink_to("circle")
+    (folder / "twin.json").symlink_to("accelerometer-1.json")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.json")).write_bytes(b'{"user": "ada@example.com"}')
+    certificate = erased(lakehouse)
+    assert [path.rpartition("/")[2] for path in certificate.still_named_in] == ["\\xff.json"]
+    assert "\\xff.json" in certificate.text.encode().decode()

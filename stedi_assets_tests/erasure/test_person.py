@@ -55,7 +55,7 @@ def test_a_record_is_found_however_its_email_is_spelt_and_escaped(email: str) ->
     for text in (
         record(email),
         json.dumps({"user": email, "timestamp": 1}, ensure_ascii=False),
-        record(email.swapcase().casefold()),
+        record(email.lower()),
         f'{{"USER": "{escaped}", "timestamp": 1}}',
         record(email)[:-9],
     ):
@@ -77,6 +77,35 @@ def test_a_record_that_is_no_row_is_the_customers_where_it_names_them() -> None:
         '{"owner": "ada@example.com", "timestamp": 1}',
     ):
         assert ADA.mention_in_record(broken, PHONES) is Mention.CERTAIN, broken
+
+
+@pytest.mark.parametrize("text", ["ada@example.com", "3f6c9a21-serial"])
+def test_an_email_is_no_serial_number_and_a_serial_number_no_email(text: str) -> None:
+    person = Person("ada@example.com", ("3f6c9a21-serial",))
+    assert (person.mention_in_record(record(text), PHONES) is Mention.CERTAIN) is ("@" in text)
+    assert (person.mention_in_record(_device(json.dumps(text)), DEVICES) is Mention.CERTAIN) is ("@" not in text)
+
+
+def test_letters_that_fold_to_others_are_other_letters() -> None:
+    assert Person("strasse@example.com").mention_in_record(record("straße@example.com"), PHONES) is Mention.NONE
+
+
+def test_somebody_elses_record_that_is_no_row_is_only_to_be_looked_at() -> None:
+    referred = '{"user": "eve@example.com", "timestamp": "late", "note": "ada@example.com"}'
+    assert ADA.mention_in_record(referred, PHONES) is Mention.DOUBTFUL
+
+
+@pytest.mark.parametrize("comma", ["", ","])
+def test_a_comma_behind_the_last_value_changes_nothing(comma: str) -> None:
+    assert ADA.mention_in_record(f'{{"user": "q\\z", "timestamp": 1{comma}}}', PHONES) is Mention.NONE
+    assert ADA.mention_in_record(f'{{"user": "ada@example.com", "timestamp": 1{comma}}}', PHONES) is Mention.CERTAIN
+
+
+def test_a_record_in_another_sources_folder_is_the_customers_by_that_sources_key() -> None:
+    person = Person("ada@example.com", ("y",))
+    assert person.mention_in_record(_device('"y"'), PHONES) is Mention.CERTAIN
+    nested = '{"serialNumber": ["y"], "sensorReadingTime": 1, "user": null}'
+    assert person.mention_in_record(nested, DEVICES) is Mention.DOUBTFUL
 
 
 @pytest.mark.parametrize("number", ["5", "", " ", "-0", "1.0", "1e5", 'a"b', "ä\\"])

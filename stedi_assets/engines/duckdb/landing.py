@@ -275,15 +275,16 @@ class LandingReader:
     def _files_with_erased_customers(self, written: Written) -> set[str]:
         if not self._stamp.tombstones:
             return set()
-        named = {
-            pair
-            for column in self._source.columns
-            if column.names_customer
-            for pair in self._cursor.execute(
-                f"SELECT DISTINCT {SOURCE_FILE.name}, {identifier(column.name)} FROM {self._parquet(written)}"
+        tombstones = self._stamp.tombstones
+        naming = [column.name for column in self._source.columns if column.names_customer]
+        return {
+            file
+            for column in naming
+            for file, value in self._cursor.execute(
+                f"SELECT DISTINCT {SOURCE_FILE.name}, {identifier(column)} FROM {self._parquet(written)}"
             ).fetchall()
+            if (column, value) in tombstones
         }
-        return {file for file, name in named if name in self._stamp.tombstones}
 
     def _parquet(self, written: Written) -> str:
         return read_parquet(str(self._folder / file.path) for file in written.files)

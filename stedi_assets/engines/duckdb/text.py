@@ -40,10 +40,9 @@ def paths(files: Iterable[str]) -> str:
     """Writes the paths of files as a list.
 
     Args:
-        files: Their paths. DuckDB looks for a local file of the very name first, but takes the characters *, ? and [ in
-            the name of an object for wildcards.
+        files: Their paths, in which DuckDB would take the characters *, ? and [ for wildcards.
     """
-    return literals(WILDCARD.sub(r"[\g<0>]", file) if file.startswith("s3://") else file for file in files)
+    return literals(WILDCARD.sub(r"[\g<0>]", file) for file in files)
 
 
 def read_parquet(files: Iterable[str], *options: str) -> str:
