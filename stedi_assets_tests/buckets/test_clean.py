@@ -41,7 +41,7 @@ def test_a_missing_bucket_is_one_clear_error(gateway: Versitygw, tmp_path: Path)
     project = Project.at(gateway.new_bucket(tmp_path), "duckdb")
     exit_code, output = command(project, tmp_path, "--yes", STEDI_LAKEHOUSE="s3://no-such-bucket-of-ours/lakehouse")
     assert exit_code == 1
-    assert output.startswith("Error: The bucket does not exist: s3:ListBucket on s3://no-such-bucket-of-ours/lakehouse")
+    assert output.startswith("Error: The bucket does not exist: s3:GetObject on s3://no-such-bucket-of-ours/lakehouse/")
     assert output.count("\n") == 1
 
 

@@ -64,7 +64,7 @@ class Delivered:
 def delivered(gateway: Versitygw, project: Project, tmp_path: Path) -> Delivered:
     """The small project's landing files, with files that are none, and an empty bucket."""
     (project.landing / "expected_counts.json").write_text("{}")
-    (project.landing / "customer/landing/notes.txt").write_text("not a landing file")
+    (project.landing / "customer/landing/_notes.txt").write_text("not a landing file")
     return Delivered(project.landing, gateway.new_bucket(tmp_path))
 
 
@@ -163,12 +163,16 @@ def test_a_store_that_asks_to_slow_down_is_ridden_out(behind_proxy: tuple[Delive
     assert Fault.SLOW_DOWN in {request.fault for request in proxy.requests()}
 
 
-def test_a_file_that_cannot_be_read_is_named_and_the_others_can_be_uploaded_afterwards(delivered: Delivered) -> None:
-    broken = delivered.folder / "customer/landing/broken.json"
-    broken.symlink_to(delivered.folder / "nowhere")
-    with pytest.raises(StediError, match=r"landing(/broken\.json)? cannot be read: No such file or directory"):
+def test_a_file_that_is_refused_is_named_and_the_others_can_be_uploaded_afterwards(
+    delivered: Delivered, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.json"
+    outside.write_text("{}")
+    refused = delivered.folder / "customer/landing/refused.json"
+    refused.symlink_to(outside)
+    with pytest.raises(StediError, match=r"landing/refused\.json leads out of the landing root"):
         delivered.upload()
-    broken.unlink()
+    refused.unlink()
     delivered.upload()
     assert {name.removeprefix("raw/") for name in delivered.objects()} == NAMES
 

@@ -25,7 +25,7 @@ CUSTOMERS = "SELECT count(*) AS n FROM customer_landing AS customer"
 WRITERS = {
     "run": ("run",),
     "vacuum": ("vacuum",),
-    "erase": ("erase", "ada@example.com", "--yes"),
+    "erase": ("erase", "ada@example.com", "--yes", "--force"),
     "clean": ("clean", "--yes"),
 }
 

@@ -73,7 +73,8 @@ class DuckDBEngine:
         """See `Engine`."""
         keyed = _hmac(tombstones.pseudonyms, f"{literal(OF_SHARED_SERIAL_NUMBER)} || text")
         is_shared = f"list_contains({literals(sorted(tombstones.hashes))}, {keyed})" if tombstones else "false"
-        with self._working():
+        # Nothing of a bucket is needed for it.
+        with errors_explained():
             self._connection.execute(f"CREATE OR REPLACE FUNCTION {SHARED_FUNCTION}(text) AS {is_shared}")
 
     def _no_rows(self, schema: Schema) -> str:
