@@ -44,7 +44,7 @@ def erase(
         requested_by: Who asked, kept with the tombstones.
         run_id: The run, kept with the commits.
         all_object_versions: Whether a bucket with versioning is to forget old versions of objects.
-        progress: Told each step before it begins.
+        progress: Called with the name of each step before the step begins.
 
     Returns:
         What was done, and whether anything names the customer still.

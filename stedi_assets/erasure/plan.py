@@ -6,7 +6,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
 from stedi_assets.erasure.person import Person
@@ -97,8 +97,8 @@ def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
         unusual += _unusual_share(source, listed, found, _ledger(lakehouse, source))
         unusual += [
             f"The compression of {file.path} breaks off: what follows is lost when the file is written anew."
-            for file in found
-            if _is_damaged(file)
+            for file, redaction in found.items()
+            if redaction.is_damaged
         ]
     if not customer.spellings and not files and not was_erased(lakehouse, email):
         raise StediError(
@@ -223,8 +223,8 @@ def _redaction(file: LandingFile, source: Source, person: Person) -> Redaction:
     with file.open() as content:
         if not person.may_be_in_content(content):
             return Redaction()
-    with seekable(file) as (copy, _):
-        return find_records(copy, source.columns, person)
+    with seekable(file) as (copy, content):
+        return replace(find_records(copy, source.columns, person), is_damaged=content.is_damaged)
 
 
 def _stored_owners(lakehouse: Lakehouse) -> Iterable[tuple[str, str]]:
@@ -252,13 +252,6 @@ def _without_twins(files: Sequence[LandingFile]) -> list[LandingFile]:
     """Leaves out files that are others by another name: a link and what it leads to are written anew once."""
     by_target = {file.path if file.path.startswith("s3://") else os.path.realpath(file.path): file for file in files}
     return list(by_target.values())
-
-
-def _is_damaged(file: LandingFile) -> bool:
-    with file.open() as content:
-        while content.read(COPIED_BYTES):
-            pass
-        return content.is_damaged
 
 
 def _ledger(lakehouse: Lakehouse, source: Source) -> Ledger:

@@ -32,12 +32,14 @@ class Redaction:
         removed: The stretches to leave out, from offset to offset, in order; separators among them.
         doubtful: How many others mention the person in a way that somebody should look at.
         found: How many records and stretches the file holds.
+        is_damaged: Whether the file's compression breaks off, so that what follows is not in it any more.
     """
 
     records: int = 0
     removed: Sequence[tuple[int, int]] = ()
     doubtful: int = 0
     found: int = 0
+    is_damaged: bool = False
 
 
 def decoded_records(content: BinaryIO, columns: Sequence[Column]) -> Iterator[Sequence[tuple[str, object]]]:

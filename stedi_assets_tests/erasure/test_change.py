@@ -122,7 +122,13 @@ def unusual_share(project: Project) -> None:
     project.land("accelerometer", "many.json", 100 * [phone_reading("ada", 1)])
 
 
-@pytest.mark.parametrize("make", [unusual_spelling, unusual_share])
+def unusual_compression(project: Project) -> None:
+    whole = gzip.compress(9 * b'{"user": "ada@example.com", "timestamp": 1}\n')
+    (project.landing / "accelerometer/landing/cut.json.gz").write_bytes(whole[:-9])
+    project.land("accelerometer", "others.json", 30 * [phone_reading("eve", 1)])
+
+
+@pytest.mark.parametrize("make", [unusual_spelling, unusual_share, unusual_compression])
 def test_an_unusual_erasure_is_refused_without_a_flag(built_project: Project, computing: Engine, make: object) -> None:
     make(built_project)  # type: ignore[operator]
     before = dict(all_bytes(built_project.landing))

@@ -55,10 +55,6 @@ EXAMPLES_TO_ONE = 10
 """How many examples of another property cost as much as one here, which builds every table twice."""
 
 
-def spelt(value: str | int) -> str:
-    return str(value)
-
-
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[str, list[Record], list[Record], list[Record]]:
     """Whom to erase, and records of customers, phones and devices."""
@@ -90,7 +86,7 @@ def without(
     """The records that are left, by the rules as a reader of the documentation would apply them."""
     owners: dict[str, set[str]] = {}
     for record in customers:
-        owners.setdefault(spelt(record["serialNumber"]), set()).add(record["email"])
+        owners.setdefault(str(record["serialNumber"]), set()).add(record["email"])
     own = {serial_number for serial_number, emails in owners.items() if emails == {email}}
     shared = {serial_number for serial_number, emails in owners.items() if email in emails} - own
     # Somebody who does not consent keeps a shared serial number from having one owner.
@@ -98,7 +94,7 @@ def without(
     return (
         [record for record in customers if record["email"] != email] + strangers,
         [record for record in phones if record["user"] != email],
-        [record for record in devices if spelt(record["serialNumber"]) not in own],
+        [record for record in devices if str(record["serialNumber"]) not in own],
     )
 
 
