@@ -124,7 +124,7 @@ def unusual_share(project: Project) -> None:
 
 def unusual_compression(project: Project) -> None:
     whole = gzip.compress(9 * b'{"user": "ada@example.com", "timestamp": 1}\n')
-    (project.landing / "accelerometer/landing/cut.json.gz").write_bytes(whole[:-9])
+    (project.landing / "accelerometer/landing/cut.json").write_bytes(whole[:-9])
     project.land("accelerometer", "others.json", 30 * [phone_reading("eve", 1)])
 
 
