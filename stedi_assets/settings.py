@@ -168,6 +168,8 @@ def read_settings() -> Settings:
             "; ".join(_readable(problem["loc"], problem["msg"]) for problem in error.errors()) + ".",
             "Correct or unset the variable.",
         ) from None
+    if settings.glue_database or not (settings.landing.is_local and settings.lakehouse.is_local):
+        settings.aws.refuse_nonsense()
     refuse_overlapping_roots(settings.landing, settings.lakehouse)
     _refuse_local_tables_in_glue(settings)
     return settings

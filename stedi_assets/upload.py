@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.aws_errors import unreachable
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.s3 import refusal
+from stedi_assets.storage.s3 import refusal, split_path
 from stedi_assets.tables import SOURCES
 
 if TYPE_CHECKING:
@@ -119,7 +120,9 @@ def upload_files(deliveries: Sequence[Delivery], aws: Aws, progress: Progress) -
     configuration = TransferConfig(
         multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=REQUESTS_AT_ONCE
     )
-    transfer = S3Transfer(manager=create_transfer_manager(aws.s3, configuration))
+    # All of them go to one bucket.
+    bucket, _ = split_path(deliveries[0].target)
+    transfer = S3Transfer(manager=create_transfer_manager(aws.bucket(bucket).s3, configuration))
     with _cancelled_on_failure(ThreadPoolExecutor(max_workers=REQUESTS_AT_ONCE)) as pool, transfer:
         is_sent = list(pool.map(partial(_deliver, transfer, progress), deliveries))
     sent = [delivery for delivery, it_was in zip(deliveries, is_sent, strict=True) if it_was]
@@ -157,7 +160,7 @@ def _deliver(transfer: "S3Transfer", progress: Progress, delivery: Delivery) -> 
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     file = delivery.file
-    bucket, _, key = delivery.target.removeprefix("s3://").partition("/")
+    bucket, key = split_path(delivery.target)
     try:
         if delivery.etag is not None and delivery.etag == object_etag(Path(file.path), file.size):
             progress(file.size)
@@ -169,10 +172,7 @@ def _deliver(transfer: "S3Transfer", progress: Progress, delivery: Delivery) -> 
         code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else str(error)
         raise refusal(code, delivery.target, "s3:PutObject") from None
     except BotoCoreError as error:
-        raise StediError(
-            f"The store of {delivery.target} could not be reached: {type(error).__name__}.",
-            "Check AWS_ENDPOINT_URL and the network, and upload again.",
-        ) from None
+        raise unreachable(error, delivery.target) from None
     except OSError as error:
         raise StediError(f"The file {file.path} cannot be read: {error.strerror}.", "Make it readable.") from None
     return True

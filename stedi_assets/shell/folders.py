@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.s3 import refusal
+from stedi_assets.storage.s3 import refusals_explained
 
 
 def folder_names(folder: Location) -> list[str]:
@@ -30,18 +30,13 @@ def _on_disk(folder: Location) -> Iterator[str]:
 
 
 def _in_bucket(aws: Aws, path: str) -> Iterator[str]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
     bucket, _, prefix = path.removeprefix("s3://").partition("/")
-    pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/")
-    try:
+    with refusals_explained(path, "s3:ListBucket"):
+        pages = (
+            aws.bucket(bucket)
+            .s3.get_paginator("list_objects_v2")
+            .paginate(Bucket=bucket, Prefix=f"{prefix}/", Delimiter="/")
+        )
         for page in pages:
             for found in page.get("CommonPrefixes", []):
                 yield found["Prefix"].removesuffix("/").rpartition("/")[2]
-    except ClientError as error:
-        raise refusal(error.response["Error"]["Code"], path, "s3:ListBucket") from None
-    except BotoCoreError as error:
-        raise StediError(
-            f"The store of {path} could not be reached: {type(error).__name__}.",
-            "Check AWS_ENDPOINT_URL and the network, and try again.",
-        ) from None

@@ -1,5 +1,6 @@
-"""Access to AWS, or to a store that speaks its protocol: one object that knows how each library spells it."""
+"""Access to AWS, or to a store that speaks its protocol: the settings, the credentials, and the clients of boto3."""
 
+import re
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, overload
 from urllib.parse import urlsplit
@@ -8,9 +9,13 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stedi_assets.errors import StediError
+from stedi_assets.storage.aws_errors import credentials_explained
+from stedi_assets.storage.bucket import Bucket
+from stedi_assets.storage.certificates import authorities
 
 if TYPE_CHECKING:
     import boto3
+    import botocore.session
     from botocore.credentials import ReadOnlyCredentials
     from botocore.loaders import Loader
     from mypy_boto3_glue import GlueClient
@@ -18,22 +23,13 @@ if TYPE_CHECKING:
 
 DEFAULT_REGION = "us-east-1"
 
-PATIENCE_SECONDS = 60
-"""About how long a store that is gone, or asks to slow down, is waited for."""
+REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.IGNORECASE)
 
 ATTEMPTS = 8
-"""How often boto3 sends a request; the waits between them double up to about `PATIENCE_SECONDS`."""
+"""How often boto3 sends a request; the waits between them double up to about a minute."""
 
 MACHINE_ROLES = ("iam-role", "container-role")
 """What boto3 calls the credentials that a machine or a container has by itself."""
-
-DELTA_RETRIES = {
-    "max_retries": "100",
-    "backoff_config.init_backoff": "200ms",
-    "backoff_config.max_backoff": "2s",
-    "backoff_config.base": "2",
-}
-"""What makes deltalake wait as long; by default it gives up after two or three seconds."""
 
 
 class Aws(BaseSettings):
@@ -53,159 +49,157 @@ class Aws(BaseSettings):
     region: str | None = None
     default_region: str | None = None
     profile: str | None = None
+    default_profile: str | None = None
     endpoint_url: str | None = None
     endpoint_url_s3: str | None = None
+    ignore_configured_endpoint_urls: str | None = None
+    ca_bundle: str | None = None
+
+    def refuse_nonsense(self) -> None:
+        """Looks at everything that can be looked at without asking AWS.
+
+        Raises:
+            StediError: A variable or the profile is not legal.
+        """
+        for name in ("endpoint_url", "endpoint_url_s3"):
+            _refuse_endpoint(f"AWS_{name.upper()}", getattr(self, name))
+        for name in ("region", "default_region"):
+            _refuse_region(f"AWS_{name.upper()}", getattr(self, name))
+        _refuse_endpoint("endpoint_url of the AWS profile", self._of_profile("endpoint_url"))
+        _refuse_region("region of the AWS profile", self._session.region_name)
+        _ = self.authorities
 
     @overload
-    def client(self, service: Literal["s3"]) -> "S3Client": ...
+    def client(self, service: Literal["s3"], region: str | None = None) -> "S3Client": ...
 
     @overload
-    def client(self, service: Literal["glue"]) -> "GlueClient": ...
+    def client(self, service: Literal["glue"], region: str | None = None) -> "GlueClient": ...
 
-    def client(self, service: Any) -> Any:
+    def client(self, service: Any, region: str | None = None) -> Any:
         """Opens a client of boto3, which waits for a service that is gone or asks to slow down.
 
         Args:
             service: The service's name, such as s3.
+            region: Its region; that of the settings where it is not given.
 
         Raises:
-            StediError: The profile does not exist.
+            StediError: The settings are not legal.
         """
         from botocore.config import Config  # noqa: PLC0415
 
-        endpoint = self.endpoint_url_s3 if service == "s3" else None
-        return self._session.client(
-            service,
-            endpoint_url=endpoint or self.endpoint_url,
-            region_name=self._session.region_name or DEFAULT_REGION,
-            config=Config(
-                # The newer modes hold a client's requests to one quota of retries, which threads use up in a second.
-                retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
-                # An object is read from a position on: its checksum would be computed, but not compared.
-                response_checksum_validation="when_required",
-            ),
-        )
+        with credentials_explained(self.profile):
+            client = self._session.client(
+                service,
+                endpoint_url=self._endpoint_of(service),
+                region_name=region or self._session.region_name or DEFAULT_REGION,
+                verify=self.authorities,
+                config=Config(
+                    # The newer modes give a client one quota of retries, which threads use up in a second.
+                    retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
+                    # An object is read from a position on: its checksum would be computed, but not compared.
+                    response_checksum_validation="when_required",
+                    # Over TLS a checksum is sent behind the body. Stores other than AWS's trip over it: versitygw 1.8
+                    # answers one request in a hundred that follows on the connection with 400.
+                    request_checksum_calculation="when_required",
+                ),
+            )
+        client.meta.events.register_first(f"needs-retry.{service}", _give_up_on_certificates)
+        return client
 
     @cached_property
     def s3(self) -> "S3Client":
         """The client of the object store, opened once; it may be used by several threads.
 
         Raises:
-            StediError: There are no credentials, or the profile does not exist.
+            StediError: There are no credentials, or the settings are not legal.
         """
         self.credentials()
         return self.client("s3")
 
-    def duckdb_secret(self) -> dict[str, str]:
-        """Returns the options of DuckDB's CREATE SECRET."""
-        credentials = self.credentials()
-        options = {
-            "TYPE": "s3",
-            "KEY_ID": credentials.access_key,
-            "SECRET": credentials.secret_key,
-            "SESSION_TOKEN": credentials.token,
-            "REGION": self.s3.meta.region_name,
-        }
-        if self._store:
-            endpoint = urlsplit(self._store)
-            options |= {
-                "ENDPOINT": endpoint.netloc + endpoint.path.rstrip("/"),
-                "URL_STYLE": "path",
-                "USE_SSL": str(endpoint.scheme == "https"),
-            }
-        return {name: value for name, value in options.items() if value}
+    @cached_property
+    def authorities(self) -> str:
+        """The file of certificates, in PEM, that servers are verified with.
 
-    def delta_options(self) -> dict[str, str]:
-        """Returns deltalake's storage options."""
-        credentials = self.credentials()
-        options = {
-            "aws_access_key_id": credentials.access_key,
-            "aws_secret_access_key": credentials.secret_key,
-            "aws_session_token": credentials.token,
-            "aws_region": self.s3.meta.region_name,
-            "aws_conditional_put": "etag",
-            **DELTA_RETRIES,
-            "retry_timeout": f"{PATIENCE_SECONDS}s",
-        }
-        if self._store:
-            is_plain = self._store.startswith("http://")
-            options |= {"aws_endpoint_url": self._store, "aws_allow_http": str(is_plain).lower()}
-        return {name: value for name, value in options.items() if value}
-
-    def hadoop_options(self) -> dict[str, str]:
-        """Returns the options of Hadoop's s3a file system.
-
-        A role of an instance or a container is left to s3a, which finds it on every machine and renews its credentials.
+        Raises:
+            StediError: AWS_CA_BUNDLE names no such file.
         """
-        options = {**self._hadoop_credentials(), "fs.s3a.endpoint.region": self.s3.meta.region_name}
-        if self._store:
-            options |= {
-                "fs.s3a.endpoint": self._store,
-                "fs.s3a.path.style.access": "true",
-                "fs.s3a.connection.ssl.enabled": str(self._store.startswith("https://")).lower(),
-            }
-        return {name: value for name, value in options.items() if value}
+        return authorities(self.bundle)
 
-    def _hadoop_credentials(self) -> dict[str, str]:
-        credentials = self.credentials()
-        if getattr(self._session.get_credentials(), "method", None) in MACHINE_ROLES:
-            return {}
-        provider = "TemporaryAWSCredentialsProvider" if credentials.token else "SimpleAWSCredentialsProvider"
-        return {
-            "fs.s3a.access.key": credentials.access_key or "",
-            "fs.s3a.secret.key": credentials.secret_key or "",
-            "fs.s3a.session.token": credentials.token or "",
-            "fs.s3a.aws.credentials.provider": f"org.apache.hadoop.fs.s3a.{provider}",
-        }
+    @property
+    def bundle(self) -> str | None:
+        """The file that AWS_CA_BUNDLE or the profile names, where one does."""
+        return self.ca_bundle or self._of_profile("ca_bundle")
+
+    @cached_property
+    def buckets(self) -> dict[str, Bucket]:
+        """The buckets that were asked for, by name."""
+        return {}
+
+    def bucket(self, name: str) -> Bucket:
+        """Returns what knows how each library reaches a bucket.
+
+        Args:
+            name: The bucket's.
+        """
+        return self.buckets.setdefault(name, Bucket(self, name))
 
     def credentials(self) -> "ReadOnlyCredentials":
         """Returns the credentials that hold now.
 
         Raises:
-            StediError: There are none, or the profile does not exist.
+            StediError: There are none, or the settings are not legal.
         """
-        found = self._session.get_credentials()
-        if found is None:
-            raise StediError(
-                "No AWS credentials were found.",
-                "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them.",
-            )
-        frozen: ReadOnlyCredentials = found.get_frozen_credentials()
-        return frozen
+        with credentials_explained(self.profile):
+            found = self._session.get_credentials()
+            if found is not None:
+                frozen: ReadOnlyCredentials = found.get_frozen_credentials()
+                return frozen
+        raise StediError(
+            f"No AWS credentials were found{f' for the profile {self.profile!r}' if self.profile else ''}.",
+            "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them.",
+        )
 
     @property
-    def _store(self) -> str | None:
-        """The endpoint of a store that is not AWS's own."""
-        host = urlsplit(self.s3.meta.endpoint_url).hostname or ""
-        is_aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-        return None if is_aws else self.s3.meta.endpoint_url
+    def is_role_of_machine(self) -> bool:
+        """Whether the credentials are those of the machine or the container."""
+        return getattr(self._session.get_credentials(), "method", None) in MACHINE_ROLES
+
+    def _endpoint_of(self, service: str) -> str | None:
+        if (self.ignore_configured_endpoint_urls or "").lower() == "true":
+            return None
+        return (self.endpoint_url_s3 if service == "s3" else None) or self.endpoint_url
+
+    def _of_profile(self, name: str) -> str | None:
+        with credentials_explained(self.profile):
+            value: str | None = self._chain.get_scoped_config().get(name)
+        return value or None
 
     @cached_property
-    def _session(self) -> "boto3.Session":
+    def _chain(self) -> "botocore.session.Session":
         # Imported here: boto3 is an extra, and it takes a tenth of a second.
         try:
-            import boto3  # noqa: PLC0415
             import botocore.session  # noqa: PLC0415
-            from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
         except ImportError:
             raise StediError("S3 needs boto3, which is not installed.", "pip install 'stedi_assets[s3]'.") from None
 
-        described = botocore.session.get_session()
-        try:
-            session = boto3.Session(
+        # Read here, for botocore looks for a profile without a name where the variable is empty.
+        chain = botocore.session.get_session({"profile": (None, None, self.profile or self.default_profile, None)})
+        chain.register_component("data_loader", _service_descriptions())
+        return chain
+
+    @cached_property
+    def _session(self) -> "boto3.Session":
+        chain = self._chain
+        import boto3  # noqa: PLC0415
+
+        with credentials_explained(self.profile):
+            return boto3.Session(
                 aws_access_key_id=self.access_key_id,
                 aws_secret_access_key=_plain(self.secret_access_key),
                 aws_session_token=_plain(self.session_token),
                 region_name=self.region or self.default_region,
-                profile_name=self.profile,
-                botocore_session=described,
+                botocore_session=chain,
             )
-        except ProfileNotFound:
-            raise StediError(
-                f"The AWS profile {self.profile!r} does not exist.", "Correct AWS_PROFILE, or configure the profile."
-            ) from None
-        described.register_component("data_loader", _service_descriptions())
-        return session
 
 
 @cache
@@ -219,3 +213,29 @@ def _service_descriptions() -> "Loader":
 
 def _plain(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
+
+
+def _give_up_on_certificates(caught_exception: Exception | None = None, **_: object) -> None:
+    """Ends the retries of a request whose server is not the one that it should be, which no wait changes."""
+    from botocore.exceptions import SSLError  # noqa: PLC0415
+
+    if isinstance(caught_exception, SSLError):
+        raise caught_exception
+
+
+def _refuse_endpoint(name: str, value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        parts = urlsplit(value)
+        is_endpoint = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_endpoint = False
+    if not is_endpoint or parts.username or parts.query or parts.fragment or re.search(r"\s", value):
+        # The value may hold a password.
+        raise StediError(f"{name} is not legal.", "Set it to a URL such as https://s3.example.com:9000.")
+
+
+def _refuse_region(name: str, value: str | None) -> None:
+    if value is not None and not REGION.fullmatch(value):
+        raise StediError(f"{name} is not legal: {value!r}.", "Set it to a region such as us-east-1.")

@@ -10,13 +10,18 @@ from urllib.parse import unquote, urlsplit
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.files import Files, LocalFiles
-from stedi_assets.storage.s3 import S3Files
+from stedi_assets.storage.s3 import S3Files, split_path
 
 S3_SCHEME = "s3://"
 S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/]+)*/*")
 
 UNUSABLE = re.compile(r"%[0-9a-fA-F]{2}|[\\\x00-\x1f\x7f]")
 """What deltalake takes for something else in a path: an escaped character, a separator of folders, or nothing."""
+
+UNUSABLE_IN_BUCKET = re.compile(rf"{UNUSABLE.pattern}|[?#\[\]^|]|(?<=/)\.\.?(?=/|$)")
+"""The same in a bucket: also where a query or a fragment of a URL begins, and what deltalake does not start with."""
+
+ACCESS_POINT = "s3://arn:"
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,12 @@ class Location:
         if not rest:
             return cls(_usable(Path(text).expanduser()))
         if S3_LOCATION.fullmatch(text):
-            return cls(text.rstrip("/"), aws or Aws())
+            path, access = _in_bucket(text), aws or Aws()
+            # DuckDB and Spark are given what they need for every bucket that is known when they begin.
+            access.bucket(split_path(path)[0])
+            return cls(path, access)
+        if text.startswith(ACCESS_POINT):
+            raise ValueError("it is the ARN of an access point, which only boto3 knows; use the access point's alias")
         uri = urlsplit(text)
         if scheme != "file" or uri.netloc not in ("", "localhost") or not uri.path:
             raise ValueError("it is neither a folder, nor file:///folder, nor s3://bucket/prefix")
@@ -80,7 +90,7 @@ class Location:
     @property
     def delta_options(self) -> dict[str, str] | None:
         """What deltalake needs to reach it."""
-        return self.aws.delta_options() if self.aws else None
+        return self.aws.bucket(split_path(self.path)[0]).delta_options() if self.aws else None
 
     @property
     def local_path(self) -> Path:
@@ -113,10 +123,20 @@ class Location:
         return mine.is_relative_to(others) or others.is_relative_to(mine)
 
 
+def _in_bucket(text: str) -> str:
+    path = text.rstrip("/")
+    _refuse(UNUSABLE_IN_BUCKET, path)
+    return path
+
+
 def _usable(folder: Path) -> str:
     path = os.path.realpath(folder)
-    if found := UNUSABLE.search(path):
+    _refuse(UNUSABLE, path)
+    return path
+
+
+def _refuse(unusable: re.Pattern[str], path: str) -> None:
+    if found := unusable.search(path):
         raise ValueError(
             f"its path has {found[0]!r}, which Delta tables cannot have in theirs; rename the folder or choose another"
         )
-    return path

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.s3 import refusal
+from stedi_assets.storage.s3 import refusals_explained, split_path
 
 LOG = "_delta_log/"
 COMMIT = re.compile(r"_delta_log/\d{20}\.json")
@@ -168,9 +168,9 @@ def _on_disk(folder: Location) -> Iterator[StoredFile]:
 
 
 def _in_bucket(aws: Aws, folder: Location) -> Iterator[StoredFile]:
-    bucket, prefix = _split(folder)
-    with _refusals_explained(folder, "s3:ListBucket"):
-        for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    bucket, prefix = split_path(f"{folder}/")
+    with refusals_explained(str(folder), "s3:ListBucket"):
+        for page in aws.bucket(bucket).s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
                 path, name = f"s3://{bucket}/{entry['Key']}", entry["Key"].removeprefix(prefix)
                 yield StoredFile(path, name, entry["Size"], entry["ETag"].strip('"'))
@@ -186,23 +186,3 @@ def _remove_empty_folders(folder: Path) -> None:
     for path in [*sorted(below, reverse=True), *attempts, folder / LOG, folder]:
         with suppress(OSError):
             path.rmdir()
-
-
-def _split(folder: Location) -> tuple[str, str]:
-    bucket, _, prefix = f"{folder}/".removeprefix("s3://").partition("/")
-    return bucket, prefix
-
-
-@contextmanager
-def _refusals_explained(folder: Location, action: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    try:
-        yield
-    except ClientError as error:
-        raise refusal(error.response["Error"]["Code"], str(folder), action) from None
-    except BotoCoreError as error:
-        raise StediError(
-            f"The store of {folder} could not be reached: {type(error).__name__}.",
-            "Check AWS_ENDPOINT_URL and the network, and try again.",
-        ) from None

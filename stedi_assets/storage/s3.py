@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from stedi_assets.errors import GoneError, StediError
 from stedi_assets.storage.aws import ATTEMPTS, Aws
+from stedi_assets.storage.aws_errors import unreachable, untrusted
 from stedi_assets.storage.listing import IS_HIDDEN, Listing, StoredFile, is_hidden
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 DELETED_AT_ONCE = 1_000
@@ -39,6 +41,8 @@ REQUEST = re.compile(r"performing (GET|HEAD|PUT|POST|DELETE) (\S+)")
 ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
 STATUS = re.compile(r"\b([45]\d\d) [A-Z]")
 
+UNTRUSTED = "invalid peer certificate"
+
 ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}
 
 
@@ -61,6 +65,8 @@ def refusal_told(text: str, path: str) -> StediError:
         text: Its message.
         path: The table's folder.
     """
+    if UNTRUSTED in text:
+        return untrusted(path)
     request = REQUEST.search(text)
     code = ERROR_CODE.search(text) or STATUS.search(text)
     if request is None or code is None:
@@ -80,6 +86,9 @@ class S3Files:
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
+
+    def _s3(self, bucket: str) -> "S3Client":
+        return self._aws.bucket(bucket).s3
 
     def list(self, folder: str, root: str, limit: int | None = None, *, follows_links: bool = False) -> Listing:
         """See `Files`; a bucket has no links."""
@@ -106,10 +115,12 @@ class S3Files:
     def walk(self, folder: str, *, follows_links: bool = False) -> Iterator[StoredFile]:
         """See `Files`; a bucket has no links."""
         del follows_links
-        bucket, prefix = _split(folder)
-        with _refusals_explained(folder, "s3:ListBucket"):
-            pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=f"{prefix}/".lstrip("/")
+        bucket, prefix = split_path(folder)
+        with refusals_explained(folder, "s3:ListBucket"):
+            pages = (
+                self._s3(bucket)
+                .get_paginator("list_objects_v2")
+                .paginate(Bucket=bucket, Prefix=f"{prefix}/".lstrip("/"))
             )
             for page in pages:
                 for entry in page.get("Contents", []):
@@ -118,15 +129,15 @@ class S3Files:
 
     def replace(self, file: StoredFile, content: BinaryIO) -> None:
         """See `Files`."""
-        bucket, key = _split(file.path)
-        with _refusals_explained(file.path, "s3:PutObject"):
-            self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content, IfMatch=file.modified)
+        bucket, key = split_path(file.path)
+        with refusals_explained(file.path, "s3:PutObject"):
+            self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content, IfMatch=file.modified)
 
     def write(self, path: str, content: bytes) -> None:
         """See `Files`."""
-        bucket, key = _split(path)
-        with _refusals_explained(path, "s3:PutObject"):
-            self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content)
+        bucket, key = split_path(path)
+        with refusals_explained(path, "s3:PutObject"):
+            self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content)
 
     def read_tagged(self, path: str) -> tuple[bytes, str] | None:
         """Reads a small object.
@@ -142,10 +153,10 @@ class S3Files:
         """
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
-        bucket, key = _split(path)
-        with _refusals_explained(path, "s3:GetObject"):
+        bucket, key = split_path(path)
+        with refusals_explained(path, "s3:GetObject"):
             try:
-                answer = self._aws.s3.get_object(Bucket=bucket, Key=key)
+                answer = self._s3(bucket).get_object(Bucket=bucket, Key=key)
             except ClientError as error:
                 if error.response["Error"]["Code"] != "NoSuchKey":
                     raise
@@ -168,12 +179,12 @@ class S3Files:
         """
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
-        bucket, key = _split(path)
-        with _refusals_explained(path, "s3:PutObject"):
+        bucket, key = split_path(path)
+        with refusals_explained(path, "s3:PutObject"):
             try:
                 if tag is None:
-                    return self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")["ETag"]
-                return self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content, IfMatch=tag)["ETag"]
+                    return self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")["ETag"]
+                return self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content, IfMatch=tag)["ETag"]
             except ClientError as error:
                 if error.response["Error"]["Code"] not in UNMET_CONDITIONS:
                     raise
@@ -191,12 +202,14 @@ class S3Files:
         Raises:
             StediError: The store refuses.
         """
-        bucket, prefix = _split(folder)
-        with _refusals_explained(folder, "s3:ListBucketVersions"):
-            if not self._aws.s3.get_bucket_versioning(Bucket=bucket).get("Status"):
+        bucket, prefix = split_path(folder)
+        with refusals_explained(folder, "s3:ListBucketVersions"):
+            if not self._s3(bucket).get_bucket_versioning(Bucket=bucket).get("Status"):
                 return []
-            pages = self._aws.s3.get_paginator("list_object_versions").paginate(
-                Bucket=bucket, Prefix=f"{prefix}/".lstrip("/")
+            pages = (
+                self._s3(bucket)
+                .get_paginator("list_object_versions")
+                .paginate(Bucket=bucket, Prefix=f"{prefix}/".lstrip("/"))
             )
             found = [entry for page in pages for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))]
         return [(entry["Key"], entry["VersionId"]) for entry in found if not entry["IsLatest"] or "Size" not in entry]
@@ -211,8 +224,8 @@ class S3Files:
         Raises:
             StediError: The store refuses.
         """
-        bucket, _ = _split(folder)
-        with _refusals_explained(folder, "s3:DeleteObjectVersion"):
+        bucket, _ = split_path(folder)
+        with refusals_explained(folder, "s3:DeleteObjectVersion"):
             for start in range(0, len(versions), DELETED_AT_ONCE):
                 keys: list[ObjectIdentifierTypeDef] = [
                     {"Key": key, "VersionId": version} for key, version in versions[start : start + DELETED_AT_ONCE]
@@ -220,7 +233,7 @@ class S3Files:
                 self._delete(bucket, keys)
 
     def _delete(self, bucket: str, keys: "Sequence[ObjectIdentifierTypeDef]") -> None:
-        answer = self._aws.s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+        answer = self._s3(bucket).delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
         for error in answer.get("Errors", []):
             raise refusal(error.get("Code", ""), f"s3://{bucket}/{error.get('Key')}", "s3:DeleteObject")
 
@@ -229,10 +242,16 @@ class S3Files:
 
     def delete(self, folder: str, prefix: str) -> None:
         """See `Files`."""
-        bucket, parent = _split(folder)
-        with _refusals_explained(folder, "s3:DeleteObject"):
-            pages = self._aws.s3.get_paginator("list_objects_v2").paginate(
-                Bucket=bucket, Prefix=f"{parent}/{prefix}".lstrip("/"), PaginationConfig={"PageSize": DELETED_AT_ONCE}
+        bucket, parent = split_path(folder)
+        with refusals_explained(folder, "s3:DeleteObject"):
+            pages = (
+                self._s3(bucket)
+                .get_paginator("list_objects_v2")
+                .paginate(
+                    Bucket=bucket,
+                    Prefix=f"{parent}/{prefix}".lstrip("/"),
+                    PaginationConfig={"PageSize": DELETED_AT_ONCE},
+                )
             )
             for page in pages:
                 keys: list[ObjectIdentifierTypeDef] = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
@@ -241,9 +260,9 @@ class S3Files:
 
     def delete_files(self, folder: str, names: Iterable[str]) -> None:
         """See `Files`."""
-        bucket, prefix = _split(f"{folder}/")
+        bucket, prefix = split_path(f"{folder}/")
         remaining = iter(names)
-        with _refusals_explained(folder, "s3:DeleteObject"):
+        with refusals_explained(folder, "s3:DeleteObject"):
             while some := list(islice(remaining, DELETED_AT_ONCE)):
                 self._delete(bucket, [{"Key": f"{prefix}{name}"} for name in some])
 
@@ -304,18 +323,28 @@ class S3Object(io.RawIOBase):
         raise refusal("no whole answer", self._file.path, "s3:GetObject")
 
     def _requested(self) -> "StreamingBody":
-        bucket, key = _split(self._file.path)
+        bucket, key = split_path(self._file.path)
+        s3 = self._aws.bucket(bucket).s3
         wanted = f"bytes={self._position}-"
-        with _refusals_explained(self._file.path, "s3:GetObject"):
+        with refusals_explained(self._file.path, "s3:GetObject"):
             try:
-                answer = self._aws.s3.get_object(Bucket=bucket, Key=key, IfMatch=self._file.modified, Range=wanted)
-            except self._aws.s3.exceptions.NoSuchKey:
+                answer = s3.get_object(Bucket=bucket, Key=key, IfMatch=self._file.modified, Range=wanted)
+            except s3.exceptions.NoSuchKey:
                 raise GoneError(f"The file {self._file.path} is gone since it was listed.", "Try again.") from None
             return answer["Body"]
 
 
 @contextmanager
-def _refusals_explained(path: str, action: str) -> Iterator[None]:
+def refusals_explained(path: str, action: str) -> Iterator[None]:
+    """Explains why a store refuses what the block asks of it.
+
+    Args:
+        path: The bucket, folder or object.
+        action: Which permission is needed, such as s3:ListBucket.
+
+    Raises:
+        StediError: The store refuses, or cannot be reached.
+    """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
@@ -323,12 +352,14 @@ def _refusals_explained(path: str, action: str) -> Iterator[None]:
     except ClientError as error:
         raise refusal(error.response["Error"]["Code"], path, action) from None
     except BotoCoreError as error:
-        raise StediError(
-            f"The store of {path} could not be reached: {type(error).__name__}.",
-            "Check AWS_ENDPOINT_URL and the network, and try again.",
-        ) from None
+        raise unreachable(error, path) from None
 
 
-def _split(path: str) -> tuple[str, str]:
+def split_path(path: str) -> tuple[str, str]:
+    """Returns the bucket and the key of a path.
+
+    Args:
+        path: s3://bucket/key.
+    """
     bucket, _, key = path.removeprefix("s3://").partition("/")
     return bucket, key

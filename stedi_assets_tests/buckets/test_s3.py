@@ -20,6 +20,7 @@ from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
 from stedi_assets.query import Query
 from stedi_assets.storage import aws as aws_module
+from stedi_assets.storage import bucket as bucket_module
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.lease import lease_held, take_lease
 from stedi_assets.storage.location import Location
@@ -326,7 +327,7 @@ def test_a_lease_whose_acknowledgement_is_lost_is_taken_all_the_same(behind_prox
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for a store that is gone no longer than a test can."""
     monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
-    monkeypatch.setattr(aws_module, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(bucket_module, "PATIENCE_SECONDS", 1)
     monkeypatch.setitem(s3_module.SETTINGS, "http_retries", 1)
 
 

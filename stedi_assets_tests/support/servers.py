@@ -19,12 +19,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stedi_assets_tests.support.buckets import bucket
+from stedi_assets_tests.support.buckets import REGION, bucket
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import PROGRAMS
 from stedi_assets_tests.support.faulty_proxy import Request, Rule
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.processes import ended_with_us
+from stedi_assets_tests.support.tls import Certificate
 
 HOST = "127.0.0.1"
 
@@ -43,18 +44,20 @@ class Server:
         port: Where it listens, on loopback.
         variables: Its environment beside PATH.
         is_commanded: Whether it takes commands: a line on its standard input, with a line in answer on its output.
+        scheme: http or https.
     """
 
     command: Sequence[str]
     port: int
     variables: Mapping[str, str] = field(default_factory=dict)
     is_commanded: bool = False
+    scheme: str = "http"
     _log: IO[bytes] = field(default_factory=tempfile.TemporaryFile, init=False)
     _process: subprocess.Popen[bytes] = field(init=False)
 
     @property
     def endpoint(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"{self.scheme}://{HOST}:{self.port}"
 
     def start(self) -> None:
         """Starts it, and waits until it accepts connections.
@@ -172,6 +175,17 @@ class Versitygw(Server):
 
 
 @dataclass
+class ForwardProxy(Server):
+    """Leads clients that ask for any host to one server; see `stedi_assets_tests.support.forward_proxy`."""
+
+    is_commanded: bool = True
+
+    def hosts(self) -> set[str]:
+        """Returns the hosts that were asked for since the last call."""
+        return set(self.tell("hosts", None))
+
+
+@dataclass
 class FaultyProxy(Server):
     """Passes requests and answers on, or fails them; see `stedi_assets_tests.support.faulty_proxy`."""
 
@@ -200,25 +214,38 @@ class FaultyProxy(Server):
 
 
 @contextmanager
-def moto_server() -> Iterator[MotoServer]:
+def moto_server(certificate: Certificate | None = None) -> Iterator[MotoServer]:
     """Runs moto.
+
+    Args:
+        certificate: With which it speaks TLS.
 
     Yields:
         It, empty.
     """
     with free_port() as port:
         command = [str(PROGRAMS / "moto_server"), "-H", HOST, "-p", str(port)]
-        server = MotoServer(command, port)
+        if certificate:
+            command += ["--ssl", "--ssl-cert", str(certificate.chain), "--ssl-key", str(certificate.key)]
+        server = MotoServer(command, port, scheme="https" if certificate else "http")
         with running(server):
             yield server
 
 
 @contextmanager
-def versitygw(folder: Path) -> Iterator[Versitygw]:
+def versitygw(
+    folder: Path,
+    certificate: Certificate | None = None,
+    virtual_domain: str | None = None,
+    region: str = REGION,
+) -> Iterator[Versitygw]:
     """Runs Versity's gateway.
 
     Args:
-        folder: An existing one, for its buckets and users.
+        folder: An existing one, for its buckets and users. Two gateways may share it.
+        certificate: With which it speaks TLS.
+        virtual_domain: The host before which a bucket's name may stand.
+        region: Its region.
 
     Yields:
         It, with what the folder held.
@@ -227,12 +254,14 @@ def versitygw(folder: Path) -> Iterator[Versitygw]:
     for each in (buckets, users, sidecar):
         each.mkdir(exist_ok=True)
     attributes = [] if _has_extended_attributes(folder) else ["--sidecar", str(sidecar)]
+    tls = ["--cert", str(certificate.chain), "--key", str(certificate.key)] if certificate else []
+    virtual_hosts = ["--virtual-domain", virtual_domain] if virtual_domain else []
     with free_port() as port:
         command = [
             *(_versitygw_program(), "--port", f"{HOST}:{port}", "--quiet", "--keep-alive", "--iam-dir", str(users)),
-            *("posix", *attributes, str(buckets)),
+            *(*tls, *virtual_hosts, "--region", region, "posix", *attributes, str(buckets)),
         ]
-        server = Versitygw(command, port, stores=(buckets, sidecar))
+        server = Versitygw(command, port, stores=(buckets, sidecar), scheme="https" if certificate else "http")
         server.variables = {"ROOT_ACCESS_KEY": server.access_key_id, "ROOT_SECRET_KEY": server.secret_access_key}
         with running(server):
             yield server
@@ -254,6 +283,24 @@ def faulty_proxy(endpoint: str) -> Iterator[FaultyProxy]:
         server = FaultyProxy(command, port, {"PYTHONPATH": str(PROJECT)})
         with running(server):
             yield server
+
+
+@contextmanager
+def forward_proxy(server: Server) -> Iterator[ForwardProxy]:
+    """Runs a proxy that leads to a server whatever host is asked for.
+
+    Args:
+        server: Where it leads.
+
+    Yields:
+        The proxy.
+    """
+    with free_port() as port:
+        program = [sys.executable, "-m", "stedi_assets_tests.support.forward_proxy"]
+        command = [*program, "--port", str(port), "--server", str(server.port)]
+        proxy = ForwardProxy(command, port, {"PYTHONPATH": str(PROJECT)})
+        with running(proxy):
+            yield proxy
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import duckdb
 
 from stedi_assets.errors import StediError
+from stedi_assets.storage.aws_errors import untrusted
 from stedi_assets.storage.gone import DATA_FILE, data_file_gone
 from stedi_assets.storage.s3 import refusal
 
@@ -17,6 +18,8 @@ NO_SUCH_FILE = re.compile(
 )
 NO_SUCH_OBJECT = {"NoSuchKey", "404"}
 STATUS = re.compile(r"HTTP (?:code )?(\d{3})")
+
+UNTRUSTED = re.compile(r"SSL server verification failed error for HTTP [A-Z]+ to '([^'?]*)")
 
 FAILURES = (duckdb.Error, UnicodeDecodeError)
 """What DuckDB fails with: Python cannot decode a message that quotes the data up to within a letter."""
@@ -44,9 +47,13 @@ def errors_explained() -> Iterator[None]:
     except duckdb.HTTPException as error:
         raise missing_data_file(error) or _refusal(error) from None
     except (duckdb.IOException, duckdb.PermissionException) as error:
-        raise missing_data_file(error) or StediError(
-            f"DuckDB could not read or write: {_first_line(error)}.",
-            "Check the folder's permissions and its free space; the table is as it was.",
+        raise (
+            missing_data_file(error)
+            or _untrusted(error)
+            or StediError(
+                f"DuckDB could not read or write: {_first_line(error)}.",
+                "Check the folder's permissions and its free space; the table is as it was.",
+            )
         ) from None
     except FAILURES as error:
         raise StediError(
@@ -68,6 +75,11 @@ def missing_data_file(error: duckdb.Error) -> StediError | None:
         missing = NO_SUCH_FILE.search(str(error))
         path = next(filter(None, missing.groups())) if missing else ""
     return data_file_gone(path) if path.endswith(DATA_FILE) else None
+
+
+def _untrusted(error: duckdb.Error) -> StediError | None:
+    found = UNTRUSTED.search(str(error))
+    return untrusted(found[1]) if found else None
 
 
 def _code(error: duckdb.HTTPException) -> str:

@@ -1,8 +1,9 @@
-"""DuckDB's way to a bucket: its extension, its secret, and its patience."""
+"""DuckDB's way to the buckets: its extension, a secret for each, its certificates, its proxy and its patience."""
 
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 
@@ -15,6 +16,10 @@ EXTENSION_PACKAGE = "duckdb_extension_httpfs"
 SETTINGS = {
     # The other one, curl, gathers each answer in a text of its own and copies it from there.
     "httpfs_client_implementation": "'httplib'",
+    # Off by default in that client.
+    "enable_server_cert_verification": "true",
+    # A key is a name, in which ? and * mean themselves.
+    "s3_url_compatibility_mode": "true",
     "http_retries": 13,
     "http_retry_wait_ms": 100,
     "http_retry_backoff": 1.5,
@@ -34,31 +39,63 @@ class S3Access:
     def __init__(self, connection: duckdb.DuckDBPyConnection, aws: Aws) -> None:
         self._connection = connection
         self._aws = aws
-        self._secret: dict[str, str] = {}
+        self._given: tuple[list[dict[str, str]], str] | None = None
         # DuckDB takes a quarter of a second to verify the extension, in which boto3 reads what it needs.
         beside = ThreadPoolExecutor(max_workers=1)
         self._prepared = beside.submit(_prepare, connection.cursor())
         beside.shutdown(wait=False)
 
     def renew(self) -> None:
-        """Hands over the credentials that hold now, where they are others than before.
+        """Hands over the credentials that hold now and where the buckets are, where that is not as before.
 
         Raises:
-            StediError: The extension is not to be had, or there are no credentials.
+            StediError: The extension is not to be had, there are no credentials, or a proxy is on the way to one bucket
+                and not to another.
         """
-        secret = self._aws.duckdb_secret()
+        buckets = self._aws.buckets.values()
+        secrets = [bucket.duckdb_secret() for bucket in buckets]
+        proxy = _one_proxy({bucket.address.proxy or "" for bucket in buckets})
         self._prepared.result()
-        if secret == self._secret:
+        if (secrets, proxy) == self._given:
             return
-        options = ", ".join(f"{name} {literal(value)}" for name, value in secret.items())
         try:
-            self._connection.execute(f"CREATE OR REPLACE SECRET stedi ({options})")
+            for statement in [
+                *(_create_secret(number, secret) for number, secret in enumerate(secrets)),
+                f"SET GLOBAL ca_cert_file = {literal(self._aws.authorities)}",
+                *_proxy_settings(proxy),
+            ]:
+                self._connection.execute(statement)
         except duckdb.Error as error:
             # The message may quote the statement, and the keys with it.
             raise StediError(
                 f"DuckDB refused the AWS credentials with {type(error).__name__}.", "Check the AWS_* variables."
             ) from None
-        self._secret = secret
+        self._given = secrets, proxy
+
+
+def _create_secret(number: int, secret: dict[str, str]) -> str:
+    options = ", ".join(f"{name} {literal(value)}" for name, value in secret.items())
+    return f"CREATE OR REPLACE SECRET stedi_{number} ({options})"
+
+
+def _one_proxy(proxies: set[str]) -> str:
+    if len(proxies) > 1:
+        raise StediError(
+            "A proxy is on the way to one bucket and not to another, where DuckDB knows one way for all.",
+            "Name the hosts of both buckets in NO_PROXY, or of neither.",
+        )
+    return next(iter(proxies), "")
+
+
+def _proxy_settings(proxy: str) -> list[str]:
+    parts = urlsplit(proxy)
+    # Empty, and not left out: DuckDB would take HTTP_PROXY by itself, also for a host that NO_PROXY names.
+    settings = {
+        "http_proxy": parts.netloc.rpartition("@")[2],
+        "http_proxy_username": unquote(parts.username or ""),
+        "http_proxy_password": unquote(parts.password or ""),
+    }
+    return [f"SET GLOBAL {name} = {literal(value)}" for name, value in settings.items()]
 
 
 def _prepare(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -40,9 +40,10 @@ def paths(files: Iterable[str]) -> str:
     """Writes the paths of files as a list.
 
     Args:
-        files: Their paths, in which DuckDB would take the characters *, ? and [ for wildcards.
+        files: Their paths. On disk DuckDB would take the characters *, ? and [ for wildcards; for buckets, that is
+            switched off.
     """
-    return literals(WILDCARD.sub(r"[\g<0>]", file) for file in files)
+    return literals(file if file.startswith("s3://") else WILDCARD.sub(r"[\g<0>]", file) for file in files)
 
 
 def read_parquet(files: Iterable[str], *options: str) -> str:

@@ -32,6 +32,7 @@ from stedi_assets.engines.spark.jars import jars_in, s3_jars
 from stedi_assets.engines.spark.java import required_java
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.certificates import write_java_trust_store
 from stedi_assets.storage.work_folder import claim_work_folder
 
 LOCAL_MASTER = "local[*]"
@@ -80,6 +81,11 @@ QUERIES = {
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
 }
 """What holds for every query."""
+
+TRUST_STORE = "authorities.p12"
+
+TRUST_STORE_PASSWORD = "changeit"
+"""Java's own default."""
 
 CONNECT_PORT = 15002
 """Where a Spark Connect server listens when its address does not say."""
@@ -172,12 +178,13 @@ class Session:
 
     def _set_up(self, spark: SparkSession) -> None:
         # What holds for this session alone, even where it shares an application: views and settings are nobody else's.
-        access = self._aws.hadoop_options() if self._aws else {}
+        buckets = self._aws.buckets.values() if self._aws else ()
         for name, value in {**QUERIES, **self._conf}.items():
             if spark.conf.isModifiable(name):
                 spark.conf.set(name, value)
-        for name, value in access.items():
-            spark.conf.set(name, value)
+        for bucket in buckets:
+            for name, value in bucket.hadoop_options().items():
+                spark.conf.set(name, value)
 
     def _remote(self) -> SparkSession:
         server = os.environ["SPARK_REMOTE"]
@@ -211,6 +218,8 @@ class Session:
             "spark.jars": ",".join(map(str, self._jar_files())),
             **self._conf,
         }
+        if self._aws and self._aws.bundle:
+            options |= _trusting(self._aws.bundle, options)
         conf = SparkConf().setAll([(name, value) for name, value in options.items() if value])
         try:
             context = SparkContext(conf=conf, gateway=SparkContext._gateway or _gateway(conf))
@@ -226,6 +235,29 @@ class Session:
         if self._jars:
             return jars_in(Path(self._jars))
         return s3_jars() if self._aws else []
+
+
+def _trusting(bundle: str, options: Mapping[str, str]) -> dict[str, str]:
+    """Returns the options by which Java trusts the authorities of a file alone, on the driver and on executors.
+
+    Args:
+        bundle: Certificates in PEM.
+        options: What is chosen so far.
+    """
+    store = _folder_of_this_process() / TRUST_STORE
+    write_java_trust_store(bundle, store, TRUST_STORE_PASSWORD)
+    driver, executor, files = "spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions", "spark.files"
+    return {
+        driver: f"{options.get(driver, '')} {_java_trust(str(store))}",
+        # An executor has the file in its working folder.
+        executor: f"{options.get(executor, '')} {_java_trust(TRUST_STORE)}".strip(),
+        files: ",".join(filter(None, [options.get(files), store.as_uri()])),
+    }
+
+
+def _java_trust(store: str) -> str:
+    properties = {"": store, "Type": "PKCS12", "Password": TRUST_STORE_PASSWORD}
+    return " ".join(f"-Djavax.net.ssl.trustStore{name}={value}" for name, value in properties.items())
 
 
 @functools.cache

@@ -1,0 +1,145 @@
+"""Why AWS's chain of settings and credentials gave nothing, in one line that names the profile and what to run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stedi_assets.errors import StediError
+
+SIGN_IN = (
+    "The session of the AWS profile {profile!r} has expired, or it never signed in.",
+    "Run aws sso login --profile {profile}.",
+)
+
+CORRECT_PROFILE = "Correct the profile in AWS's configuration file, or choose another one with AWS_PROFILE."
+
+REASONS = {
+    "ProfileNotFound": (
+        "The AWS profile {profile!r} does not exist.",
+        "Correct AWS_PROFILE, or configure the profile.",
+    ),
+    "ConfigParseError": ("AWS's configuration cannot be read: {error}.", "Correct the file."),
+    "ConfigNotFound": ("AWS's configuration cannot be read: {error}.", "Correct AWS_CONFIG_FILE."),
+    "InvalidConfigError": ("The AWS profile {profile!r} is not legal: {error}.", CORRECT_PROFILE),
+    "PartialCredentialsError": (
+        "The AWS credentials are not whole: {error}.",
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY both, or neither.",
+    ),
+    "SSOError": SIGN_IN,
+    "TokenRetrievalError": SIGN_IN,
+    "NoAuthTokenError": SIGN_IN,
+    "RefreshWithMFAUnsupportedError": (
+        "The credentials of the AWS profile {profile!r} have expired, and a new one-time code is needed.",
+        "Get credentials with aws sts get-session-token, and set them as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+        "AWS_SESSION_TOKEN.",
+    ),
+    "CredentialRetrievalError": (
+        # What the provider wrote may hold a secret.
+        "The AWS profile {profile!r} gave no credentials: {provider} failed.",
+        "Run aws sts get-caller-identity --profile {profile} to see why.",
+    ),
+    "MetadataRetrievalError": (
+        "The role of this machine or container gave no credentials: {error}.",
+        "Give the machine a role, or set AWS_PROFILE.",
+    ),
+    "ClientError": (
+        "AWS refused to give credentials for the profile {profile!r}: {error}.",
+        "Correct the profile's role and its trust policy.",
+    ),
+    "HTTPClientError": (
+        "AWS could not be asked for the credentials of the profile {profile!r}: {error}.",
+        "Check the network and the proxy.",
+    ),
+    "UnauthorizedSSOTokenError": SIGN_IN,
+    "OSError": ("The credentials of the AWS profile {profile!r} cannot be read: {error}.", CORRECT_PROFILE),
+    "BotoCoreError": ("The AWS settings cannot be used: {error}.", "Correct the AWS_* variables or the profile."),
+    "ValueError": ("The AWS settings cannot be used: {error}.", "Correct the AWS_* variables or the profile."),
+}
+"""From the name of an exception's class to what is wrong and what to do."""
+
+PROVIDERS = {
+    "custom-process": "its credential_process",
+    "sso": "its single sign-on",
+    "login": "its sign-in",
+    "assume-role": "its role",
+    "container-role": "the role of the container",
+    "iam-role": "the role of the machine",
+}
+"""What botocore calls the sources of credentials, and what users do."""
+
+
+@contextmanager
+def credentials_explained(profile: str | None) -> Iterator[None]:
+    """Explains what boto3 raises while it reads its settings and looks for credentials.
+
+    Args:
+        profile: The profile, where one is chosen.
+
+    Raises:
+        StediError: The settings or the credentials cannot be used.
+    """
+    try:
+        yield
+    except Exception as error:
+        # boto3 is imported by whoever is explained: it is an extra.
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        if not isinstance(error, BotoCoreError | ClientError | OSError | ValueError):
+            raise
+        raise credentials_refused(error, profile) from None
+
+
+def unreachable(error: Exception, path: str) -> StediError:
+    """Says why a request did not reach a store.
+
+    Args:
+        error: What boto3 raised.
+        path: The bucket, folder or object.
+    """
+    from botocore.exceptions import ProxyConnectionError, SSLError  # noqa: PLC0415
+
+    if _is_about_credentials(error):
+        return credentials_refused(error, None)
+    if isinstance(error, SSLError):
+        return untrusted(path)
+    if isinstance(error, ProxyConnectionError):
+        return StediError(f"The proxy to {path} could not be reached.", "Correct HTTPS_PROXY, HTTP_PROXY or NO_PROXY.")
+    return StediError(
+        f"The store of {path} could not be reached: {type(error).__name__}.",
+        "Check AWS_ENDPOINT_URL and the network, and try again.",
+    )
+
+
+def untrusted(path: str) -> StediError:
+    """Says that a server is not who it should be.
+
+    Args:
+        path: The bucket, folder or object.
+    """
+    return StediError(
+        f"The server of {path} showed a certificate that is not trusted.",
+        "Correct the endpoint, or set AWS_CA_BUNDLE to a file, in PEM, with the certificate of the server's authority.",
+    )
+
+
+def _is_about_credentials(error: Exception) -> bool:
+    # Credentials are renewed in the middle of a request.
+    general = {"ClientError", "HTTPClientError", "OSError", "BotoCoreError", "ValueError"}
+    return bool({each.__name__ for each in type(error).__mro__} & (REASONS.keys() - general))
+
+
+def credentials_refused(error: Exception, profile: str | None) -> StediError:
+    """Says why there are no credentials.
+
+    Args:
+        error: What boto3 raised.
+        profile: The profile, where one is chosen.
+    """
+    name = next(each.__name__ for each in type(error).__mro__ if each.__name__ in REASONS)
+    what, remedy = REASONS[name]
+    provider = getattr(error, "kwargs", {}).get("provider", "")
+    shown = {
+        "profile": profile or "default",
+        "error": " ".join(str(error).split()).removesuffix("."),
+        "provider": PROVIDERS.get(provider, provider),
+    }
+    return StediError(what.format(**shown), remedy.format(**shown))
