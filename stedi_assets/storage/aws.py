@@ -190,6 +190,10 @@ class Aws(BaseSettings):
     @cached_property
     def _session(self) -> "boto3.Session":
         chain = self._chain
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise StediError(
+                "Of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY one is set and not the other.", "Set both, or neither."
+            )
         import boto3  # noqa: PLC0415
 
         with credentials_explained(self.profile):

@@ -21,8 +21,8 @@ REASONS = {
     "ConfigNotFound": ("AWS's configuration cannot be read: {error}.", "Correct AWS_CONFIG_FILE."),
     "InvalidConfigError": ("The AWS profile {profile!r} is not legal: {error}.", CORRECT_PROFILE),
     "PartialCredentialsError": (
-        "The AWS credentials are not whole: {error}.",
-        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY both, or neither.",
+        "The credentials of the AWS profile {profile!r} are not whole: {error}.",
+        CORRECT_PROFILE,
     ),
     "SSOError": SIGN_IN,
     "TokenRetrievalError": SIGN_IN,
