@@ -15,7 +15,8 @@ from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.aws_errors import unreachable
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.s3 import refusal, split_path
+from stedi_assets.storage.refusals import error_code, refusal
+from stedi_assets.storage.s3 import split_path
 from stedi_assets.tables import SOURCES
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _deliver(transfer: "S3Transfer", progress: Progress, delivery: Delivery) -> 
     except S3UploadFailedError as error:
         # boto3 puts what the store said into a text, and keeps it beside.
         cause = error.__context__
-        code = cause.response["Error"]["Code"] if isinstance(cause, ClientError) else str(error)
+        code = error_code(cause) if isinstance(cause, ClientError) else str(error)
         raise refusal(code, delivery.target, "s3:PutObject") from None
     except BotoCoreError as error:
         raise unreachable(error, delivery.target) from None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.s3 import refusals_explained
+from stedi_assets.storage.refusals import refusals_explained
 
 
 def folder_names(folder: Location) -> list[str]:

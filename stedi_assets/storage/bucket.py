@@ -111,6 +111,17 @@ class Bucket:
             proxy=get_environ_proxies(url).get(parts.scheme),
         )
 
+    def path_of(self, url: str) -> str | None:
+        """Returns the path of an object by its URL; None where it is not in this bucket.
+
+        Args:
+            url: Where a library asked for the object, with nothing encoded.
+        """
+        address = self.address
+        in_virtual_host = f"{address.scheme}://{self._name}.{address.host}{address.path}/"
+        begin = in_virtual_host if address.is_virtual_host else f"{address.endpoint}/{self._name}/"
+        return f"s3://{self._name}/{url.removeprefix(begin)}" if url.startswith(begin) else None
+
     def duckdb_secret(self) -> dict[str, str]:
         """Returns the options of DuckDB's CREATE SECRET."""
         credentials, address = self._aws.credentials(), self.address

@@ -24,7 +24,7 @@ from stedi_assets.errors import StediError
 from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.columns import column_types, difference, in_order
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.s3 import refusal_told
+from stedi_assets.storage.refusals import refusal_told
 
 COMMIT_KEY = "stedi.commit"
 """Marks a commit, so that it can be found again among those of others."""

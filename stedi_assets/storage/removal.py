@@ -23,7 +23,8 @@ from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.s3 import refusals_explained, split_path
+from stedi_assets.storage.refusals import refusals_explained
+from stedi_assets.storage.s3 import split_path
 
 LOG = "_delta_log/"
 COMMIT = re.compile(r"_delta_log/\d{20}\.json")

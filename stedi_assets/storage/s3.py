@@ -1,17 +1,15 @@
 """Files in a bucket."""
 
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
-from stedi_assets.errors import GoneError, StediError
+from stedi_assets.errors import GoneError
 from stedi_assets.storage.aws import ATTEMPTS, Aws
-from stedi_assets.storage.aws_errors import unreachable, untrusted
 from stedi_assets.storage.listing import IS_HIDDEN, Listing, StoredFile, is_hidden
+from stedi_assets.storage.refusals import refusal, refusals_explained
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -22,59 +20,14 @@ if TYPE_CHECKING:
 DELETED_AT_ONCE = 1_000
 """How many objects one request may delete."""
 
-REFUSALS = {
-    "NoSuchBucket": ("The bucket does not exist", "Create it, or correct STEDI_LANDING and STEDI_LAKEHOUSE"),
-    "AccessDenied": ("Access was denied", "Allow the action, or use other credentials"),
-    "InvalidAccessKeyId": ("The access key is not known", "Correct AWS_ACCESS_KEY_ID or AWS_PROFILE"),
-    "SignatureDoesNotMatch": ("The secret key is wrong", "Correct AWS_SECRET_ACCESS_KEY or AWS_PROFILE"),
-    "ExpiredToken": ("The session has expired", "Sign in again"),
-    "PreconditionFailed": ("The file has changed since it was listed", "Materialize the asset again"),
-    "403": ("Access was denied", "Allow the action, or use other credentials"),
-    "404": ("It does not exist", "Correct STEDI_LANDING and STEDI_LAKEHOUSE"),
-}
-"""From a store's error code to what is wrong and what to do."""
-
 UNMET_CONDITIONS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 """A store's error codes for a conditional put of an object that is not as it was, changes just now, or is gone."""
 
-REQUEST = re.compile(r"performing (GET|HEAD|PUT|POST|DELETE) (\S+)")
-ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
-STATUS = re.compile(r"\b([45]\d\d) [A-Z]")
+ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""The storage classes whose objects cannot be read before they are restored."""
 
-UNTRUSTED = "invalid peer certificate"
-
-ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}
-
-
-def refusal(code: str, path: str, action: str) -> StediError:
-    """Says why a store refused, naming the bucket and the action.
-
-    Args:
-        code: The store's error code, or the HTTP status.
-        path: The bucket, folder or object.
-        action: Which permission is needed, such as s3:ListBucket.
-    """
-    what, remedy = REFUSALS.get(code, (f"The store answered {code}", "Try again, or see the store's own log"))
-    return StediError(f"{what}: {action} on {path}.", f"{remedy}.")
-
-
-def refusal_told(text: str, path: str) -> StediError:
-    """Says why a store refused deltalake, which passes on what the store said.
-
-    Args:
-        text: Its message.
-        path: The table's folder.
-    """
-    if UNTRUSTED in text:
-        return untrusted(path)
-    request = REQUEST.search(text)
-    code = ERROR_CODE.search(text) or STATUS.search(text)
-    if request is None or code is None:
-        what = text.splitlines()[0].removesuffix(".")
-        return StediError(f"The store of {path} could not be reached: {what}.", "Check the network, and try again.")
-    method, target = request.groups()
-    action = "s3:ListBucket" if "list-type" in target else ACTIONS.get(method, "s3:PutObject")
-    return refusal(code[1], path, action)
+IS_RESTORED = 'ongoing-request="false"'
+"""What a store says of an archived object that can be read for some days."""
 
 
 class S3Files:
@@ -95,7 +48,7 @@ class S3Files:
         del root, follows_links
         files: list[StoredFile] = []
         passed_over: dict[str, str] = {}
-        for file in self.walk(folder):
+        for file, storage_class in self._entries(folder):
             name = file.path.removeprefix(f"{folder.rstrip('/')}/")
             # A key that ends with a slash stands for a folder.
             if not file.name or (is_hidden(name) and not file.size):
@@ -105,6 +58,8 @@ class S3Files:
                 continue
             if len(files) == limit:
                 return Listing(files, passed_over, is_cut=True)
+            if storage_class in ARCHIVES:
+                self._refuse_archived(file)
             files.append(replace(file, name=name))
         return Listing(files, passed_over)
 
@@ -115,6 +70,9 @@ class S3Files:
     def walk(self, folder: str, *, follows_links: bool = False) -> Iterator[StoredFile]:
         """See `Files`; a bucket has no links."""
         del follows_links
+        return (file for file, _ in self._entries(folder))
+
+    def _entries(self, folder: str) -> Iterator[tuple[StoredFile, str]]:
         bucket, prefix = split_path(folder)
         with refusals_explained(folder, "s3:ListBucket"):
             pages = (
@@ -125,7 +83,16 @@ class S3Files:
             for page in pages:
                 for entry in page.get("Contents", []):
                     path, name = f"s3://{bucket}/{entry['Key']}", entry["Key"].rpartition("/")[2]
-                    yield StoredFile(path, name, entry["Size"], entry["ETag"].strip('"'))
+                    file = StoredFile(path, name, entry["Size"], entry["ETag"].strip('"'))
+                    yield file, entry.get("StorageClass", "STANDARD")
+
+    def _refuse_archived(self, file: StoredFile) -> None:
+        # Found here, and not by the engine that reads it, which would not say why.
+        bucket, key = split_path(file.path)
+        with refusals_explained(file.path, "s3:GetObject"):
+            restored = self._s3(bucket).head_object(Bucket=bucket, Key=key).get("Restore", "")
+        if IS_RESTORED not in restored:
+            raise refusal("InvalidObjectState", file.path, "s3:GetObject")
 
     def replace(self, file: StoredFile, content: BinaryIO) -> None:
         """See `Files`."""
@@ -332,27 +299,6 @@ class S3Object(io.RawIOBase):
             except s3.exceptions.NoSuchKey:
                 raise GoneError(f"The file {self._file.path} is gone since it was listed.", "Try again.") from None
             return answer["Body"]
-
-
-@contextmanager
-def refusals_explained(path: str, action: str) -> Iterator[None]:
-    """Explains why a store refuses what the block asks of it.
-
-    Args:
-        path: The bucket, folder or object.
-        action: Which permission is needed, such as s3:ListBucket.
-
-    Raises:
-        StediError: The store refuses, or cannot be reached.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    try:
-        yield
-    except ClientError as error:
-        raise refusal(error.response["Error"]["Code"], path, action) from None
-    except BotoCoreError as error:
-        raise unreachable(error, path) from None
 
 
 def split_path(path: str) -> tuple[str, str]:

@@ -31,11 +31,24 @@ SLOW_DOWN = (
 )
 
 
+KEY_REFUSED = (
+    b'<?xml version="1.0" encoding="UTF-8"?>\n'
+    b"<Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::123456789012:user/reader is not authorized to "
+    b"perform: kms:Decrypt on resource: arn:aws:kms:eu-north-1:123456789012:key/1</Message></Error>"
+)
+
+ANSWERS = {"slow down": (503, b"Slow Down", SLOW_DOWN), "key refused": (403, b"Forbidden", KEY_REFUSED)}
+"""From a fault to what is answered in the server's place."""
+
+
 class Fault(StrEnum):
     """What can befall a request."""
 
     SLOW_DOWN = "slow down"
     """It is answered with 503 and does not reach the server."""
+
+    KEY_REFUSED = "key refused"
+    """It is answered as AWS does who may not use the key that an object is encrypted with."""
 
     GONE = "gone"
     """It and all others under way are cut off, and connections are refused for a while."""
@@ -203,9 +216,9 @@ class Proxy:
         # Each rule counts the request, and the first whose turn it is befalls it.
         due = [count for count in self._counts if count.next(request)]
         match due:
-            case [Count(rule=Rule(fault=Fault.SLOW_DOWN)), *_]:
-                request.status, request.fault = 503, Fault.SLOW_DOWN
-                await _slow_down(client, request)
+            case [Count(rule=Rule(fault=Fault.SLOW_DOWN | Fault.KEY_REFUSED as fault)), *_]:
+                request.fault = fault
+                await _answer_instead(client, request)
             case [Count(rule=Rule(fault=Fault.GONE, seconds=seconds)), *_]:
                 request.fault = Fault.GONE
                 raise GoneError(seconds)
@@ -245,13 +258,14 @@ async def _knock(listener: socket.socket) -> None:
         loop.remove_reader(listener)
 
 
-async def _slow_down(client: Peer, request: Request) -> None:
+async def _answer_instead(client: Peer, request: Request) -> None:
     if not client.http.they_are_waiting_for_100_continue:
         await _read_to_end(client)
-    headers = {"Content-Type": "application/xml", "Content-Length": str(len(SLOW_DOWN))}
-    await client.send(h11.Response(status_code=503, reason=b"Slow Down", headers=[*headers.items()]))
+    request.status, reason, body = ANSWERS[request.fault or ""]
+    headers = {"Content-Type": "application/xml", "Content-Length": str(len(body))}
+    await client.send(h11.Response(status_code=request.status, reason=reason, headers=[*headers.items()]))
     if request.method != "HEAD":
-        await client.send(h11.Data(data=SLOW_DOWN))
+        await client.send(h11.Data(data=body))
     await client.send(h11.EndOfMessage())
 
 

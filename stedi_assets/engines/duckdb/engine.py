@@ -130,7 +130,7 @@ class DuckDBEngine:
     def _working(self) -> Iterator[None]:
         if self.access:
             self.access.renew()
-        with errors_explained():
+        with errors_explained(self.access.ask_again if self.access else None):
             yield
 
 

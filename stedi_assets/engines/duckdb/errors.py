@@ -1,21 +1,25 @@
 """DuckDB's errors as ours, without the parts of a message that may quote a value."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 import duckdb
 
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws_errors import untrusted
 from stedi_assets.storage.gone import DATA_FILE, data_file_gone
-from stedi_assets.storage.s3 import refusal
+from stedi_assets.storage.refusals import refusal
 
-OBJECT = re.compile(r"s3://[^\s:?']+")
+OBJECT = re.compile(r"'((?:s3|https?)://[^']+)'|URL (s3://.+?): ")
+"""Where DuckDB names an object: by its URL in a store, or as it was asked for."""
+
 ERROR_CODE = re.compile(r"^([A-Z]\w+): ", re.MULTILINE)
 NO_SUCH_FILE = re.compile(
     r'No files found that match the pattern "(.*?)"|Cannot open file "(.*?)": No such file', re.DOTALL
 )
+FORBIDDEN = "403"
 NO_SUCH_OBJECT = {"NoSuchKey", "404"}
 STATUS = re.compile(r"HTTP (?:code )?(\d{3})")
 
@@ -26,8 +30,12 @@ FAILURES = (duckdb.Error, UnicodeDecodeError)
 
 
 @contextmanager
-def errors_explained() -> Iterator[None]:
+def errors_explained(ask_store: Callable[[str], None] | None = None) -> Iterator[None]:
     """Explains what DuckDB raises in the block.
+
+    Args:
+        ask_store: Asks the store for the object of a URL in another way, and raises what the store says. DuckDB itself
+            says no more of a refusal than its status.
 
     Raises:
         StediError: DuckDB raised an error. The message does not quote a value of the data.
@@ -45,6 +53,8 @@ def errors_explained() -> Iterator[None]:
             "Raise STEDI_DUCKDB_MEMORY_LIMIT, or give STEDI_DUCKDB_SPILL_FOLDER a disk with more room.",
         ) from None
     except duckdb.HTTPException as error:
+        if ask_store and _code(error) == FORBIDDEN:
+            ask_store(_object(error))
         raise missing_data_file(error) or _refusal(error) from None
     except (duckdb.IOException, duckdb.PermissionException) as error:
         raise (
@@ -69,8 +79,7 @@ def missing_data_file(error: duckdb.Error) -> StediError | None:
         error: What DuckDB raised.
     """
     if isinstance(error, duckdb.HTTPException):
-        found = OBJECT.search(str(error)) if _code(error) in NO_SUCH_OBJECT else None
-        path = found[0] if found else ""
+        path = _object(error) if _code(error) in NO_SUCH_OBJECT else ""
     else:
         missing = NO_SUCH_FILE.search(str(error))
         path = next(filter(None, missing.groups())) if missing else ""
@@ -88,9 +97,14 @@ def _code(error: duckdb.HTTPException) -> str:
     return code[1] if code else "no answer"
 
 
-def _refusal(error: duckdb.HTTPException) -> StediError:
+def _object(error: duckdb.HTTPException) -> str:
     found = OBJECT.search(str(error))
-    path = found[0] if found else "the bucket"
+    name = next(filter(None, found.groups())) if found else ""
+    return unquote(name) if name.startswith("http") else name
+
+
+def _refusal(error: duckdb.HTTPException) -> StediError:
+    path = _object(error) or "the bucket"
     # DuckDB reads raw files and Parquet files, and writes those of an attempt alone.
     action = "s3:GetObject" if path.endswith((".json", ".gz")) else "s3:GetObject or s3:PutObject"
     return refusal(_code(error), path, action)

@@ -10,6 +10,7 @@ import duckdb
 from stedi_assets.engines.duckdb.text import literal
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.s3 import S3Files
 
 EXTENSION_PACKAGE = "duckdb_extension_httpfs"
 
@@ -71,6 +72,19 @@ class S3Access:
                 f"DuckDB refused the AWS credentials with {type(error).__name__}.", "Check the AWS_* variables."
             ) from None
         self._given = secrets, proxy
+
+    def ask_again(self, url: str) -> None:
+        """Asks for an object with boto3, which says why a store refuses it.
+
+        Args:
+            url: The object's, in a bucket that is known.
+
+        Raises:
+            StediError: The store refuses it.
+        """
+        found = next(filter(None, (bucket.path_of(url) for bucket in self._aws.buckets.values())), None)
+        if found:
+            S3Files(self._aws).read_tagged(found)
 
 
 def _create_secret(number: int, secret: dict[str, str]) -> str:
