@@ -23,6 +23,7 @@ from stedi_assets.check import WHAT_TO_DO
 from stedi_assets.definitions import defs
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.living_runs import mark_dead_runs
 from stedi_assets.storage.work_folder import work_folder
 from stedi_assets.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
 
@@ -60,6 +61,8 @@ def materialize(select: str, *, shows_traces: bool = False) -> bool:
     keys = _selected(select)
     started = time.perf_counter()
     with _instance() as instance:
+        for run_id in mark_dead_runs(instance):
+            print(f"The run {run_id} is marked as failed: its process has ended before it.", file=sys.stderr)
         result = dagster.execute_job(
             dagster.reconstructable(lakehouse_job), instance, run_config=QUIET, asset_selection=keys
         )
