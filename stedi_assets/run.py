@@ -14,6 +14,7 @@ import dagster
 from dagster_shared.error import SerializableErrorInfo
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from stedi_assets.assets import TABLE_ASSETS
@@ -71,7 +72,7 @@ def materialize(select: str, *, shows_traces: bool = False) -> bool:
         console = Console(width=WIDTH_WITHOUT_TERMINAL)
     console.print(_table(result, keys, time.perf_counter() - started))
     for line in _problems(result):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
     if shows_traces:
         for error in _errors(result).values():
             print(masked_trace(error.to_string()), file=sys.stderr)
@@ -168,7 +169,7 @@ def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey],
             f"{expected[0]:,}" if expected else "",
             *(str(verdicts[verdict]) for verdict in ("passed", "warned", "failed")),
             f"{metadata['seconds'].value:.2f}" if metadata else "",
-            str(metadata["path"].value) if metadata else "",
+            Text(str(metadata["path"].value) if metadata else ""),
         )
     return table
 

@@ -1,5 +1,7 @@
 """A command with commands in it, whose errors are one line."""
 
+import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +66,11 @@ class OneLineGroup(click.Group):
         cmd.params.append(DEBUG_OPTION)
         super().add_command(cmd, name)
 
+    def main(self, *args: Any, **others: Any) -> Any:
+        """See `click.Command`."""
+        print_what_can_be_encoded()
+        return super().main(*args, **others)
+
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
@@ -75,6 +82,13 @@ class OneLineGroup(click.Group):
         """See `click.Command`."""
         with usage_errors_in_one_line(ctx.command_path), unexpected_in_one_line(), refusals_in_one_line(), traced(ctx):
             return super().invoke(ctx)
+
+
+def print_what_can_be_encoded() -> None:
+    """Has Python print a question mark for what the encoding of a terminal or a log does not have, and not fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ CASES = {
     "without_message": ("raise ZeroDivisionError", "ZeroDivisionError"),
     "with_newlines": ("raise ValueError('one\\n\\n  two\\r\\nthree\\n')", "ValueError: one two three"),
     "that_steers_a_terminal": ("raise ValueError('\\x1b[2Jgone')", r"ValueError: \x1b[2Jgone"),
+    "with_what_rich_takes_for_its_own": ("raise ValueError('[bold]a[/] :x:')", "ValueError: [bold]a[/] :x:"),
     "from_another": ("raise RuntimeError('outer') from KeyError('inner')", "KeyError: 'inner'"),
     "with_an_email": ("raise ValueError('no ada.l+1@example.com here')", "ValueError: no *** here"),
     "with_a_uuid": ("raise KeyError('793a3d45-c319-46e6-9b92-dd050f448c8d')", "KeyError: '***'"),
