@@ -95,7 +95,7 @@ def new_landing_files(settings: Settings) -> dagster.SensorDefinition:
         default_status=dagster.DefaultSensorStatus.STOPPED,
     )
     def look(context: dagster.SensorEvaluationContext) -> dagster.SensorResult | dagster.SkipReason:
-        # In a history without the project's run monitoring nothing else would find one while no person looks.
+        # In a history without the project's run monitoring, no run would begin that could find the one before it dead.
         mark_dead_runs(context.instance)
         run_id = _unfinished_run(context.instance)
         if run_id:

@@ -8,11 +8,11 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
-from stedi_assets.living_runs import hold_until_exit
+from stedi_assets.living_runs import hold_until_exit, mark_dead_runs
 
 
 class _Declaring(dagster.Executor):
-    """An executor that first declares that this process carries out the run.
+    """An executor that first declares that this process carries out the run, and marks those of dead processes.
 
     Each kind of run has its executor in the process that records its end: of `stedi run`, `dagster asset materialize`,
     the UI, the sensor and the schedules, with a process for each step or without.
@@ -27,6 +27,7 @@ class _Declaring(dagster.Executor):
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dagster.DagsterEvent]:
+        mark_dead_runs(plan_context.instance)
         hold_until_exit(plan_context.instance, plan_context.run_id)
         return self._executor.execute(plan_context, execution_plan)
 

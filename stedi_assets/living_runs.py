@@ -5,7 +5,6 @@ ends, however it ends: by a signal, or with its machine. A process id would say 
 in another container it is nobody's.
 """
 
-import atexit
 import fcntl
 import os
 import socket
@@ -32,7 +31,8 @@ def hold_until_exit(instance: dagster.DagsterInstance, run_id: str) -> None:
     """Declares that this process carries out a run, until the process ends.
 
     The run's end is recorded after its last step, so that nothing earlier than the end of the process is late enough.
-    Where the folder of the history cannot be written or takes no lock, nothing is declared.
+    The file stays, for a process may end by an error before the run's end is recorded; the next run removes it. Where
+    the folder of the history cannot be written or takes no lock, nothing is declared.
 
     Args:
         instance: Keeps the history of the run.
@@ -47,7 +47,6 @@ def hold_until_exit(instance: dagster.DagsterInstance, run_id: str) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.pwrite(descriptor, Holder.here(f"run {run_id}").to_json(), 0)
         _HELD[path] = descriptor
-        atexit.register(_remove, path, os.getpid())
 
 
 def end_of_process(instance: dagster.DagsterInstance, run_id: str) -> str | None:
@@ -67,6 +66,8 @@ def end_of_process(instance: dagster.DagsterInstance, run_id: str) -> str | None
 
 def mark_dead_runs(instance: dagster.DagsterInstance) -> list[str]:
     """Marks the runs as failed whose processes have ended on this machine without recording the end of the run.
+
+    The files of all processes that have ended are removed.
 
     Runs of other machines, and those that declared nothing, are left as they are.
 
@@ -118,15 +119,10 @@ def _freed(path: Path) -> Iterator[Holder]:
 def _message(holder: Holder) -> str:
     return (
         f"The process of this run has ended before the run: process {holder.process} on {holder.host}, which began it "
-        f"at {holder.since}. It was killed, or its machine went down. The tables are whole: start the run again."
+        f"at {holder.since}. It was killed, it could not write the history, or its machine went down. The tables are "
+        "whole: start the run again."
     )
 
 
 def _folder(instance: dagster.DagsterInstance) -> Path:
     return Path(instance.root_directory) / FOLDER
-
-
-def _remove(path: Path, process: int) -> None:
-    # What the process has forked ends too.
-    if os.getpid() == process:
-        path.unlink(missing_ok=True)

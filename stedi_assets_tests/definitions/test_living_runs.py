@@ -72,7 +72,14 @@ def test_the_next_run_marks_a_killed_run_as_failed_and_says_why(
         (failed,) = instance.all_logs(file.name, of_type=dagster.DagsterEventType.RUN_FAILURE)
     assert f"The process of this run has ended before the run: process {killed.process.pid} on " in failed.message
     assert "start the run again" in failed.message
-    assert declared(home) == []
+    assert not file.exists()
+
+
+def test_the_files_of_runs_that_ended_do_not_pile_up(project: Project, home: Path) -> None:
+    for _ in range(2):
+        assert next_run(project, home).exit_code == 0
+    assert len(declared(home)) == 1
+    assert statuses(home) == [SUCCESS, SUCCESS]
 
 
 def test_a_run_that_lives_is_left_alone(project: Project, home: Path) -> None:
