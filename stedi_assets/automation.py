@@ -11,6 +11,7 @@ import dagster
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import list_landing_files
 from stedi_assets.landing.ledger import LEDGER_KEY, Changes, changes, from_json
+from stedi_assets.living_runs import mark_dead_runs
 from stedi_assets.report.asset import GROUP
 from stedi_assets.settings import Settings
 from stedi_assets.storage.delta import newest_metadata, open_table
@@ -94,6 +95,8 @@ def new_landing_files(settings: Settings) -> dagster.SensorDefinition:
         default_status=dagster.DefaultSensorStatus.STOPPED,
     )
     def look(context: dagster.SensorEvaluationContext) -> dagster.SensorResult | dagster.SkipReason:
+        # In a history without the project's run monitoring, no run would begin that could find the one before it dead.
+        mark_dead_runs(context.instance)
         run_id = _unfinished_run(context.instance)
         if run_id:
             return dagster.SkipReason(f"The run {run_id} is not finished. Cancel it if it no longer runs.")

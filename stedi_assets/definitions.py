@@ -16,6 +16,7 @@ try:
     from stedi_assets.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
     from stedi_assets.automation import DAILY_LAKEHOUSE, JOBS, new_landing_files
     from stedi_assets.checks import table_checks
+    from stedi_assets.executors import EXECUTORS
     from stedi_assets.io_managers.duckdb import DuckDBLakehouseIOManager
     from stedi_assets.io_managers.lakehouse import LakehouseIOManager
     from stedi_assets.io_managers.spark import SparkLakehouseIOManager
@@ -30,8 +31,6 @@ finally:
     gc.enable()
     # A run makes hundreds of thousands too. Nearly all are gone without the collector: it need not look so often.
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-
-EXECUTORS = {"in_process": dagster.in_process_executor, "multiprocess": dagster.multiprocess_executor}
 
 
 def _pseudonyms(settings: Settings) -> Pseudonyms:

@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from stedi_assets.shell.masking import MASK, PERSONAL
+from stedi_assets.privacy.masking import MASK, PERSONAL
 
 ROWS = 10
 """How many rows a preview has, at most."""

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 import time
 import warnings
 from collections import Counter
@@ -10,8 +11,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster
+from dagster_shared.error import SerializableErrorInfo
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from stedi_assets.assets import TABLE_ASSETS
@@ -21,7 +24,9 @@ from stedi_assets.check import WHAT_TO_DO
 from stedi_assets.definitions import defs
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.living_runs import mark_dead_runs
 from stedi_assets.storage.work_folder import work_folder
+from stedi_assets.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster prints every event of a run; the table below and the failures say it shorter."""
@@ -41,11 +46,12 @@ def lakehouse_job() -> dagster.JobDefinition:
     return LAKEHOUSE_JOB
 
 
-def materialize(select: str) -> bool:
+def materialize(select: str, *, shows_traces: bool = False) -> bool:
     """Materializes assets and prints a line for each, then every failure.
 
     Args:
         select: Which assets, in Dagster's selection syntax.
+        shows_traces: Whether to print the stack traces of what nobody has explained to standard error.
 
     Returns:
         Whether every asset was built and every blocking check passed.
@@ -56,6 +62,8 @@ def materialize(select: str) -> bool:
     keys = _selected(select)
     started = time.perf_counter()
     with _instance() as instance:
+        for run_id in mark_dead_runs(instance):
+            print(f"The run {run_id} is marked as failed: its process has ended before it.", file=sys.stderr)
         result = dagster.execute_job(
             dagster.reconstructable(lakehouse_job), instance, run_config=QUIET, asset_selection=keys
         )
@@ -64,7 +72,10 @@ def materialize(select: str) -> bool:
         console = Console(width=WIDTH_WITHOUT_TERMINAL)
     console.print(_table(result, keys, time.perf_counter() - started))
     for line in _problems(result):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    if shows_traces:
+        for error in _errors(result).values():
+            print(masked_trace(error.to_string()), file=sys.stderr)
     return result.success
 
 
@@ -158,7 +169,7 @@ def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey],
             f"{expected[0]:,}" if expected else "",
             *(str(verdicts[verdict]) for verdict in ("passed", "warned", "failed")),
             f"{metadata['seconds'].value:.2f}" if metadata else "",
-            str(metadata["path"].value) if metadata else "",
+            Text(str(metadata["path"].value) if metadata else ""),
         )
     return table
 
@@ -178,6 +189,24 @@ def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
             problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {_verdict(check)}: {findings}"
             yield f"{problem}. {advice}".rstrip()
     for event in result.get_step_failure_events():
-        failure = event.step_failure_data
-        described = failure.user_failure_data.description if failure.user_failure_data else None
-        yield f"{event.step_key}: {described or (failure.error and failure.error.message.strip())}"
+        if described := _description(event):
+            yield f"{event.step_key}: {described}"
+    for where, error in _errors(result).items():
+        yield Unexpected.recorded(error).line(where, REMEDY_OF_A_RUN)
+
+
+def _description(event: dagster.DagsterEvent) -> str | None:
+    user_failure = event.step_failure_data.user_failure_data
+    return user_failure.description if user_failure else None
+
+
+def _errors(result: dagster.JobExecutionResult) -> dict[str, SerializableErrorInfo]:
+    """Gathers the exceptions that nobody has made a described failure of, by where each was raised."""
+    failed = result.get_step_failure_events()
+    if failed:
+        errors = {str(event.step_key): event.step_failure_data.error for event in failed if not _description(event)}
+    else:
+        # A resource that cannot be made fails the run before any step.
+        ended = [event for event in result.all_events if event.event_type is dagster.DagsterEventType.RUN_FAILURE]
+        errors = dict.fromkeys(["The run"], ended[0].job_failure_data.error) if ended else {}
+    return {where: error for where, error in errors.items() if error}

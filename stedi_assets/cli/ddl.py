@@ -58,4 +58,5 @@ def ddl(tables: tuple[str, ...], dialect: "Dialect", output: Path | None) -> Non
         for name, statement in statements.items():
             (output / f"{name}.sql").write_text(statement, "utf-8")
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}.") from None
+        # A full disk refuses a write, which knows no name.
+        raise click.ClickException(f"{error.filename or output}: {error.strerror}.") from None

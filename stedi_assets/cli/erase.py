@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,10 +14,18 @@ if TYPE_CHECKING:
     from stedi_assets.erasure.plan import ErasurePlan
 
 
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # In a container the user may be a number alone.
+        return str(os.getuid())
+
+
 @click.command()
 @click.argument("email")
 @click.option("--yes", is_flag=True, help="Do it. Without this, nothing is changed.")
-@click.option("--requested-by", default=getpass.getuser, help="Who asked for it; the user's name where not given.")
+@click.option("--requested-by", default=_user, help="Who asked for it; the user's name where not given.")
 @click.option("--force", is_flag=True, help="Do it although the count without --yes says that something is unusual.")
 @click.option("--all-object-versions", is_flag=True, help="Delete what a bucket with versioning keeps of old objects.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

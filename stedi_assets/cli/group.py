@@ -1,5 +1,7 @@
-"""A command with commands in it, whose usage errors are one line."""
+"""A command with commands in it, whose errors are one line."""
 
+import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +10,32 @@ from typing import Any
 import click
 
 from stedi_assets.errors import StediError
+from stedi_assets.unexpected import explained, stack_trace
+
+DEBUG = "stedi_assets.debug"
+"""The key of a context's metadata that says whether stack traces are asked for."""
+
+OF_CLICK = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
+"""The exceptions at which click ends a command, and prints what there is to say."""
+
+
+def _note_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    # A command's context has the metadata of the group's: the option is as good before the command's name as after it.
+    context.meta[DEBUG] = context.meta.get(DEBUG, False) or value
+
+
+DEBUG_OPTION = click.Option(
+    ["--debug"],
+    is_flag=True,
+    expose_value=False,
+    callback=_note_debug,
+    help="Print the stack trace of an error that is not explained.",
+)
+
+
+def is_debugging() -> bool:
+    """Says whether the command that runs was asked for stack traces."""
+    return bool(click.get_current_context().meta.get(DEBUG))
 
 
 class UsageInOneLine(click.ClickException):
@@ -27,7 +55,21 @@ class UsageInOneLine(click.ClickException):
 
 
 class OneLineGroup(click.Group):
-    """A group of commands, whose usage errors and theirs are one line."""
+    """A group of commands, whose errors and theirs are one line. Each knows --debug."""
+
+    def __init__(self, *args: Any, **others: Any) -> None:
+        super().__init__(*args, **others)
+        self.params.append(DEBUG_OPTION)
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """See `click.Group`."""
+        cmd.params.append(DEBUG_OPTION)
+        super().add_command(cmd, name)
+
+    def main(self, *args: Any, **others: Any) -> Any:
+        """See `click.Command`."""
+        print_what_can_be_encoded()
+        return super().main(*args, **others)
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -38,8 +80,45 @@ class OneLineGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """See `click.Command`."""
-        with usage_errors_in_one_line(ctx.command_path), refusals_in_one_line():
+        with usage_errors_in_one_line(ctx.command_path), unexpected_in_one_line(), refusals_in_one_line(), traced(ctx):
             return super().invoke(ctx)
+
+
+def print_what_can_be_encoded() -> None:
+    """Has Python print a question mark for what the encoding of a terminal or a log does not have, and not fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def traced(context: click.Context) -> Iterator[None]:
+    """Prints the stack trace of what nobody has explained, where it is asked for.
+
+    Args:
+        context: The context of the command.
+    """
+    try:
+        yield
+    except Exception as error:
+        if context.meta.get(DEBUG) and not isinstance(error, OF_CLICK):
+            click.echo(stack_trace(error), err=True)
+        raise
+
+
+@contextmanager
+def unexpected_in_one_line() -> Iterator[None]:
+    """Makes an exception that nobody has explained one line: what it is, and where it was raised.
+
+    Raises:
+        StediError: The block raised it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OF_CLICK):
+            raise
+        raise explained(error) from None
 
 
 @contextmanager

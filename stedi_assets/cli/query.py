@@ -62,7 +62,12 @@ def query(sql: str | None, format_: str | None, output: Path | None, limit: int,
 
         ask(settings.lakehouse, partial(_answer, settings, as_of, chosen, None, limit))
         return
-    _answer(settings, as_of, chosen, output, limit, sql if sql is not None else sys.stdin.read())
+    _answer(settings, as_of, chosen, output, limit, _as_written(sql if sql is not None else sys.stdin.read()))
+
+
+def _as_written(sql: str) -> str:
+    # In the locale C Python takes a statement for ASCII, and keeps the bytes of other letters as surrogates.
+    return sql.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _format_of(output: Path | None) -> str:

@@ -2,6 +2,8 @@
 
 import click
 
+from stedi_assets.cli.group import is_debugging
+
 
 @click.command()
 @click.option("--select", default="*", show_default=True, help="Which assets, in Dagster's selection syntax.")
@@ -15,5 +17,5 @@ def run(select: str) -> None:
     # Imported here: it imports Dagster, which the other commands and --help need not wait for.
     from stedi_assets.run import materialize  # noqa: PLC0415
 
-    if not materialize(select):
+    if not materialize(select, shows_traces=is_debugging()):
         raise click.exceptions.Exit(1)

@@ -23,6 +23,10 @@ def sample_data(output: Path, scale: int) -> None:
     try:
         counts = write_sample_data(output, scale)
     except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
+        reason = str(error)
+        if isinstance(error, OSError) and error.errno:
+            # A full disk refuses a write, which knows no name.
+            reason = f"{error.filename or output}: {error.strerror}."
+        raise click.ClickException(reason) from None
     for table, rows in counts.items():
         click.echo(f"{table:<28}{rows:>14,}")

@@ -10,8 +10,8 @@ from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse, Stored
 from stedi_assets.lineage import ColumnSource, Lineage, column_lineage
 from stedi_assets.preview import ROWS, preview
+from stedi_assets.privacy.masking import PERSONAL
 from stedi_assets.query import Query
-from stedi_assets.shell.masking import PERSONAL
 from stedi_assets.tables import SOURCES, TABLES
 
 

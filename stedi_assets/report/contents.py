@@ -17,10 +17,10 @@ from stedi_assets.errors import StediError
 from stedi_assets.lakehouse import Lakehouse
 from stedi_assets.lineage import Lineage, column_lineage
 from stedi_assets.preview import PLAIN
+from stedi_assets.privacy.masking import MASK, PERSONAL
 from stedi_assets.report.graph import Graph, lay_out
 from stedi_assets.report.questions import QUESTIONS, Question
 from stedi_assets.shell.inventory import Content, take_inventory
-from stedi_assets.shell.masking import MASK, PERSONAL
 from stedi_assets.tables import SOURCES, TABLES, Table
 
 Status = Literal["passed", "warned", "failed", "not run"]

@@ -3,14 +3,7 @@
 from collections.abc import Iterable
 
 from stedi_assets.engines.duckdb.text import identifier, literal
-from stedi_assets.tables import TABLES
-
-MASK = "***"
-"""What stands for a personal value."""
-
-PERSONAL = frozenset(name.casefold() for table in TABLES.values() for name in table.personal_columns)
-"""The names of personal columns. They are masked in every table: other people's tables are made from those of the
-contract."""
+from stedi_assets.privacy.masking import MASK, PERSONAL
 
 
 def masked_columns(columns: Iterable[str]) -> str:

@@ -4,7 +4,10 @@ Only the transaction log is written here, never data. Tables stay at reader vers
 Delta reader understands.
 """
 
+import errno
 import json
+import re
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
@@ -42,6 +45,12 @@ READ_FEATURES = frozenset({"columnMapping", "timestampNtz", "v2Checkpoint", "vac
 
 RECENT_COMMITS = 20
 """How many of the newest commits are searched."""
+
+
+WITHOUT_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+"""The errors of a disk that takes no hard links."""
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -367,10 +376,34 @@ def _failure(table: Location, error: Exception) -> StediError:
         )
     if not table.is_local:
         return refusal_told(str(error), table.path)
+    if not _takes_hard_links(table):
+        return StediError(
+            f"The table at {table} could not be committed: its disk takes no hard links, without which delta-rs cannot "
+            "be sure that a commit never replaces another one. The table is as it was.",
+            "Set STEDI_LAKEHOUSE to a folder on another disk; or, where no other program writes the tables at the same "
+            "time, set MOUNT_ALLOW_UNSAFE_RENAME=true, at which delta-rs renames files instead.",
+        )
     return StediError(
-        f"The table at {table} could not be committed: {str(error).splitlines()[0]}.",
+        f"The table at {table} could not be committed: {_in_one_line(error)}.",
         "Check the folder's permissions and its free space; the table is as it was.",
     )
+
+
+def _takes_hard_links(table: Location) -> bool:
+    try:
+        with tempfile.TemporaryDirectory(dir=table.local_path, prefix=".links-") as folder:
+            file = Path(folder, "file")
+            file.touch()
+            Path(folder, "link").hardlink_to(file)
+    except OSError as error:
+        # A disk that is full or a folder that may not be written says nothing of links.
+        return error.errno not in WITHOUT_HARD_LINKS
+    return True
+
+
+def _in_one_line(error: Exception) -> str:
+    # delta-rs tells each cause in a line of its own, with an arrow in colour before it.
+    return ": ".join(filter(None, (line.strip(" ↳") for line in COLOUR.sub("", str(error)).splitlines())))
 
 
 def _history(table: DeltaTable) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Runs that a real daemon launches: one at a time, and by the sensor."""
 
 import itertools
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,12 +13,17 @@ from pathlib import Path
 import dagster
 import pytest
 
+from stedi_assets.living_runs import FOLDER
 from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import PROGRAMS, environment, run
+from stedi_assets_tests.support.holding import holding
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.records import EXPECTED_COUNTS
 from stedi_assets_tests.support.sensor import look, skipped
+from stedi_assets_tests.support.waiting_runs import waiting_run
+
+LAUNCH = ("dagster", "job", "launch", "-m", "stedi_assets.definitions", "-j", "lakehouse")
 
 
 @pytest.fixture
@@ -29,8 +36,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def daemon(folder: Path, **variables: str) -> Iterator[None]:
-    """Runs what launches queued runs and looks after sensors."""
+def daemon(folder: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs what launches queued runs and looks after sensors, in a process group of its own."""
     program = str(PROGRAMS / "dagster-daemon")
     with (folder / "daemon.log").open("wb") as log:
         process = subprocess.Popen(
@@ -39,9 +46,10 @@ def daemon(folder: Path, **variables: str) -> Iterator[None]:
             env=environment(variables),
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait(timeout=60)
@@ -66,8 +74,7 @@ def test_two_runs_that_are_launched_at_once_write_each_table_one_after_the_other
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     variables = {**project.variables, "DAGSTER_HOME": str(home), "STEDI_FULL_REFRESH": "true"}
-    launch = ("dagster", "job", "launch", "-m", "stedi_assets.definitions", "-j", "lakehouse")
-    launched = [run(*launch, folder=home, **variables) for _ in range(2)]
+    launched = [run(*LAUNCH, folder=home, **variables) for _ in range(2)]
     assert [each.exit_code for each in launched] == [0, 0], "".join(each.output for each in launched)
     with dagster.DagsterInstance.from_config(str(home)) as instance:
         assert "is not finished" in skipped(look(project, instance))
@@ -94,3 +101,41 @@ def test_a_sensor_that_is_switched_on_builds_the_tables_once(
     assert built.status is dagster.DagsterRunStatus.SUCCESS
     assert built.tags["dagster/sensor_name"] == "new_landing_files"
     assert project.counts() == EXPECTED_COUNTS
+
+
+def test_a_run_that_is_queued_behind_a_killed_one_begins(
+    project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with waiting_run(project, home) as killed:
+        killed.kill()
+    variables = {**project.variables, "DAGSTER_HOME": str(home)}
+    launched = run(*LAUNCH, folder=home, **variables)
+    assert launched.exit_code == 0, launched.output
+    with daemon(home, **variables):
+        runs = finished_runs(home, 2)
+    assert [each.status for each in runs] == [dagster.DagsterRunStatus.FAILURE, dagster.DagsterRunStatus.SUCCESS]
+
+
+def test_a_run_that_is_queued_behind_one_that_died_with_its_daemon_begins(
+    project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    variables = {**project.variables, "DAGSTER_HOME": str(home)}
+    launched = [run(*LAUNCH, folder=home, **variables) for _ in range(2)]
+    assert [each.exit_code for each in launched] == [0, 0], "".join(each.output for each in launched)
+    with holding(project.place, str(project.lakehouse)), daemon(home, **variables) as doomed:
+        wait_for_declaration(home)
+        # As when the machine goes down: the daemon, its code server and the run.
+        os.killpg(doomed.pid, signal.SIGKILL)
+    with daemon(home, **variables):
+        runs = finished_runs(home, 2)
+    assert [each.status for each in runs] == [dagster.DagsterRunStatus.FAILURE, dagster.DagsterRunStatus.SUCCESS]
+
+
+def wait_for_declaration(home: Path) -> None:
+    """Waits until a run has declared that its process lives."""
+    deadline = time.monotonic() + 150
+    while not any((home / FOLDER).glob("*")):
+        assert time.monotonic() < deadline, (home / "daemon.log").read_text()
+        time.sleep(0.1)

@@ -28,6 +28,7 @@ from pyspark.sql import SparkSession
 
 import stedi_assets
 from stedi_assets.engines.spark.errors import first_line
+from stedi_assets.engines.spark.installation import refuse_other_spark
 from stedi_assets.engines.spark.jars import jars_in, s3_jars
 from stedi_assets.engines.spark.java import required_java
 from stedi_assets.errors import StediError
@@ -203,6 +204,7 @@ class Session:
         return spark
 
     def _new(self) -> SparkSession:
+        refuse_other_spark()
         required_java()
         if self._master.startswith(STANDALONE):
             _refuse_unreachable(self._master)

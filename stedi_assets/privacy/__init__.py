@@ -1,0 +1,1 @@
+"""What keeps persons out of sight: what the lower floors need of it."""

@@ -1,0 +1,58 @@
+"""Which columns name a person, and what stands for their values."""
+
+import os
+import re
+
+from stedi_assets.tables import TABLES
+
+MASK = "***"
+"""What stands for a personal value."""
+
+PERSONAL = frozenset(name.casefold() for table in TABLES.values() for name in table.personal_columns)
+"""The names of personal columns. They are masked in every table: other people's tables are made from those of the
+contract."""
+
+SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "STEDI_PSEUDONYM_KEY")
+"""The environment variables whose values are nobody's business."""
+
+NAMED = re.compile(
+    rf"""\b((?:{"|".join(sorted(PERSONAL))})["'`]?\s*[:=]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;)}}\]]+)""",
+    re.IGNORECASE,
+)
+"""A value that follows the name of a personal column, as in JSON, a dictionary or an assignment."""
+
+PART_OF_AN_ADDRESS = r"""[^\s"'`<>()\[\]{},;:=]"""
+
+# Sought from the beginning of a word alone: within a word of a megabyte it would be sought from every letter.
+EMAIL = re.compile(rf"(?<!{PART_OF_AN_ADDRESS}){PART_OF_AN_ADDRESS}+(?:@|%40){PART_OF_AN_ADDRESS}+")
+
+NUMBER = re.compile(r"(?<![\w-])[\w-]*\+?\(?\d(?:[\s()./-]*\d){6,}[\w-]*")
+"""Seven digits or more, with what a phone number or a date has between them: an instant in milliseconds has 13."""
+
+TOKEN = re.compile(r"[\w-]{8,}")
+
+DIGITS_OF_A_SERIAL_NUMBER = 4
+"""A word of eight characters or more with so many digits may be a serial number: no type or function is called so."""
+
+
+def masked(text: str) -> str:
+    """Masks what may name a person, or is a secret, in a text that nobody wrote for others to read.
+
+    A name that stands alone cannot be told from any other word, and stays.
+
+    Args:
+        text: Such as an error's message.
+    """
+    for name in SECRETS:
+        secret = os.environ.get(name, "").strip()
+        if secret:
+            text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
+    text = NAMED.sub(rf"\1{MASK}", text)
+    text = EMAIL.sub(MASK, text)
+    text = NUMBER.sub(MASK, text)
+    return TOKEN.sub(_without_serial_number, text)
+
+
+def _without_serial_number(found: re.Match[str]) -> str:
+    digits = sum(character.isdigit() for character in found[0])
+    return MASK if digits >= DIGITS_OF_A_SERIAL_NUMBER else found[0]
