@@ -108,7 +108,7 @@ class Bucket:
             path=path if is_virtual_host else path.removesuffix(after),
             is_virtual_host=is_virtual_host,
             region=self.s3.meta.region_name,
-            proxy=get_environ_proxies(url).get(parts.scheme),
+            proxy=_with_scheme(get_environ_proxies(url).get(parts.scheme)),
         )
 
     def path_of(self, url: str) -> str | None:
@@ -234,12 +234,17 @@ class Bucket:
         return seen[0]
 
 
+def _with_scheme(proxy: str | None) -> str | None:
+    # As botocore completes it.
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
 def _proxy_of_delta_rs(proxy: str | None, host: str) -> dict[str, str]:
     """Returns deltalake's options: by itself it would read the variables, and differently from botocore."""
     if proxy:
         return {"proxy_url": proxy}
-    others = [url for scheme, url in getproxies().items() if scheme != "no"]
-    return {"proxy_url": others[0], "proxy_excludes": host.partition(":")[0]} if others else {}
+    others = [_with_scheme(url) for scheme, url in getproxies().items() if scheme != "no"]
+    return {"proxy_url": others[0] or "", "proxy_excludes": host.partition(":")[0]} if others else {}
 
 
 def _kept_by_duckdb(address: Address) -> str:

@@ -81,6 +81,15 @@ def test_every_library_asks_the_proxy(
 
 
 @pytest.mark.parametrize("ask", LIBRARIES)
+def test_a_proxy_may_be_named_without_a_scheme(
+    monkeypatch: pytest.MonkeyPatch, network: Network, ask: Callable[[Location], None]
+) -> None:
+    monkeypatch.setenv(f"{network.server.scheme}_proxy", network.proxy.endpoint.removeprefix("http://"))
+    ask(network.root)
+    assert network.proxy.hosts()
+
+
+@pytest.mark.parametrize("ask", LIBRARIES)
 @pytest.mark.parametrize("names", [HOST, f"example.com,{HOST}", "*"])
 def test_no_library_asks_the_proxy_for_a_host_that_no_proxy_names(
     monkeypatch: pytest.MonkeyPatch, network: Network, ask: Callable[[Location], None], names: str

@@ -40,7 +40,7 @@ class S3Access:
     def __init__(self, connection: duckdb.DuckDBPyConnection, aws: Aws) -> None:
         self._connection = connection
         self._aws = aws
-        self._given: tuple[list[dict[str, str]], str] | None = None
+        self._given: set[str] = set()
         # DuckDB takes a quarter of a second to verify the extension, in which boto3 reads what it needs.
         beside = ThreadPoolExecutor(max_workers=1)
         self._prepared = beside.submit(_prepare, connection.cursor())
@@ -54,24 +54,22 @@ class S3Access:
                 and not to another.
         """
         buckets = self._aws.buckets.values()
-        secrets = [bucket.duckdb_secret() for bucket in buckets]
-        proxy = _one_proxy({bucket.address.proxy or "" for bucket in buckets})
+        wanted = [
+            *(_create_secret(number, bucket.duckdb_secret()) for number, bucket in enumerate(buckets)),
+            f"SET GLOBAL ca_cert_file = {literal(self._aws.authorities)}",
+            *_proxy_settings(_one_proxy({bucket.address.proxy or "" for bucket in buckets})),
+        ]
         self._prepared.result()
-        if (secrets, proxy) == self._given:
-            return
         try:
-            for statement in [
-                *(_create_secret(number, secret) for number, secret in enumerate(secrets)),
-                f"SET GLOBAL ca_cert_file = {literal(self._aws.authorities)}",
-                *_proxy_settings(proxy),
-            ]:
+            # What stands is not set again: a connection whose settings are locked takes new secrets alone.
+            for statement in filter(lambda each: each not in self._given, wanted):
                 self._connection.execute(statement)
         except duckdb.Error as error:
             # The message may quote the statement, and the keys with it.
             raise StediError(
                 f"DuckDB refused the AWS credentials with {type(error).__name__}.", "Check the AWS_* variables."
             ) from None
-        self._given = secrets, proxy
+        self._given = set(wanted)
 
     def ask_again(self, url: str) -> None:
         """Asks for an object with boto3, which says why a store refuses it.
