@@ -12,6 +12,8 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pytest
+
 from stedi_assets_tests.support.checkout import PROJECT
 
 
@@ -56,7 +58,8 @@ def is_found(mutant: Mutant, options: list[str]) -> bool:
     command = [sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "--numprocesses=2", *options, *tests]
     try:
         file.write_text(text.replace(mutant.right, mutant.wrong))
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, check=False).returncode != 0
+        ended = subprocess.run(command, cwd=PROJECT, capture_output=True, check=False).returncode
+        return ended not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
     finally:
         file.write_text(text)
 
