@@ -30,6 +30,7 @@ def upload(folder: Path, bucket: str, as_json: bool) -> None:
     settings = read_settings()
     try:
         target = Location.parse(bucket, settings.aws)
+        settings.aws.refuse_nonsense()
     except ValueError as error:
         raise click.UsageError(f"{bucket}: {error}.") from None
     if target.is_local:

@@ -21,6 +21,11 @@ NAMED = re.compile(
 )
 """A value that follows the name of a personal column, as in JSON, a dictionary or an assignment."""
 
+CREDENTIALS = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|(?<![\w/+])[A-Za-z0-9/+]{40}(?![\w/+])|(?<=://)[^\s/@]*(?:@[^\s/@]*)*@"
+)
+"""AWS's access keys and secret keys, and the user and password in a URL."""
+
 PART_OF_AN_ADDRESS = r"""[^\s"'`<>()\[\]{},;:=]"""
 
 # Sought from the beginning of a word alone: within a word of a megabyte it would be sought from every letter.
@@ -47,6 +52,7 @@ def masked(text: str) -> str:
         secret = os.environ.get(name, "").strip()
         if secret:
             text = re.sub(re.escape(secret), MASK, text, flags=re.IGNORECASE)
+    text = CREDENTIALS.sub(MASK, text)
     text = NAMED.sub(rf"\1{MASK}", text)
     text = EMAIL.sub(MASK, text)
     text = NUMBER.sub(MASK, text)

@@ -25,7 +25,14 @@ SHUT = {**NOTHING_ELSE, "enable_external_access": False, "lock_configuration": T
 CREDENTIALS = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
 """The settings that httpfs fills from the environment, and that a SELECT can read; the secret is what holds."""
 
-CLOSED = ("DUCKDB_SECRETS", "DUCKDB_LOGS", "ENABLE_LOGGING", "ENABLE_PROFILING", "JSON_EXECUTE_SERIALIZED_SQL")
+CLOSED = (
+    "DUCKDB_SECRETS",
+    "DUCKDB_SETTINGS",
+    "DUCKDB_LOGS",
+    "ENABLE_LOGGING",
+    "ENABLE_PROFILING",
+    "JSON_EXECUTE_SERIALIZED_SQL",
+)
 """The operators of a plan that can show credentials: DuckDB redacts a part of them only, its logs quote requests, and
 the last runs a statement with a plan of its own."""
 
@@ -103,6 +110,10 @@ def refuse_credentials(connection: duckdb.DuckDBPyConnection, result: str) -> No
         StediError: The statement shows them, or may.
         duckdb.Error: The statement cannot be planned.
     """
+    if "http_proxy" in result.lower():
+        raise StediError(
+            "A query may not read the settings of the proxy.", "A query reads tables: stedi tables lists them."
+        )
     for _, plan in connection.execute(f"EXPLAIN (FORMAT json) FROM {result}").fetchall():
         if closed := CLOSED_OPERATOR.search(plan):
             raise StediError(

@@ -12,6 +12,7 @@ from stedi_assets.errors import StediError
 from stedi_assets.storage.aws_errors import credentials_explained
 from stedi_assets.storage.bucket import Bucket
 from stedi_assets.storage.certificates import authorities
+from stedi_assets.storage.proxies import refuse_wrong_proxies
 
 if TYPE_CHECKING:
     import boto3
@@ -52,6 +53,7 @@ class Aws(BaseSettings):
     default_profile: str | None = None
     endpoint_url: str | None = None
     endpoint_url_s3: str | None = None
+    endpoint_url_glue: str | None = None
     ignore_configured_endpoint_urls: str | None = None
     ca_bundle: str | None = None
 
@@ -61,11 +63,15 @@ class Aws(BaseSettings):
         Raises:
             StediError: A variable or the profile is not legal.
         """
-        for name in ("endpoint_url", "endpoint_url_s3"):
+        refuse_wrong_proxies()
+        if self.session_token and not self.access_key_id:
+            raise StediError("AWS_SESSION_TOKEN is set without AWS_ACCESS_KEY_ID.", "Unset it, or set the keys too.")
+        for name in ("endpoint_url", "endpoint_url_s3", "endpoint_url_glue"):
             _refuse_endpoint(f"AWS_{name.upper()}", getattr(self, name))
         for name in ("region", "default_region"):
             _refuse_region(f"AWS_{name.upper()}", getattr(self, name))
         _refuse_endpoint("endpoint_url of the AWS profile", self._of_profile("endpoint_url"))
+        _refuse_endpoint("endpoint_url of the profile's services section", self._of_services("s3"))
         _refuse_region("region of the AWS profile", self._session.region_name)
         _ = self.authorities
 
@@ -87,7 +93,7 @@ class Aws(BaseSettings):
         """
         from botocore.config import Config  # noqa: PLC0415
 
-        with credentials_explained(self.profile):
+        with credentials_explained(self.profile_name):
             client = self._session.client(
                 service,
                 endpoint_url=self._endpoint_of(service),
@@ -101,6 +107,8 @@ class Aws(BaseSettings):
                     # Over TLS a checksum is sent behind the body. Stores other than AWS's trip over it: versitygw 1.8
                     # answers one request in a hundred that follows on the connection with 400.
                     request_checksum_calculation="when_required",
+                    # DuckDB asks there, whatever it is given. The older name for the same serves every region.
+                    s3={"us_east_1_regional_endpoint": "regional"},
                 ),
             )
         client.meta.events.register_first(f"needs-retry.{service}", _give_up_on_certificates)
@@ -149,15 +157,20 @@ class Aws(BaseSettings):
         Raises:
             StediError: There are none, or the settings are not legal.
         """
-        with credentials_explained(self.profile):
+        with credentials_explained(self.profile_name, self._source_profile):
             found = self._session.get_credentials()
-            if found is not None:
-                frozen: ReadOnlyCredentials = found.get_frozen_credentials()
-                return frozen
+            frozen: ReadOnlyCredentials | None = found.get_frozen_credentials() if found else None
+        if frozen and frozen.access_key and frozen.secret_key:
+            return frozen
         raise StediError(
-            f"No AWS credentials were found{f' for the profile {self.profile!r}' if self.profile else ''}.",
+            f"No AWS credentials were found{f' for the profile {self.profile_name!r}' if self.profile_name else ''}.",
             "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them.",
         )
+
+    @property
+    def profile_name(self) -> str | None:
+        """The profile that is chosen, if one is."""
+        return self.profile or self.default_profile
 
     @property
     def is_role_of_machine(self) -> bool:
@@ -167,12 +180,28 @@ class Aws(BaseSettings):
     def _endpoint_of(self, service: str) -> str | None:
         if (self.ignore_configured_endpoint_urls or "").lower() == "true":
             return None
-        return (self.endpoint_url_s3 if service == "s3" else None) or self.endpoint_url
+        own = {"s3": self.endpoint_url_s3, "glue": self.endpoint_url_glue}
+        return own[service] or self.endpoint_url
 
     def _of_profile(self, name: str) -> str | None:
-        with credentials_explained(self.profile):
+        with credentials_explained(self.profile_name):
             value: str | None = self._chain.get_scoped_config().get(name)
         return value or None
+
+    def _of_services(self, service: str) -> str | None:
+        section = self._of_profile("services")
+        with credentials_explained(self.profile_name):
+            services: dict[str, Any] = self._chain.full_config.get("services", {}).get(section, {})
+        return services.get(service, {}).get("endpoint_url") or None
+
+    def _source_profile(self) -> str | None:
+        """The profile whose credentials the chosen one takes its role with, or the chosen one itself."""
+        profiles = self._chain.full_config["profiles"]
+        name, seen = self.profile_name, set[str | None]()
+        while name not in seen and (source := profiles.get(name, {}).get("source_profile")):
+            seen.add(name)
+            name = source
+        return name
 
     @cached_property
     def _chain(self) -> "botocore.session.Session":
@@ -183,7 +212,7 @@ class Aws(BaseSettings):
             raise StediError("S3 needs boto3, which is not installed.", "pip install 'stedi_assets[s3]'.") from None
 
         # Read here, for botocore looks for a profile without a name where the variable is empty.
-        chain = botocore.session.get_session({"profile": (None, None, self.profile or self.default_profile, None)})
+        chain = botocore.session.get_session({"profile": (None, None, self.profile_name, None)})
         chain.register_component("data_loader", _service_descriptions())
         return chain
 
@@ -196,7 +225,7 @@ class Aws(BaseSettings):
             )
         import boto3  # noqa: PLC0415
 
-        with credentials_explained(self.profile):
+        with credentials_explained(self.profile_name):
             return boto3.Session(
                 aws_access_key_id=self.access_key_id,
                 aws_secret_access_key=_plain(self.secret_access_key),
@@ -235,7 +264,7 @@ def _refuse_endpoint(name: str, value: str | None) -> None:
         is_endpoint = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         is_endpoint = False
-    if not is_endpoint or parts.username or parts.query or parts.fragment or re.search(r"\s", value):
+    if not is_endpoint or "@" in parts.netloc or parts.query or parts.fragment or re.search(r"\s", value):
         # The value may hold a password.
         raise StediError(f"{name} is not legal.", "Set it to a URL such as https://s3.example.com:9000.")
 

@@ -1,14 +1,25 @@
 """Why AWS's chain of settings and credentials gave nothing, in one line that names the profile and what to run."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from stedi_assets.errors import StediError
 
 SIGN_IN = (
     "The session of the AWS profile {profile!r} has expired, or it never signed in.",
-    "Run aws sso login --profile {profile}.",
+    "Run aws sso login --profile {source}.",
 )
+
+NEEDS_CODE = (
+    "The AWS profile {profile!r} needs a one-time code, for which there is nobody to ask.",
+    "Get credentials with aws sts get-session-token, and set them as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
+    "AWS_SESSION_TOKEN.",
+)
+
+ASK_NETWORK = "Check the network, and the proxy that HTTPS_PROXY names."
+
+CORRECT_SETTINGS = "Correct the AWS_* variables or the profile."
 
 CORRECT_PROFILE = "Correct the profile in AWS's configuration file, or choose another one with AWS_PROFILE."
 
@@ -27,11 +38,6 @@ REASONS = {
     "SSOError": SIGN_IN,
     "TokenRetrievalError": SIGN_IN,
     "NoAuthTokenError": SIGN_IN,
-    "RefreshWithMFAUnsupportedError": (
-        "The credentials of the AWS profile {profile!r} have expired, and a new one-time code is needed.",
-        "Get credentials with aws sts get-session-token, and set them as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and "
-        "AWS_SESSION_TOKEN.",
-    ),
     "CredentialRetrievalError": (
         # What the provider wrote may hold a secret.
         "The AWS profile {profile!r} gave no credentials: {provider} failed.",
@@ -45,16 +51,30 @@ REASONS = {
         "AWS refused to give credentials for the profile {profile!r}: {error}.",
         "Correct the profile's role and its trust policy.",
     ),
-    "HTTPClientError": (
-        "AWS could not be asked for the credentials of the profile {profile!r}: {error}.",
-        "Check the network and the proxy.",
+    # What these say may hold the URL of a proxy, or what a program printed.
+    **dict.fromkeys(
+        ("HTTPClientError", "ConnectionError"),
+        ("AWS could not be asked for the credentials of the profile {profile!r}: {kind}.", ASK_NETWORK),
     ),
+    **dict.fromkeys(
+        ("ValueError", "LookupError", "TypeError", "AttributeError"),
+        ("The AWS settings or what a credential_process prints cannot be used: {kind}.", CORRECT_SETTINGS),
+    ),
+    "EOFError": NEEDS_CODE,
+    "RefreshWithMFAUnsupportedError": NEEDS_CODE,
     "UnauthorizedSSOTokenError": SIGN_IN,
     "OSError": ("The credentials of the AWS profile {profile!r} cannot be read: {error}.", CORRECT_PROFILE),
-    "BotoCoreError": ("The AWS settings cannot be used: {error}.", "Correct the AWS_* variables or the profile."),
-    "ValueError": ("The AWS settings cannot be used: {error}.", "Correct the AWS_* variables or the profile."),
+    "BotoCoreError": ("The AWS settings cannot be used: {error}.", CORRECT_SETTINGS),
 }
 """From the name of an exception's class to what is wrong and what to do."""
+
+GENERAL = {each.__name__ for each in (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)} | {
+    "ClientError",
+    "HTTPClientError",
+    "ConnectionError",
+    "BotoCoreError",
+}
+"""The classes that say nothing of credentials where a request fails."""
 
 PROVIDERS = {
     "custom-process": "its credential_process",
@@ -67,12 +87,17 @@ PROVIDERS = {
 """What botocore calls the sources of credentials, and what users do."""
 
 
+FROM_WITHIN = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
+"""What botocore raises where it does not look at what it reads or a program prints."""
+
+
 @contextmanager
-def credentials_explained(profile: str | None) -> Iterator[None]:
+def credentials_explained(profile: str | None, find_source: Callable[[], str | None] | None = None) -> Iterator[None]:
     """Explains what boto3 raises while it reads its settings and looks for credentials.
 
     Args:
         profile: The profile, where one is chosen.
+        find_source: Finds the profile that it takes its credentials from.
 
     Raises:
         StediError: The settings or the credentials cannot be used.
@@ -83,9 +108,9 @@ def credentials_explained(profile: str | None) -> Iterator[None]:
         # boto3 is imported by whoever is explained: it is an extra.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
-        if not isinstance(error, BotoCoreError | ClientError | OSError | ValueError):
+        if not isinstance(error, (BotoCoreError, ClientError, *FROM_WITHIN)):
             raise
-        raise credentials_refused(error, profile) from None
+        raise credentials_refused(error, profile, find_source() if find_source else profile) from None
 
 
 def unreachable(error: Exception, path: str) -> StediError:
@@ -98,7 +123,8 @@ def unreachable(error: Exception, path: str) -> StediError:
     from botocore.exceptions import ProxyConnectionError, SSLError  # noqa: PLC0415
 
     if _is_about_credentials(error):
-        return credentials_refused(error, None)
+        profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+        return credentials_refused(error, profile, profile)
     if isinstance(error, SSLError):
         return untrusted(path)
     if isinstance(error, ProxyConnectionError):
@@ -123,22 +149,24 @@ def untrusted(path: str) -> StediError:
 
 def _is_about_credentials(error: Exception) -> bool:
     # Credentials are renewed in the middle of a request.
-    general = {"ClientError", "HTTPClientError", "OSError", "BotoCoreError", "ValueError"}
-    return bool({each.__name__ for each in type(error).__mro__} & (REASONS.keys() - general))
+    return bool({each.__name__ for each in type(error).__mro__} & (REASONS.keys() - GENERAL))
 
 
-def credentials_refused(error: Exception, profile: str | None) -> StediError:
+def credentials_refused(error: Exception, profile: str | None, source: str | None) -> StediError:
     """Says why there are no credentials.
 
     Args:
         error: What boto3 raised.
         profile: The profile, where one is chosen.
+        source: The profile that it takes its credentials from.
     """
     name = next(each.__name__ for each in type(error).__mro__ if each.__name__ in REASONS)
     what, remedy = REASONS[name]
     provider = getattr(error, "kwargs", {}).get("provider", "")
     shown = {
         "profile": profile or "default",
+        "source": source or "default",
+        "kind": type(error).__name__,
         "error": " ".join(str(error).split()).removesuffix("."),
         "provider": PROVIDERS.get(provider, provider),
     }

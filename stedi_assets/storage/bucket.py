@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from stedi_assets.storage.aws_errors import unreachable
 from stedi_assets.storage.certificates import show_delta_rs
+from stedi_assets.storage.proxies import for_delta_rs, for_hadoop, proxy_to
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from stedi_assets.storage.aws import Aws
 
-AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn")
+AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu")
 
 PRIVATE_ENDPOINT = ".vpce."
 """In the name of an endpoint in a customer's own network, which serves one region."""
@@ -49,7 +49,7 @@ class Address:
         path: The endpoint's own path: empty, or with a slash at its beginning.
         is_virtual_host: Whether the bucket's name stands before the host, and not behind the path.
         region: The bucket's.
-        proxy: The URL of the proxy on the way, if any.
+        proxy: The URL of the proxy on the way; empty where there is none.
     """
 
     scheme: str
@@ -57,7 +57,7 @@ class Address:
     path: str
     is_virtual_host: bool
     region: str
-    proxy: str | None
+    proxy: str
 
     @property
     def endpoint(self) -> str:
@@ -95,20 +95,19 @@ class Bucket:
         Raises:
             StediError: There are no credentials, or the settings are not legal.
         """
-        from botocore.utils import get_environ_proxies  # noqa: PLC0415
-
-        url = self._resolved()
+        url, endpoint = self._resolved(), self.s3.meta.endpoint_url
         parts = urlsplit(url)
         before, after = f"{self._name}.", f"/{self._name}"
         path = parts.path.rstrip("/")
-        is_virtual_host = parts.netloc.startswith(before) and not path.endswith(after)
+        # The endpoint's host, or its path, may begin or end with the bucket's name too.
+        is_virtual_host = parts.netloc.startswith(before) and url.rstrip("/") != f"{endpoint.rstrip('/')}{after}"
         return Address(
             scheme=parts.scheme,
             host=parts.netloc.removeprefix(before) if is_virtual_host else parts.netloc,
             path=path if is_virtual_host else path.removesuffix(after),
             is_virtual_host=is_virtual_host,
             region=self.s3.meta.region_name,
-            proxy=_with_scheme(get_environ_proxies(url).get(parts.scheme)),
+            proxy=proxy_to(endpoint),
         )
 
     def path_of(self, url: str) -> str | None:
@@ -118,9 +117,13 @@ class Bucket:
             url: Where a library asked for the object, with nothing encoded.
         """
         address = self.address
-        in_virtual_host = f"{address.scheme}://{self._name}.{address.host}{address.path}/"
-        begin = in_virtual_host if address.is_virtual_host else f"{address.endpoint}/{self._name}/"
-        return f"s3://{self._name}/{url.removeprefix(begin)}" if url.startswith(begin) else None
+        for host in (address.host, _kept_by_duckdb(address)):
+            in_virtual_host = f"{address.scheme}://{self._name}.{host}{address.path}/"
+            in_path = f"{address.scheme}://{host}{address.path}/{self._name}/"
+            begin = in_virtual_host if address.is_virtual_host else in_path
+            if url.startswith(begin):
+                return f"s3://{self._name}/{url.removeprefix(begin)}"
+        return None
 
     def duckdb_secret(self) -> dict[str, str]:
         """Returns the options of DuckDB's CREATE SECRET."""
@@ -156,7 +159,10 @@ class Bucket:
             "aws_virtual_hosted_style_request": str(address.is_virtual_host).lower(),
             "aws_allow_http": str(address.scheme == "http").lower(),
             "aws_conditional_put": "etag",
-            **_proxy_of_delta_rs(address.proxy, host),
+            **for_delta_rs(address.proxy, host),
+            # Variables of the same names would count else.
+            "aws_skip_signature": "false",
+            "aws_s3_express": "false",
             **DELTA_RETRIES,
             "retry_timeout": f"{PATIENCE_SECONDS}s",
         }
@@ -170,20 +176,12 @@ class Bucket:
         address = self.address
         options = {
             **self._hadoop_credentials(),
+            **for_hadoop(address.proxy),
             "endpoint": address.endpoint,
             "endpoint.region": address.region,
             "path.style.access": str(not address.is_virtual_host).lower(),
             "connection.ssl.enabled": str(address.scheme == "https").lower(),
         }
-        if address.proxy:
-            proxy = urlsplit(address.proxy)
-            options |= {
-                "proxy.host": proxy.hostname or "",
-                "proxy.port": str(proxy.port or DEFAULT_PORTS[proxy.scheme]),
-                "proxy.username": proxy.username or "",
-                "proxy.password": proxy.password or "",
-                "proxy.ssl.enabled": str(proxy.scheme == "https").lower(),
-            }
         return {f"fs.s3a.bucket.{self._name}.{name}": value for name, value in options.items() if value}
 
     def _hadoop_credentials(self) -> dict[str, str | None]:
@@ -232,19 +230,6 @@ class Bucket:
             finally:
                 events.unregister("before-send.s3.HeadBucket", keep)
         return seen[0]
-
-
-def _with_scheme(proxy: str | None) -> str | None:
-    # As botocore completes it.
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
-
-
-def _proxy_of_delta_rs(proxy: str | None, host: str) -> dict[str, str]:
-    """Returns deltalake's options: by itself it would read the variables, and differently from botocore."""
-    if proxy:
-        return {"proxy_url": proxy}
-    others = [_with_scheme(url) for scheme, url in getproxies().items() if scheme != "no"]
-    return {"proxy_url": others[0] or "", "proxy_excludes": host.partition(":")[0]} if others else {}
 
 
 def _kept_by_duckdb(address: Address) -> str:

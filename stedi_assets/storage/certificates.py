@@ -11,6 +11,8 @@ from stedi_assets.errors import StediError
 VARIABLE = "SSL_CERT_FILE"
 """Where OpenSSL and delta-rs look for another file than the machine's."""
 
+FOLDER_VARIABLE = "SSL_CERT_DIR"
+
 
 def authorities(bundle: str | None) -> str:
     """Finds the file of certificates that every library verifies servers with.
@@ -45,6 +47,8 @@ def show_delta_rs(file: str) -> None:
     """
     if file != ssl.get_default_verify_paths().cafile:
         os.environ[VARIABLE] = file
+        # What lies there would count besides.
+        os.environ.pop(FOLDER_VARIABLE, None)
 
 
 def write_java_trust_store(file: str, target: Path, password: str) -> None:

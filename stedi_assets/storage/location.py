@@ -15,13 +15,15 @@ from stedi_assets.storage.s3 import S3Files, split_path
 S3_SCHEME = "s3://"
 S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/]+)*/*")
 
-UNUSABLE = re.compile(r"%[0-9a-fA-F]{2}|[\\\x00-\x1f\x7f]")
+UNUSABLE = re.compile(r"%[0-9a-fA-F]{2}|[\\\x00-\x1f\x7f-\x9f]")
 """What deltalake takes for something else in a path: an escaped character, a separator of folders, or nothing."""
 
 UNUSABLE_IN_BUCKET = re.compile(rf"{UNUSABLE.pattern}|[?#\[\]^|]|(?<=/)\.\.?(?=/|$)")
 """The same in a bucket: also where a query or a fragment of a URL begins, and what deltalake does not start with."""
 
 ACCESS_POINT = "s3://arn:"
+
+EXPRESS_BUCKET = re.compile(r"s3://[^/]+--x-s3(/|$)")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Location:
         scheme, _, rest = text.partition("://")
         if not rest:
             return cls(_usable(Path(text).expanduser()))
+        if EXPRESS_BUCKET.match(text):
+            raise ValueError("it is a directory bucket of S3 Express, which DuckDB does not read; use another bucket")
         if S3_LOCATION.fullmatch(text):
             path, access = _in_bucket(text), aws or Aws()
             # DuckDB and Spark are given what they need for every bucket that is known when they begin.

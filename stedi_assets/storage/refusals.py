@@ -16,7 +16,9 @@ REFUSALS = {
     "AccessDenied": ("Access was denied", "Allow the action, or use other credentials"),
     "InvalidAccessKeyId": ("The access key is not known", "Correct AWS_ACCESS_KEY_ID or AWS_PROFILE"),
     "SignatureDoesNotMatch": ("The secret key is wrong", "Correct AWS_SECRET_ACCESS_KEY or AWS_PROFILE"),
-    "ExpiredToken": ("The session has expired", "Sign in again"),
+    **dict.fromkeys(
+        ("ExpiredToken", "InvalidToken"), ("The session has expired", "Sign in again, or unset AWS_SESSION_TOKEN")
+    ),
     "PreconditionFailed": ("The file has changed since it was listed", "Materialize the asset again"),
     "InvalidObjectState": (
         "The object is archived (GLACIER or DEEP_ARCHIVE) and cannot be read now",
@@ -31,7 +33,10 @@ REFUSALS = {
         ("The bucket is in another region", "Set AWS_REGION to the bucket's"),
     ),
     "RequestTimeTooSkewed": ("The clock of this machine is wrong", "Set it right"),
-    "403": ("Access was denied", "Allow the action, or use other credentials"),
+    "403": (
+        "Access was denied",
+        "Allow the action, and with a key of AWS KMS kms:Decrypt and kms:GenerateDataKey, or use other credentials",
+    ),
     "404": ("It does not exist", "Correct STEDI_LANDING and STEDI_LAKEHOUSE"),
 }
 """From a store's error code to what is wrong and what to do."""

@@ -130,6 +130,19 @@ class S3Files:
                 return None
             return answer["Body"].read(), answer["ETag"]
 
+    def ask_for(self, path: str) -> None:
+        """Asks for the first byte of an object.
+
+        Args:
+            path: Its whole path.
+
+        Raises:
+            StediError: The store refuses.
+        """
+        bucket, key = split_path(path)
+        with refusals_explained(path, "s3:GetObject"):
+            self._s3(bucket).get_object(Bucket=bucket, Key=key, Range="bytes=0-0")["Body"].close()
+
     def write_tagged(self, path: str, content: bytes, tag: str | None) -> str | None:
         """Writes a small object if it is still as it was.
 

@@ -66,6 +66,14 @@ STORES = {
     "another profile's endpoint": Case(
         "http://store.example.com:9000", False, variables=(("AWS_PROFILE", "steps"),), configuration=OTHER_PROFILE
     ),
+    "virtual host whose path is the bucket's name": Case(
+        "https://store.example.com/steps",
+        variables=(("AWS_ENDPOINT_URL", "https://store.example.com/steps"),),
+        configuration=VIRTUAL_HOSTS,
+    ),
+    "host that begins with the bucket's name": Case(
+        "https://steps.example.com", False, variables=(("AWS_ENDPOINT_URL", "https://steps.example.com/"),)
+    ),
     "virtual hosts of a store": Case(
         "https://store.example.com",
         variables=(("AWS_ENDPOINT_URL", "https://store.example.com"),),
@@ -85,6 +93,10 @@ AWS = {
     "FIPS": Case(f"https://s3-fips.{ELSEWHERE}.amazonaws.com", variables=FIPS),
     "dual stack": Case(f"https://s3.dualstack.{ELSEWHERE}.amazonaws.com", variables=DUAL_STACK),
     "both": Case(f"https://s3-fips.dualstack.{ELSEWHERE}.amazonaws.com", variables=(*FIPS, *DUAL_STACK)),
+    "us-east-1": Case(
+        "https://s3.us-east-1.amazonaws.com", bucket="steps-us", variables=(("AWS_REGION", "us-east-1"),)
+    ),
+    "no region": Case("https://s3.us-east-1.amazonaws.com", bucket="steps-us", variables=(("AWS_REGION", ""),)),
     "dots": Case(f"https://s3.{ELSEWHERE}.amazonaws.com", False, bucket="steps.example.com"),
     "alias of an access point": Case(f"https://s3.{ELSEWHERE}.amazonaws.com", bucket=ALIAS),
     "path style": Case(f"https://s3.{ELSEWHERE}.amazonaws.com", False, configuration=PATHS),
@@ -137,7 +149,11 @@ def assert_handed_over(root: Location, case: Case) -> None:
     assert hadoop[f"fs.s3a.bucket.{case.bucket}.endpoint"] == case.endpoint
     assert hadoop[f"fs.s3a.bucket.{case.bucket}.path.style.access"] == str(not case.is_virtual_host).lower()
     regions = secret["REGION"], delta["aws_region"], hadoop[f"fs.s3a.bucket.{case.bucket}.endpoint.region"]
-    assert set(regions) == {ELSEWHERE}
+    assert set(regions) == {"us-east-1" if case.bucket == "steps-us" else ELSEWHERE}
+    in_path = "" if case.is_virtual_host else f"/{case.bucket}"
+    assert bucket.path_of(f"{endpoint.scheme}://{host}{endpoint.path}{in_path}/a/b") == f"s3://{case.bucket}/a/b"
+    asked_by_duckdb = f"{host.removesuffix(endpoint.netloc)}{secret['ENDPOINT']}"
+    assert bucket.path_of(f"{endpoint.scheme}://{asked_by_duckdb}{in_path}/a/b") == f"s3://{case.bucket}/a/b"
 
 
 @pytest.mark.parametrize("case", STORES.values(), ids=STORES)
@@ -166,7 +182,8 @@ def running_proxy(authority: Certificate) -> Iterator[ForwardProxy]:
             endpoint_url=server.endpoint,
             ca_bundle=str(authority.authority),
         )
-        for name in {case.bucket for case in AWS.values()}:
+        aws.client("s3", "us-east-1").create_bucket(Bucket="steps-us")
+        for name in {case.bucket for case in AWS.values()} - {"steps-us"}:
             aws.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": ELSEWHERE})
         yield proxy
 
@@ -214,3 +231,9 @@ def test_an_access_point_is_named_by_its_alias(tmp_path: Path) -> None:
         f"Error: STEDI_LAKEHOUSE={name!r} is not legal: it is the ARN of an access point, which only boto3 knows; "
         "use the access point's alias. Correct or unset the variable.\n"
     )
+
+
+def test_a_bucket_of_s3_express_is_refused(tmp_path: Path) -> None:
+    finished = run("stedi", "tables", folder=tmp_path, STEDI_LAKEHOUSE="s3://steps--eun1-az1--x-s3/lakehouse")
+    assert finished.exit_code == 1
+    assert "it is a directory bucket of S3 Express, which DuckDB does not read; use another bucket." in finished.output

@@ -61,8 +61,31 @@ CASES = {
         "[profile steps]\ncredential_process = sh -c 'echo the-secret >&2; exit 3'\n",
     ),
     "a program that prints nonsense": Case(
-        r"The AWS settings cannot be used: .*|The AWS profile 'steps' gave no credentials: .*",
+        r"The AWS settings or what a credential_process prints cannot be used: \w+\. Correct the AWS_\* variables .*",
         "[profile steps]\ncredential_process = echo the-secret\n",
+    ),
+    "a program that prints a list": Case(
+        r"The AWS settings or what a credential_process prints cannot be used: \w+\. Correct the AWS_\* variables .*",
+        "[profile steps]\ncredential_process = echo '[\"the-secret\"]'\n",
+    ),
+    "a program that prints no key": Case(
+        r"No AWS credentials were found for the profile 'steps'\. Set .*|The AWS settings or what .*",
+        "[profile steps]\ncredential_process = "
+        """echo '{"Version": 1, "AccessKeyId": null, "SecretAccessKey": null}'\n""",
+    ),
+    "a profile that takes its role with a session": Case(
+        r"The session of the AWS profile 'steps' has expired, or it never signed in\. "
+        r"Run aws sso login --profile company\.",
+        f"{SESSION}[profile company]\nsso_session = company\nsso_account_id = 123456789012\nsso_role_name = Reader\n"
+        "[profile steps]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = company\n",
+    ),
+    "a token left over": Case(
+        r"AWS_SESSION_TOKEN is set without AWS_ACCESS_KEY_ID\. Unset it, or set the keys too\.",
+        "[profile steps]\naws_access_key_id = key\naws_secret_access_key = secret\n",
+        {"AWS_PROFILE": "steps", "AWS_SESSION_TOKEN": "the-secret"},
+    ),
+    "a default profile that never signed in": Case(
+        r".* Run aws sso login --profile steps\.", SSO, {"AWS_DEFAULT_PROFILE": "steps"}
     ),
     "a program that is not there": Case(
         r"The credentials of the AWS profile 'steps' cannot be read: .*No such file .*",
@@ -112,6 +135,23 @@ SETTINGS = {
     "a default region with a slash": (
         {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu/1"},
         r"AWS_DEFAULT_REGION is not legal: 'eu/1'\. Set .*",
+    ),
+    "an endpoint with a password alone": (
+        {"AWS_ENDPOINT_URL": "http://:the-secret@h"},
+        r"AWS_ENDPOINT_URL is not legal\. Set .*",
+    ),
+    "a proxy of another protocol": (
+        {"HTTPS_PROXY": "socks5://h:1"},
+        r"HTTPS_PROXY is not legal\. Set it to http://h.*",
+    ),
+    "a proxy that speaks TLS": ({"HTTPS_PROXY": "https://h:1"}, r"HTTPS_PROXY is not legal\. Set it to http://host.*"),
+    "a proxy with a wrong port": (
+        {"HTTP_PROXY": "http://h:many"},
+        r"HTTP_PROXY is not legal\. Set it to http://host.*",
+    ),
+    "a proxy with a slash in its password": (
+        {"HTTP_PROXY": "http://me:the-secret/x@h:1"},
+        r"HTTP_PROXY is not legal\. Set it to http://host.*",
     ),
     "a number of attempts that is none": ({"AWS_MAX_ATTEMPTS": "many"}, r".*"),
     "a mode of retries that is none": ({"AWS_RETRY_MODE": "hard"}, r".*"),

@@ -102,11 +102,50 @@ def test_no_library_asks_the_proxy_for_a_host_that_no_proxy_names(
 
 
 @pytest.mark.parametrize("ask", LIBRARIES)
+def test_a_name_and_a_password_reach_the_proxy_decoded(
+    monkeypatch: pytest.MonkeyPatch, network: Network, ask: Callable[[Location], None]
+) -> None:
+    authority = network.proxy.endpoint.removeprefix("http://")
+    monkeypatch.setenv(f"{network.server.scheme}_proxy", f"http://me:the%40se%2Fcret@{authority}")
+    ask(network.root)
+    assert network.proxy.hosts()
+    assert network.root.aws
+    options = network.root.aws.bucket(BUCKET).hadoop_options()
+    assert options[f"fs.s3a.bucket.{BUCKET}.proxy.password"] == "the@se/cret"
+
+
+def test_a_query_does_not_show_the_password_of_a_proxy(network: Network, tmp_path: Path) -> None:
+    authority = network.proxy.endpoint.removeprefix("http://")
+    variables = {
+        "AWS_ACCESS_KEY_ID": network.server.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": network.server.secret_access_key,
+        "AWS_ENDPOINT_URL": network.server.endpoint,
+        "AWS_CA_BUNDLE": network.authority or "",
+        f"{network.server.scheme}_proxy": f"http://me:the-secret@{authority}",
+        "STEDI_LAKEHOUSE": f"s3://{BUCKET}/lakehouse",
+    }
+    for statement in ("SELECT current_setting('http_proxy_password')", "FROM duckdb_settings()"):
+        finished = run("stedi", "query", statement, folder=tmp_path, **variables)
+        assert finished.exit_code == 1
+        assert "the-secret" not in finished.output
+
+
+@pytest.mark.parametrize("ask", LIBRARIES)
 def test_no_library_asks_the_proxy_of_the_other_scheme(
     monkeypatch: pytest.MonkeyPatch, network: Network, ask: Callable[[Location], None]
 ) -> None:
     other = "http" if network.server.scheme == "https" else "https"
     monkeypatch.setenv(f"{other}_proxy".upper(), network.proxy.endpoint)
+    ask(network.root)
+    assert network.proxy.hosts() == set()
+
+
+@pytest.mark.parametrize("ask", LIBRARIES)
+def test_an_empty_variable_in_lower_case_switches_the_proxy_off(
+    monkeypatch: pytest.MonkeyPatch, network: Network, ask: Callable[[Location], None]
+) -> None:
+    monkeypatch.setenv(f"{network.server.scheme}_proxy".upper(), network.proxy.endpoint)
+    monkeypatch.setenv(f"{network.server.scheme}_proxy", "")
     ask(network.root)
     assert network.proxy.hosts() == set()
 

@@ -1,5 +1,7 @@
 """Every library verifies the server it speaks to, with the authorities that AWS_CA_BUNDLE or the machine names."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +95,18 @@ def test_a_library_refuses_a_server_that_nobody_vouches_for(
     root = Location.parse(f"s3://{BUCKET}/x", aws_of(gateways, gateways.other))
     with pytest.raises(StediError, match=UNTRUSTED):
         ask(root)
+
+
+def test_a_folder_of_authorities_does_not_count_besides_the_bundle(
+    gateways: Gateways, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copy(gateways.bundle.parent.parent / "bad0" / "authority.pem", tmp_path / "authority.pem")
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True)
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    root = Location.parse(f"s3://{BUCKET}/x", aws_of(gateways, gateways.other))
+    for ask in LIBRARIES:
+        with pytest.raises(StediError, match=UNTRUSTED):
+            ask(root)
 
 
 def test_objects_are_refused_from_another_server_than_listed_them(gateways: Gateways) -> None:

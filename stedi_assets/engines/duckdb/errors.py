@@ -23,7 +23,9 @@ FORBIDDEN = "403"
 NO_SUCH_OBJECT = {"NoSuchKey", "404"}
 STATUS = re.compile(r"HTTP (?:code )?(\d{3})")
 
-UNTRUSTED = re.compile(r"SSL server verification failed error for HTTP [A-Z]+ to '([^'?]*)")
+UNTRUSTED = "SSL server verification failed"
+NOT_REACHED = re.compile(r"IO Error: (\w[\w ]*) error for HTTP [A-Z]+ to '([^'?]*)")
+"""How DuckDB says that it has no connection, with why and the URL."""
 
 FAILURES = (duckdb.Error, UnicodeDecodeError)
 """What DuckDB fails with: Python cannot decode a message that quotes the data up to within a letter."""
@@ -59,7 +61,7 @@ def errors_explained(ask_store: Callable[[str], None] | None = None) -> Iterator
     except (duckdb.IOException, duckdb.PermissionException) as error:
         raise (
             missing_data_file(error)
-            or _untrusted(error)
+            or _not_reached(error)
             or StediError(
                 f"DuckDB could not read or write: {_first_line(error)}.",
                 "Check the folder's permissions and its free space; the table is as it was.",
@@ -86,9 +88,16 @@ def missing_data_file(error: duckdb.Error) -> StediError | None:
     return data_file_gone(path) if path.endswith(DATA_FILE) else None
 
 
-def _untrusted(error: duckdb.Error) -> StediError | None:
-    found = UNTRUSTED.search(str(error))
-    return untrusted(found[1]) if found else None
+def _not_reached(error: duckdb.Error) -> StediError | None:
+    found = NOT_REACHED.search(str(error))
+    if found is None:
+        return None
+    reason, url = found.groups()
+    if reason == UNTRUSTED:
+        return untrusted(url)
+    return StediError(
+        f"The store of {url} could not be reached: {reason}.", "Check AWS_ENDPOINT_URL, the proxy and the network."
+    )
 
 
 def _code(error: duckdb.HTTPException) -> str:

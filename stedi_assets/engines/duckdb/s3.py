@@ -1,15 +1,16 @@
 """DuckDB's way to the buckets: its extension, a secret for each, its certificates, its proxy and its patience."""
 
 import importlib.util
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import duckdb
 
 from stedi_assets.engines.duckdb.text import literal
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.proxies import for_duckdb
 from stedi_assets.storage.s3 import S3Files
 
 EXTENSION_PACKAGE = "duckdb_extension_httpfs"
@@ -57,7 +58,7 @@ class S3Access:
         wanted = [
             *(_create_secret(number, bucket.duckdb_secret()) for number, bucket in enumerate(buckets)),
             f"SET GLOBAL ca_cert_file = {literal(self._aws.authorities)}",
-            *_proxy_settings(_one_proxy({bucket.address.proxy or "" for bucket in buckets})),
+            *_set(for_duckdb(_one_proxy({bucket.address.proxy for bucket in buckets}))),
         ]
         self._prepared.result()
         try:
@@ -82,7 +83,7 @@ class S3Access:
         """
         found = next(filter(None, (bucket.path_of(url) for bucket in self._aws.buckets.values())), None)
         if found:
-            S3Files(self._aws).read_tagged(found)
+            S3Files(self._aws).ask_for(found)
 
 
 def _create_secret(number: int, secret: dict[str, str]) -> str:
@@ -99,14 +100,7 @@ def _one_proxy(proxies: set[str]) -> str:
     return next(iter(proxies), "")
 
 
-def _proxy_settings(proxy: str) -> list[str]:
-    parts = urlsplit(proxy)
-    # Empty, and not left out: DuckDB would take HTTP_PROXY by itself, also for a host that NO_PROXY names.
-    settings = {
-        "http_proxy": parts.netloc.rpartition("@")[2],
-        "http_proxy_username": unquote(parts.username or ""),
-        "http_proxy_password": unquote(parts.password or ""),
-    }
+def _set(settings: Mapping[str, str]) -> list[str]:
     return [f"SET GLOBAL {name} = {literal(value)}" for name, value in settings.items()]
 
 

@@ -10,12 +10,18 @@ from pyspark.errors import AnalysisException, PySparkException
 
 from stedi_assets.errors import StediError
 from stedi_assets.storage.gone import data_file_gone
+from stedi_assets.storage.refusals import refusal as refusal_of_store
 
 REFUSALS = re.compile(
     r"[^\n:]+ \(Permission denied\)|Mkdirs failed to create [^\n]+?(?=/_temporary|[\n(]|$)|Permission denied"
     r"|No space left on device|Disk quota exceeded|Access ?Denied"
 )
 """What a file system says when it refuses, with the path where it tells it."""
+
+SIGNS_OF_A_STORE = {"kms:": "KMS", "InvalidObjectState": "InvalidObjectState", "ExpiredToken": "ExpiredToken"}
+"""From what s3a passes on of a store's answer to the store's code."""
+
+OBJECT = re.compile(r"s3a://([^\n]+?\.(?:parquet|json|gz)\b)")
 
 OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|Java heap space|GC overhead limit exceeded")
 
@@ -45,6 +51,9 @@ def explained(error: PySparkException | Py4JError) -> StediError:
         error: What Spark raised.
     """
     text = str(error)
+    if code := next((code for sign, code in SIGNS_OF_A_STORE.items() if sign in text), None):
+        found = OBJECT.search(text)
+        return refusal_of_store(code, f"s3://{found[1]}" if found else "the bucket", "s3:GetObject or s3:PutObject")
     if refusal := REFUSALS.search(text):
         return StediError(
             f"Spark could not read or write: {refusal[0].strip()}.",
