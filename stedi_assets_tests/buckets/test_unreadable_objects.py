@@ -19,7 +19,7 @@ from stedi_assets_tests.support.servers import FaultyProxy, Versitygw, faulty_pr
 
 CUSTOMERS = "customer/landing"
 
-ON_BOTH_ENGINES = pytest.mark.grid((Cell("duckdb", "versitygw"), Cell("spark", "versitygw")))
+WITH_SPARK = pytest.mark.grid((Cell("spark", "versitygw"),))
 
 RESTORE = "Restore it with aws s3api restore-object, or take it out of the folder."
 
@@ -94,7 +94,7 @@ def test_a_raw_file_whose_key_may_not_be_used_is_named(behind_proxy: Project, pr
     )
 
 
-@ON_BOTH_ENGINES
+@in_a_bucket
 def test_a_file_of_a_table_whose_key_may_not_be_used_is_named(behind_proxy: Project, proxy: FaultyProxy) -> None:
     assert behind_proxy.materialize("customer_landing").success
     (path,) = behind_proxy.files("customer_landing")
@@ -103,6 +103,16 @@ def test_a_file_of_a_table_whose_key_may_not_be_used_is_named(behind_proxy: Proj
     assert message.startswith("The object is encrypted with a key that may not be used: s3:GetObject")
     assert path in message
     assert message.endswith("Allow kms:Decrypt and kms:GenerateDataKey on the key, or use other credentials.")
+
+
+@WITH_SPARK
+def test_a_file_of_a_table_that_spark_may_not_read_is_named(behind_proxy: Project, proxy: FaultyProxy) -> None:
+    assert behind_proxy.materialize("customer_landing").success
+    (path,) = behind_proxy.files("customer_landing")
+    proxy.fail(Rule(Fault.KEY_REFUSED, "GET|HEAD", r"\.parquet"))
+    message = failure(behind_proxy.materialize("customer_trusted"), "customer_trusted")
+    assert message.startswith(f"Access was denied: s3:GetObject or s3:PutObject on {path}. ")
+    assert "kms:Decrypt" in message
 
 
 @in_a_bucket

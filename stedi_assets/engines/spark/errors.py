@@ -14,11 +14,17 @@ from stedi_assets.storage.refusals import refusal as refusal_of_store
 
 REFUSALS = re.compile(
     r"[^\n:]+ \(Permission denied\)|Mkdirs failed to create [^\n]+?(?=/_temporary|[\n(]|$)|Permission denied"
-    r"|No space left on device|Disk quota exceeded|Access ?Denied"
+    r"|No space left on device|Disk quota exceeded"
 )
 """What a file system says when it refuses, with the path where it tells it."""
 
-SIGNS_OF_A_STORE = {"kms:": "KMS", "InvalidObjectState": "InvalidObjectState", "ExpiredToken": "ExpiredToken"}
+SIGNS_OF_A_STORE = {
+    "kms:": "KMS",
+    "InvalidObjectState": "InvalidObjectState",
+    "ExpiredToken": "ExpiredToken",
+    # To a question without a body, a store says no more.
+    "AccessDenied": "403",
+}
 """From what s3a passes on of a store's answer to the store's code."""
 
 OBJECT = re.compile(r"s3a://([^\n]+?\.(?:parquet|json|gz)\b)")
