@@ -92,6 +92,12 @@ def for_hadoop(proxy: str) -> dict[str, str]:
     }
 
 
+def are_proxies_named_oddly() -> bool:
+    """Whether a variable names a proxy that botocore does not take, where other libraries would."""
+    is_emptied = any(os.environ.get(f"{scheme}_proxy") == "" for scheme in ("http", "https"))
+    return is_emptied or "all" in getproxies()
+
+
 def _names_proxy(variable: str) -> bool:
     return variable == OTHER_VARIABLE or variable.lower() in ("http_proxy", "https_proxy", "all_proxy")
 

@@ -40,7 +40,7 @@ def test_after_runs_at_once_every_table_belongs_to_one_state(
     assert_same_tables(project, fresh)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(1))
 def test_after_runs_with_a_process_for_each_step_every_table_belongs_to_one_state(
     project: Project, fresh: Project, seed: int
 ) -> None:

@@ -19,11 +19,11 @@ ERROR_CODE = re.compile(r"^([A-Z]\w+): ", re.MULTILINE)
 NO_SUCH_FILE = re.compile(
     r'No files found that match the pattern "(.*?)"|Cannot open file "(.*?)": No such file', re.DOTALL
 )
-FORBIDDEN = "403"
+REFUSED_READING = re.compile(r"HTTP (?:GET|HEAD) error reading '[^']*' in region '[^']*' \(HTTP 403")
 NO_SUCH_OBJECT = {"NoSuchKey", "404"}
 STATUS = re.compile(r"HTTP (?:code )?(\d{3})")
 
-UNTRUSTED = "SSL server verification failed"
+UNTRUSTED = ("SSL peer certificate or SSH remote key was not OK", "SSL server verification failed")
 NOT_REACHED = re.compile(r"IO Error: (\w[\w ]*) error for HTTP [A-Z]+ to '([^'?]*)")
 """How DuckDB says that it has no connection, with why and the URL."""
 
@@ -55,7 +55,7 @@ def errors_explained(ask_store: Callable[[str], None] | None = None) -> Iterator
             "Raise STEDI_DUCKDB_MEMORY_LIMIT, or give STEDI_DUCKDB_SPILL_FOLDER a disk with more room.",
         ) from None
     except duckdb.HTTPException as error:
-        if ask_store and _code(error) == FORBIDDEN:
+        if ask_store and REFUSED_READING.search(str(error)):
             ask_store(_object(error))
         raise missing_data_file(error) or _refusal(error) from None
     except (duckdb.IOException, duckdb.PermissionException) as error:
@@ -93,7 +93,7 @@ def _not_reached(error: duckdb.Error) -> StediError | None:
     if found is None:
         return None
     reason, url = found.groups()
-    if reason == UNTRUSTED:
+    if reason in UNTRUSTED:
         return untrusted(url)
     return StediError(
         f"The store of {url} could not be reached: {reason}.", "Check AWS_ENDPOINT_URL, the proxy and the network."

@@ -10,15 +10,21 @@ import duckdb
 from stedi_assets.engines.duckdb.text import literal
 from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
-from stedi_assets.storage.proxies import for_duckdb
+from stedi_assets.storage.proxies import are_proxies_named_oddly, for_duckdb
 from stedi_assets.storage.s3 import S3Files
 
 EXTENSION_PACKAGE = "duckdb_extension_httpfs"
 
+CLIENT = "curl"
+"""As fast as httplib over HTTP, and twice as fast over HTTPS: 2.5 seconds, not 5.6, for the tables of 10 times the data."""
+
+CLIENT_WITHOUT_VARIABLES = "httplib"
+"""The client that takes no proxy from variables that botocore does not read."""
+
 SETTINGS = {
-    # The other one, curl, gathers each answer in a text of its own and copies it from there.
-    "httpfs_client_implementation": "'httplib'",
-    # Off by default in that client.
+    "httpfs_connection_caching": "true",
+    "enable_curl_server_cert_verification": "true",
+    # That of the other client, which is off by default.
     "enable_server_cert_verification": "true",
     # A key is a name, in which ? and * mean themselves.
     "s3_url_compatibility_mode": "true",
@@ -55,10 +61,11 @@ class S3Access:
                 and not to another.
         """
         buckets = self._aws.buckets.values()
+        proxies = {bucket.address.proxy for bucket in buckets}
         wanted = [
             *(_create_secret(number, bucket.duckdb_secret()) for number, bucket in enumerate(buckets)),
             f"SET GLOBAL ca_cert_file = {literal(self._aws.authorities)}",
-            *_set(for_duckdb(_one_proxy({bucket.address.proxy for bucket in buckets}))),
+            *_set({"httpfs_client_implementation": _client(), **for_duckdb(_one_proxy(proxies))}),
         ]
         self._prepared.result()
         try:
@@ -98,6 +105,10 @@ def _one_proxy(proxies: set[str]) -> str:
             "Name the hosts of both buckets in NO_PROXY, or of neither.",
         )
     return next(iter(proxies), "")
+
+
+def _client() -> str:
+    return CLIENT_WITHOUT_VARIABLES if are_proxies_named_oddly() else CLIENT
 
 
 def _set(settings: Mapping[str, str]) -> list[str]:
