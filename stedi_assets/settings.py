@@ -40,6 +40,11 @@ def _with_links(landing: Location, known: ValidationInfo) -> Location:
     return replace(landing, follows_links=known.data.get("landing_links") == "follow")
 
 
+def _for_tables(lakehouse: Location) -> Location:
+    lakehouse.refuse_unusable_for_tables()
+    return lakehouse
+
+
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -92,7 +97,7 @@ class Settings(BaseSettings):
         validate_default=True,
         description="The landing root: the folder with customer/landing, accelerometer/landing, step_trainer/landing.",
     )
-    lakehouse: FolderOrBucket = Field(
+    lakehouse: Annotated[FolderOrBucket, AfterValidator(_for_tables)] = Field(
         default_factory=lambda: Location.parse(str(project_folder() / "lakehouse")),
         description="The folder that holds the tables, one Delta table a folder.",
     )

@@ -63,7 +63,7 @@ class Location:
         if EXPRESS_BUCKET.match(text):
             raise ValueError("it is a directory bucket of S3 Express, which DuckDB does not read; use another bucket")
         if S3_LOCATION.fullmatch(text):
-            path, access = _in_bucket(text), aws or Aws()
+            path, access = text.rstrip("/"), aws or Aws()
             # DuckDB and Spark are given what they need for every bucket that is known when they begin.
             access.bucket(split_path(path)[0])
             return cls(path, access)
@@ -121,16 +121,19 @@ class Location:
                 "Move the folder itself there, or set STEDI_LAKEHOUSE to the folder that has the tables.",
             )
 
+    def refuse_unusable_for_tables(self) -> None:
+        """Refuses a prefix of a bucket under which the libraries would not find the same tables.
+
+        Raises:
+            ValueError: It has a character or a step that they read in different ways.
+        """
+        if not self.is_local:
+            _refuse(UNUSABLE_IN_BUCKET, self.path)
+
     def overlaps(self, other: Self) -> bool:
         """Whether the two folders are the same or one lies in the other."""
         mine, others = PurePosixPath(self.path), PurePosixPath(other.path)
         return mine.is_relative_to(others) or others.is_relative_to(mine)
-
-
-def _in_bucket(text: str) -> str:
-    path = text.rstrip("/")
-    _refuse(UNUSABLE_IN_BUCKET, path)
-    return path
 
 
 def _usable(folder: Path) -> str:
