@@ -87,14 +87,14 @@ def timed_erasure(landing: Path, scratch: Path) -> tuple[float, int, Certificate
         return time.perf_counter() - started, len(plan.files), certificate
 
 
-def _compared(name: str, pairs: Sequence[tuple[float, float]]) -> list[str]:
+def _compared(name: str, pairs: Sequence[tuple[float, float]], goal: str) -> list[str]:
     ratio = Spread.of(bucket / disk for bucket, disk in pairs)
     return [
         name,
         format_seconds(Spread.of(bucket for bucket, _ in pairs)),
         format_seconds(Spread.of(disk for _, disk in pairs)),
         f"{ratio.median:.2f} ({ratio.minimum:.2f}–{ratio.maximum:.2f})",
-        "≤ 2.1",
+        goal,
     ]
 
 
@@ -116,8 +116,8 @@ def main() -> None:
     print_markdown_table(
         [f"{arguments.scale}{TIMES}, tables in one process", "bucket", "disk", "ratio", "goal"],
         [
-            _compared("over HTTP", [(plain, disk) for disk, plain, _ in turns]),
-            _compared("over HTTPS, verified", [(over_tls, disk) for disk, _, over_tls in turns]),
+            _compared("over HTTP", [(plain, disk) for disk, plain, _ in turns], "≤ 2.1"),
+            _compared("over HTTPS, verified", [(over_tls, disk) for disk, _, over_tls in turns], "none"),
         ],
     )
     print_markdown_table(
