@@ -67,9 +67,8 @@ def end_of_process(instance: dagster.DagsterInstance, run_id: str) -> str | None
 def mark_dead_runs(instance: dagster.DagsterInstance) -> list[str]:
     """Marks the runs as failed whose processes have ended on this machine without recording the end of the run.
 
-    The files of all processes that have ended are removed.
-
-    Runs of other machines, and those that declared nothing, are left as they are.
+    Removes the lock files of all processes that have ended. Leaves runs of other machines, and runs without a lock
+    file, alone.
 
     Args:
         instance: Keeps the history of the runs.

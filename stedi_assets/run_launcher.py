@@ -13,7 +13,7 @@ from stedi_assets.living_runs import end_of_process
 class RunLauncher(dagster.DefaultRunLauncher):
     """Dagster's default run launcher, which knows of a run whether its process lives.
 
-    Run monitoring asks about every run that has begun, and so about those that `stedi run` began too.
+    Run monitoring asks about every started run, including those of `stedi run`.
     """
 
     @property

@@ -42,7 +42,7 @@ class Unexpected:
 
     Attributes:
         said: Its type and message, as Python prints them.
-        frames: Where it was raised, the outermost frame first, each as Python prints it.
+        frames: The stack frames as Python prints them, outermost first.
         is_explanation: Whether it is a `StediError` after all, whose message says everything.
     """
 

@@ -108,7 +108,7 @@ def traced(context: click.Context) -> Iterator[None]:
 
 @contextmanager
 def unexpected_in_one_line() -> Iterator[None]:
-    """Makes an exception that nobody has explained one line: what it is, and where it was raised.
+    """Turns an unexpected exception into one line: its type, its message and where it was raised.
 
     Raises:
         StediError: The block raised it.

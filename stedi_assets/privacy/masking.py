@@ -43,7 +43,7 @@ DIGITS_OF_A_SERIAL_NUMBER = 4
 def masked(text: str) -> str:
     """Masks what may name a person, or is a secret, in a text that nobody wrote for others to read.
 
-    A name that stands alone cannot be told from any other word, and stays.
+    It cannot recognise a person's name that has no column name before it.
 
     Args:
         text: Such as an error's message.

@@ -6,6 +6,7 @@ from stedi_assets.errors import StediError
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.refusals import refusals_explained
+from stedi_assets.storage.s3 import split_path
 
 
 def folder_names(folder: Location) -> list[str]:
@@ -30,7 +31,7 @@ def _on_disk(folder: Location) -> Iterator[str]:
 
 
 def _in_bucket(aws: Aws, path: str) -> Iterator[str]:
-    bucket, _, prefix = path.removeprefix("s3://").partition("/")
+    bucket, prefix = split_path(path)
     with refusals_explained(path, "s3:ListBucket"):
         pages = (
             aws.bucket(bucket)

@@ -68,14 +68,6 @@ REASONS = {
 }
 """From the name of an exception's class to what is wrong and what to do."""
 
-GENERAL = {each.__name__ for each in (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)} | {
-    "ClientError",
-    "HTTPClientError",
-    "ConnectionError",
-    "BotoCoreError",
-}
-"""The classes that say nothing of credentials where a request fails."""
-
 PROVIDERS = {
     "custom-process": "its credential_process",
     "sso": "its single sign-on",
@@ -86,9 +78,17 @@ PROVIDERS = {
 }
 """What botocore calls the sources of credentials, and what users do."""
 
-
 FROM_WITHIN = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError)
-"""What botocore raises where it does not look at what it reads or a program prints."""
+"""What botocore raises for a file or the output of a program that it does not validate."""
+
+GENERAL = {
+    "ClientError",
+    "HTTPClientError",
+    "ConnectionError",
+    "BotoCoreError",
+    *(each.__name__ for each in FROM_WITHIN),
+}
+"""The classes that say nothing about credentials when a request fails."""
 
 
 @contextmanager

@@ -207,7 +207,7 @@ class Bucket:
             with ABOUT_BUCKETS:
                 answer: Any = home.head_bucket(Bucket=self._name)
         except ClientError as error:
-            # Also who may not see the bucket is told its region.
+            # AWS tells the region even to a client that may not list the bucket.
             answer = error.response
         except BotoCoreError as error:
             raise unreachable(error, f"s3://{self._name}") from None

@@ -112,6 +112,6 @@ def error_code(error: "ClientError") -> str:
         error: What boto3 raised.
     """
     code = error.response["Error"].get("Code", "")
-    # AWS tells of a key that may not be used as of any other right.
+    # AWS reports a forbidden key as AccessDenied, and names the action on the key in the message.
     is_about_key = code.startswith("KMS.") or ABOUT_KEY in error.response["Error"].get("Message", "")
     return "KMS" if is_about_key else code

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,8 @@ from deltalake.exceptions import DeltaError
 from stedi_assets.errors import StediError
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import ATTEMPT_FILE
-from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.refusals import refusals_explained
-from stedi_assets.storage.s3 import split_path
 
 LOG = "_delta_log/"
 COMMIT = re.compile(r"_delta_log/\d{20}\.json")
@@ -69,7 +66,7 @@ def files_below(folder: Location) -> list[StoredFile]:
         StediError: The folder cannot be read, or a link leads to it.
     """
     folder.refuse_links()
-    return list(_in_bucket(folder.aws, folder) if folder.aws else _on_disk(folder))
+    return list(_on_disk(folder) if folder.is_local else _in_bucket(folder))
 
 
 def why_not_ours(table: TableFiles) -> str | None:
@@ -168,13 +165,9 @@ def _on_disk(folder: Location) -> Iterator[StoredFile]:
             yield StoredFile(str(path), path.relative_to(root).as_posix(), status.st_size, str(status.st_mtime_ns))
 
 
-def _in_bucket(aws: Aws, folder: Location) -> Iterator[StoredFile]:
-    bucket, prefix = split_path(f"{folder}/")
-    with refusals_explained(str(folder), "s3:ListBucket"):
-        for page in aws.bucket(bucket).s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", []):
-                path, name = f"s3://{bucket}/{entry['Key']}", entry["Key"].removeprefix(prefix)
-                yield StoredFile(path, name, entry["Size"], entry["ETag"].strip('"'))
+def _in_bucket(folder: Location) -> Iterator[StoredFile]:
+    for file in folder.files.walk(folder.path):
+        yield replace(file, name=file.path.removeprefix(f"{folder}/"))
 
 
 def _delete(folder: Location, files: Sequence[StoredFile]) -> None:

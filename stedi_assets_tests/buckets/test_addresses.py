@@ -121,9 +121,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monke
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_REGION", ELSEWHERE)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    # The program may set it for delta-rs; monkeypatch takes it away again.
-    monkeypatch.setenv("SSL_CERT_FILE", "")
-    monkeypatch.delenv("SSL_CERT_FILE")
     return monkeypatch
 
 

@@ -64,9 +64,6 @@ def no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch, network: Network) -> 
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
         for each in (name, name.lower()):
             monkeypatch.delenv(each, raising=False)
-    # The program may set it for delta-rs; monkeypatch takes it away again.
-    monkeypatch.setenv("SSL_CERT_FILE", "")
-    monkeypatch.delenv("SSL_CERT_FILE")
     network.proxy.hosts()
 
 

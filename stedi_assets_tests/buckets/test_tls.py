@@ -48,14 +48,6 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
 
 
 @pytest.fixture(autouse=True)
-def no_variable_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program sets it for delta-rs; monkeypatch takes it away again."""
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.setenv("SSL_CERT_FILE", "")
-    monkeypatch.delenv("SSL_CERT_FILE")
-
-
-@pytest.fixture(autouse=True)
 def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(bucket_module.DELTA_RETRIES, "max_retries", "1")
     monkeypatch.setitem(duckdb_s3.SETTINGS, "http_retries", 1)

@@ -13,7 +13,7 @@ from stedi_assets.storage.gone import DATA_FILE, data_file_gone
 from stedi_assets.storage.refusals import refusal
 
 OBJECT = re.compile(r"'((?:s3|https?)://[^']+)'|URL (s3://.+?): ")
-"""Where DuckDB names an object: by its URL in a store, or as it was asked for."""
+"""How DuckDB names an object: by its URL, or by the path that it was given."""
 
 ERROR_CODE = re.compile(r"^([A-Z]\w+): ", re.MULTILINE)
 NO_SUCH_FILE = re.compile(
@@ -36,8 +36,8 @@ def errors_explained(ask_store: Callable[[str], None] | None = None) -> Iterator
     """Explains what DuckDB raises in the block.
 
     Args:
-        ask_store: Asks the store for the object of a URL in another way, and raises what the store says. DuckDB itself
-            says no more of a refusal than its status.
+        ask_store: Requests the object of a URL with another library, and raises the store's reason. DuckDB's httplib
+            client reports the status alone, and no client reports a missing right to a key.
 
     Raises:
         StediError: DuckDB raised an error. The message does not quote a value of the data.

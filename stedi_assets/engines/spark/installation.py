@@ -19,7 +19,7 @@ NO_ARGUMENTS = "pyspark-shell"
 def refuse_other_spark() -> None:
     """Refuses what makes Spark another one than this package is made for, or keeps it from starting.
 
-    Java would tell of it in a stack trace, or by the name of a class that it does not find.
+    Java reports these conditions as a stack trace or a missing class.
 
     Raises:
         StediError: A variable that another Spark left leads to it, or the user has no name.
