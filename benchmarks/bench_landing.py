@@ -19,12 +19,12 @@ import duckdb
 
 from benchmarks.bench_peers import PACKAGES, PROJECT, TIMES, landing_root, make_empty, runs_from
 from benchmarks.measure import Spread, describe_machine, format_seconds, print_markdown_table
-from stedi_assets.assets import TABLE_ASSETS
+from stedi_assets.contract import SOURCES
+from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.storage import delta
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCES
 
 QUERIES = {asset.name: asset.query for asset in TABLE_ASSETS}
 DAMAGED_RECORDS = 100

@@ -24,8 +24,8 @@ from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.erase import erase
 from stedi_assets.erasure.plan import plan_erasure
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.storage.location import Location
 from stedi_assets_tests.support.servers import HOST, versitygw
 from stedi_assets_tests.support.tls import Certificate as ServerCertificate

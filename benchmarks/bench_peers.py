@@ -35,8 +35,8 @@ from benchmarks.measure import (
     wall_ratio,
     wall_seconds,
 )
-from stedi_assets.sample_data import write_sample_data
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
+from stedi_assets.landing.sample_data import write_sample_data
 
 PROJECT = Path(__file__).resolve().parent.parent
 BENCHMARKS = PROJECT / "benchmarks"

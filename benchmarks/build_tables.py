@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 import duckdb
 
-from stedi_assets.assets import TABLE_ASSETS
-from stedi_assets.engines import Engine
+from stedi_assets.contract import SOURCES, TABLES
+from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCES, TABLES
 
 COURSE_TABLES = frozenset(table for table in TABLES if table != "machine_learning_pseudonymized")
 """What the scripts build that this is compared with."""

@@ -1,4 +1,4 @@
--- Made from stedi_assets/tables.py by: stedi ddl accelerometer_files --dialect athena
+-- Made from stedi_assets/contract.py by: stedi ddl accelerometer_files --dialect athena
 CREATE EXTERNAL TABLE IF NOT EXISTS `accelerometer_files` (
     `user` STRING COMMENT 'Email address of the phone\'s owner.',
     `timestamp` BIGINT COMMENT 'Instant of the phone reading, milliseconds since 1970 UTC.',

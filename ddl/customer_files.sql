@@ -1,4 +1,4 @@
--- Made from stedi_assets/tables.py by: stedi ddl customer_files --dialect athena
+-- Made from stedi_assets/contract.py by: stedi ddl customer_files --dialect athena
 CREATE EXTERNAL TABLE IF NOT EXISTS `customer_files` (
     `customername` STRING COMMENT 'Full name.',
     `email` STRING COMMENT 'Email address, which names the customer.',

@@ -1,4 +1,4 @@
--- Made from stedi_assets/tables.py by: stedi ddl step_trainer_files --dialect athena
+-- Made from stedi_assets/contract.py by: stedi ddl step_trainer_files --dialect athena
 CREATE EXTERNAL TABLE IF NOT EXISTS `step_trainer_files` (
     `sensorreadingtime` BIGINT COMMENT 'Instant of the device reading, milliseconds since 1970 UTC.',
     `serialnumber` STRING COMMENT 'Serial number of the Step Trainer.',

@@ -12,20 +12,20 @@ gc.disable()
 try:
     import dagster
 
-    from stedi_assets.assets import TABLE_ASSETS
-    from stedi_assets.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
-    from stedi_assets.automation import DAILY_LAKEHOUSE, JOBS, new_landing_files
-    from stedi_assets.checks import table_checks
-    from stedi_assets.executors import EXECUTORS
-    from stedi_assets.io_managers.duckdb import DuckDBLakehouseIOManager
-    from stedi_assets.io_managers.lakehouse import LakehouseIOManager
-    from stedi_assets.io_managers.spark import SparkLakehouseIOManager
-    from stedi_assets.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
-    from stedi_assets.pseudonyms import Pseudonyms
-    from stedi_assets.report.asset import report_definitions
+    from stedi_assets.contract import SOURCES, TABLES, Source
+    from stedi_assets.defs.assets import TABLE_ASSETS
+    from stedi_assets.defs.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
+    from stedi_assets.defs.assets.report import report_definitions
+    from stedi_assets.defs.checks.tables import table_checks
+    from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
+    from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
+    from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
+    from stedi_assets.defs.jobs.automation import DAILY_LAKEHOUSE, JOBS, new_landing_files
+    from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
+    from stedi_assets.privacy.pseudonyms import Pseudonyms
+    from stedi_assets.runs.executors import EXECUTORS
     from stedi_assets.settings import Settings, read_expected_counts, read_settings
     from stedi_assets.storage.location import Location
-    from stedi_assets.tables import SOURCES, TABLES, Source
 finally:
     gc.freeze()
     gc.enable()

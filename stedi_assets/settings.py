@@ -10,12 +10,12 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.errors import StediError
-from stedi_assets.pseudonyms import KEY_BYTES
+from stedi_assets.privacy.pseudonyms import KEY_BYTES
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCES, TABLES
 
 ENVIRONMENT_PREFIX = "STEDI_"
 

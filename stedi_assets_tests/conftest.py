@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from stedi_assets.engines import Engine
+from stedi_assets.engines.engine import Engine
 from stedi_assets.storage.aws import Aws
 from stedi_assets_tests.support.checkout import PROJECT, cloned
 from stedi_assets_tests.support.commands import PROGRAMS

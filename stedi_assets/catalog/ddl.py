@@ -10,9 +10,9 @@ from typing import Literal
 
 from sqlglot import exp
 
+from stedi_assets.contract import SOURCES, TABLES, Column, ColumnType, Source
 from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCES, TABLES, Column, ColumnType, Source
 
 Dialect = Literal["athena", "spark", "duckdb"]
 
@@ -44,7 +44,7 @@ def create_statement(name: str, dialect: Dialect, landing: Location, lakehouse: 
         if name in SOURCES
         else TABLE_STATEMENTS[dialect](name, lakehouse / TABLES[name].path)
     )
-    return f"-- Made from stedi_assets/tables.py by: stedi ddl {name} --dialect {dialect}\n{statement};\n"
+    return f"-- Made from stedi_assets/contract.py by: stedi ddl {name} --dialect {dialect}\n{statement};\n"
 
 
 def _athena_source(source: Source, folder: Location) -> str:

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from stedi_assets.contract import TABLES
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse import Stored
+from stedi_assets.lakehouse.lakehouse import Stored
 from stedi_assets.storage.aws import Aws
-from stedi_assets.tables import TABLES
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient

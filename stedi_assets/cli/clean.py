@@ -20,7 +20,7 @@ def clean(yes: bool, dry_run: bool) -> None:
 
     Example: stedi clean --dry-run
     """
-    from stedi_assets.clean import HOLDER  # noqa: PLC0415
+    from stedi_assets.lakehouse.cleaning import HOLDER  # noqa: PLC0415
     from stedi_assets.settings import read_settings  # noqa: PLC0415
     from stedi_assets.storage.lease import lease_held  # noqa: PLC0415
 
@@ -34,8 +34,8 @@ def clean(yes: bool, dry_run: bool) -> None:
 def _clean(settings: "Settings", *, yes: bool, dry_run: bool) -> None:
     from rich.filesize import decimal  # noqa: PLC0415
 
-    from stedi_assets.clean import clean as remove_all  # noqa: PLC0415
-    from stedi_assets.clean import plan_cleaning  # noqa: PLC0415
+    from stedi_assets.lakehouse.cleaning import clean as remove_all  # noqa: PLC0415
+    from stedi_assets.lakehouse.cleaning import plan_cleaning  # noqa: PLC0415
 
     cleaning = plan_cleaning(settings)
     if cleaning.refused:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets.contract import SOURCES, TABLES
 
 if TYPE_CHECKING:
     from stedi_assets.catalog.ddl import Dialect

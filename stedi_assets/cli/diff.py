@@ -4,7 +4,7 @@ import json
 
 import click
 
-from stedi_assets.shell.completion import complete_table
+from stedi_assets.console.completion import complete_table
 
 
 @click.command()
@@ -21,9 +21,9 @@ def diff(table: str, first: int, second: int, sample: int, as_json: bool) -> Non
 
     Example: stedi diff customer_trusted 3 4
     """
+    from stedi_assets.console.difference import compare, difference_json, difference_lines  # noqa: PLC0415
+    from stedi_assets.console.screen import console, working  # noqa: PLC0415
     from stedi_assets.settings import read_settings  # noqa: PLC0415
-    from stedi_assets.shell.difference import compare, difference_json, difference_lines  # noqa: PLC0415
-    from stedi_assets.shell.screen import console, working  # noqa: PLC0415
 
     with working():
         difference = compare(read_settings(), table, (first, second), sample)

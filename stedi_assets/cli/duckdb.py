@@ -18,8 +18,8 @@ def duckdb(file: Path, force: bool) -> None:
     """
     if file.exists() and not force:
         raise click.ClickException(f"The file {file} exists. Give --force to replace it.")
+    from stedi_assets.console.view_file import write_view_file  # noqa: PLC0415
     from stedi_assets.settings import read_settings  # noqa: PLC0415
-    from stedi_assets.shell.view_file import write_view_file  # noqa: PLC0415
 
     settings = read_settings()
     names = write_view_file(settings, file)

@@ -39,9 +39,9 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
 
     Example: stedi erase ada@example.com --yes --requested-by "ticket 7"
     """
+    from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415
     from stedi_assets.erasure.erase import erase as erase_planned  # noqa: PLC0415
     from stedi_assets.erasure.plan import count_rows, keyed_hash, plan_erasure, refuse_unusual  # noqa: PLC0415
-    from stedi_assets.run import open_lakehouse  # noqa: PLC0415
 
     run_id = str(uuid.uuid4())
     with open_lakehouse() as lakehouse:

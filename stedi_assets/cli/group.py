@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from stedi_assets.cli.unexpected import explained, stack_trace
 from stedi_assets.errors import StediError
-from stedi_assets.unexpected import explained, stack_trace
 
 DEBUG = "stedi_assets.debug"
 """The key of a context's metadata that says whether stack traces are asked for."""

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from stedi_assets.shell.completion import complete_table
+from stedi_assets.console.completion import complete_table
 
 
 @click.command()
@@ -19,10 +19,10 @@ def history(table: str, limit: int, as_json: bool) -> None:
 
     Example: stedi history customer_trusted
     """
+    from stedi_assets.console.catalogue import find  # noqa: PLC0415
+    from stedi_assets.console.screen import console  # noqa: PLC0415
+    from stedi_assets.console.versions import versions, versions_json, versions_table  # noqa: PLC0415
     from stedi_assets.settings import read_settings  # noqa: PLC0415
-    from stedi_assets.shell.catalogue import find  # noqa: PLC0415
-    from stedi_assets.shell.screen import console  # noqa: PLC0415
-    from stedi_assets.shell.versions import versions, versions_json, versions_table  # noqa: PLC0415
 
     _, opened = find(read_settings().lakehouse, table)
     found = list(versions(opened, limit))

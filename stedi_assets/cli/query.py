@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from stedi_assets.console.moments import Moment
     from stedi_assets.settings import Settings
-    from stedi_assets.shell.moments import Moment
 
 FORMATS = ("table", "csv", "json", "parquet")
 
@@ -58,7 +58,7 @@ def query(sql: str | None, format_: str | None, output: Path | None, limit: int,
     if sql is None and sys.stdin.isatty():
         if output:
             raise click.UsageError("--output needs a statement.")
-        from stedi_assets.shell.prompt import ask  # noqa: PLC0415
+        from stedi_assets.console.prompt import ask  # noqa: PLC0415
 
         ask(settings.lakehouse, partial(_answer, settings, as_of, chosen, None, limit))
         return
@@ -88,7 +88,7 @@ def _refuse_what_does_not_go_together(format_: str, output: Path | None) -> None
 
 
 def _moment(text: str | None) -> "Moment | None":
-    from stedi_assets.shell.moments import parse_moment  # noqa: PLC0415
+    from stedi_assets.console.moments import parse_moment  # noqa: PLC0415
 
     try:
         return None if text is None else parse_moment(text)
@@ -99,7 +99,7 @@ def _moment(text: str | None) -> "Moment | None":
 def _answer(
     settings: "Settings", as_of: "Moment | None", format_: str, output: Path | None, limit: int, sql: str
 ) -> None:
-    from stedi_assets.shell.formats import print_result, show_table, write_result  # noqa: PLC0415
+    from stedi_assets.console.formats import print_result, show_table, write_result  # noqa: PLC0415
 
     if format_ == "table":
         show_table(settings, sql, as_of, limit)

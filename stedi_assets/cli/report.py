@@ -22,14 +22,14 @@ def report(output: Path) -> None:
     """
     from rich.filesize import decimal  # noqa: PLC0415
 
-    from stedi_assets.checks import table_checks  # noqa: PLC0415
+    from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415
+    from stedi_assets.console.output import replaced_when_complete  # noqa: PLC0415
+    from stedi_assets.console.screen import working  # noqa: PLC0415
+    from stedi_assets.contract import TABLES  # noqa: PLC0415
+    from stedi_assets.defs.checks.tables import table_checks  # noqa: PLC0415
     from stedi_assets.report.contents import gather  # noqa: PLC0415
     from stedi_assets.report.page import page  # noqa: PLC0415
-    from stedi_assets.run import open_lakehouse  # noqa: PLC0415
     from stedi_assets.settings import read_expected_counts, read_settings  # noqa: PLC0415
-    from stedi_assets.shell.output import replaced_when_complete  # noqa: PLC0415
-    from stedi_assets.shell.screen import working  # noqa: PLC0415
-    from stedi_assets.tables import TABLES  # noqa: PLC0415
 
     settings = read_settings()
     expected = read_expected_counts(settings)

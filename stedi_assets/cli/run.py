@@ -15,7 +15,7 @@ def run(select: str) -> None:
     Example: stedi run --select '+key:machine_learning_curated'
     """
     # Imported here: it imports Dagster, which the other commands and --help need not wait for.
-    from stedi_assets.run import materialize  # noqa: PLC0415
+    from stedi_assets.cli.materialize import materialize  # noqa: PLC0415
 
     if not materialize(select, shows_traces=is_debugging()):
         raise click.exceptions.Exit(1)

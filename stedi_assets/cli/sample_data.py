@@ -18,7 +18,7 @@ def sample_data(output: Path, scale: int) -> None:
 
     Example: stedi sample-data --scale 100 --output landing-100
     """
-    from stedi_assets.sample_data import write_sample_data  # noqa: PLC0415
+    from stedi_assets.landing.sample_data import write_sample_data  # noqa: PLC0415
 
     try:
         counts = write_sample_data(output, scale)

@@ -18,8 +18,8 @@ def settings(markdown: bool) -> None:
     """
     from rich.table import Table  # noqa: PLC0415
 
+    from stedi_assets.console.screen import console, shown  # noqa: PLC0415
     from stedi_assets.settings import ENVIRONMENT_PREFIX, Settings, project_folder, read_settings  # noqa: PLC0415
-    from stedi_assets.shell.screen import console, shown  # noqa: PLC0415
 
     described = {name: field for name, field in Settings.model_fields.items() if field.description}
     variables = {name: f"{ENVIRONMENT_PREFIX}{name.upper()}" for name in described}

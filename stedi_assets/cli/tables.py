@@ -14,9 +14,9 @@ def tables(as_json: bool) -> None:
 
     Example: stedi tables
     """
+    from stedi_assets.console.inventory import inventory_json, inventory_table, take_inventory  # noqa: PLC0415
+    from stedi_assets.console.screen import console  # noqa: PLC0415
     from stedi_assets.settings import read_settings  # noqa: PLC0415
-    from stedi_assets.shell.inventory import inventory_json, inventory_table, take_inventory  # noqa: PLC0415
-    from stedi_assets.shell.screen import console  # noqa: PLC0415
 
     inventory = take_inventory(read_settings().lakehouse)
     if as_json:

@@ -23,9 +23,9 @@ def upload(folder: Path, bucket: str, as_json: bool) -> None:
     from rich.filesize import decimal  # noqa: PLC0415
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn  # noqa: PLC0415
 
+    from stedi_assets.landing.upload import plan_upload, upload_files  # noqa: PLC0415
     from stedi_assets.settings import read_settings, refuse_overlapping_roots  # noqa: PLC0415
     from stedi_assets.storage.location import Location  # noqa: PLC0415
-    from stedi_assets.upload import plan_upload, upload_files  # noqa: PLC0415
 
     settings = read_settings()
     try:

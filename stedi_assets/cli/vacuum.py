@@ -29,8 +29,8 @@ def vacuum(retention_days: int, no_retention: bool, dry_run: bool, as_json: bool
     """
     if retention_days == 0 and not no_retention:
         raise click.UsageError("0 days take every old version away at once; say so with --no-retention.")
-    from stedi_assets.maintenance import vacuum_tables  # noqa: PLC0415
-    from stedi_assets.run import open_lakehouse  # noqa: PLC0415
+    from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415
+    from stedi_assets.defs.jobs.maintenance import vacuum_tables  # noqa: PLC0415
 
     with open_lakehouse() as lakehouse:
         deleted = vacuum_tables(lakehouse, timedelta(days=retention_days), "stedi vacuum", dry_run=dry_run)

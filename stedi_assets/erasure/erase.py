@@ -10,19 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
-from stedi_assets.assets import TABLE_ASSETS
+from stedi_assets.contract import SOURCES, TABLES, Source
+from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.plan import CUSTOMERS, READINGS_FIRST, ErasurePlan, keyed_hash, seekable
 from stedi_assets.erasure.redaction import write_without
 from stedi_assets.erasure.verification import verify
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.pseudonyms import FUNCTION
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.privacy.pseudonyms import FUNCTION
+from stedi_assets.privacy.tombstones import email_tombstone, serial_number_tombstone, shared_serial_number_tombstone
 from stedi_assets.storage import delta
 from stedi_assets.storage.s3 import S3Files
 from stedi_assets.storage.tombstones import write_tombstones
-from stedi_assets.tables import SOURCES, TABLES, Source
-from stedi_assets.tombstones import email_tombstone, serial_number_tombstone, shared_serial_number_tombstone
 
 Progress = Callable[[str], None]
 

@@ -12,9 +12,9 @@ from enum import IntEnum
 from functools import cached_property
 from typing import BinaryIO
 
-from stedi_assets.landing.conversion import RecordConverter, RefusalError, members
-from stedi_assets.tables import SOURCES, Column
-from stedi_assets.tombstones import SERIAL_NUMBER_KEY
+from stedi_assets.contract import SOURCES, Column
+from stedi_assets.privacy.tombstones import SERIAL_NUMBER_KEY
+from stedi_assets.salvage.conversion import RecordConverter, RefusalError, members
 
 SEARCHED_BYTES = 1 << 22
 """How many bytes are searched at once."""

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
+from stedi_assets.contract import SOURCES, TABLES, Source
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.redaction import COPIED_BYTES, Redaction, decoded_records, find_records
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.landing.content import Content
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.landing.ledger import Ledger
+from stedi_assets.privacy.tombstones import SERIAL_NUMBER_KEY, email_tombstone
+from stedi_assets.salvage.content import Content
 from stedi_assets.storage import delta
 from stedi_assets.storage.tombstones import read_tombstones
-from stedi_assets.tables import SOURCES, TABLES, Source
-from stedi_assets.tombstones import SERIAL_NUMBER_KEY, email_tombstone
 
 READINGS_FIRST = ("step_trainer_files", "accelerometer_files", "customer_files")
 """The sources, the one that knows who has which serial number last."""

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, cast
 
+from stedi_assets.contract import Column
 from stedi_assets.erasure.person import Mention, Person
-from stedi_assets.landing.content import UTF_8, Content
-from stedi_assets.landing.conversion import members
-from stedi_assets.landing.scanning import RecordScanner, Refused, Run, Span
-from stedi_assets.landing.structure import Limits
-from stedi_assets.tables import Column
+from stedi_assets.salvage.content import UTF_8, Content
+from stedi_assets.salvage.conversion import members
+from stedi_assets.salvage.scanning import RecordScanner, Refused, Run, Span
+from stedi_assets.salvage.structure import Limits
 
 BRACKETS = re.compile(rb"[][]")
 COMMA = re.compile(rb",")

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import duckdb
 
+from stedi_assets.contract import SOURCES, TABLES, Source
 from stedi_assets.engines.duckdb.errors import FAILURES, errors_explained
 from stedi_assets.engines.duckdb.s3 import S3Access
 from stedi_assets.engines.duckdb.text import identifier, read_parquet
@@ -16,14 +17,13 @@ from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import LONGEST_NAME_BYTES, NAMING_KEYS, SEARCHED_BYTES, Mention, Person
 from stedi_assets.erasure.plan import seekable
 from stedi_assets.erasure.redaction import find_records
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.landing.content import Content
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.landing.files import LandingFile
+from stedi_assets.salvage.content import Content
 from stedi_assets.storage.files import Files
 from stedi_assets.storage.holder import LEASE_NAME
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCES, TABLES, Source
 
 PARQUET = b"PAR1"
 CHECKSUM = b"crc\0"

@@ -4,12 +4,12 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from stedi_assets.contract import Source
 from stedi_assets.errors import StediError
-from stedi_assets.landing.content import Content
+from stedi_assets.salvage.content import Content
 from stedi_assets.storage.files import Files
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import Source
 
 
 @dataclass(frozen=True)

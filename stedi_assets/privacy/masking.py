@@ -3,7 +3,7 @@
 import os
 import re
 
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 
 MASK = "***"
 """What stands for a personal value."""

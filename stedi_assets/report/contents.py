@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
-from stedi_assets import pictures
-from stedi_assets.assets import TABLE_ASSETS
-from stedi_assets.assets.definition import Checks
-from stedi_assets.check import Check, Findings
+from stedi_assets.console.inventory import Content, take_inventory
+from stedi_assets.contract import SOURCES, TABLES, Table
+from stedi_assets.defs.assets import TABLE_ASSETS
+from stedi_assets.defs.assets.definition import Checks
+from stedi_assets.defs.checks.check import Check, Findings
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.lineage import Lineage, column_lineage
-from stedi_assets.preview import PLAIN
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.lineage import Lineage, column_lineage
 from stedi_assets.privacy.masking import MASK, PERSONAL
+from stedi_assets.report import pictures
 from stedi_assets.report.graph import Graph, lay_out
+from stedi_assets.report.preview import PLAIN
 from stedi_assets.report.questions import QUESTIONS, Question
-from stedi_assets.shell.inventory import Content, take_inventory
-from stedi_assets.tables import SOURCES, TABLES, Table
 
 Status = Literal["passed", "warned", "failed", "not run"]
 

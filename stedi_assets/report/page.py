@@ -5,10 +5,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.filesize import decimal
 
-from stedi_assets.pictures import data_uri
+from stedi_assets.console.moments import written
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.report.contents import Report
-from stedi_assets.shell.moments import written
-from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets.report.pictures import data_uri
 
 
 def page(report: Report) -> bytes:

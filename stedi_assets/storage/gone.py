@@ -1,7 +1,7 @@
 """What is said of a table's file that is gone, whichever engine missed it."""
 
+from stedi_assets.contract import TABLES
 from stedi_assets.errors import StediError
-from stedi_assets.tables import TABLES
 
 DATA_FILE = ".parquet"
 """What the names of tables' files end in, and those of raw files do not."""

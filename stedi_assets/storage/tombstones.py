@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable
 
 from stedi_assets.errors import StediError
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.privacy.pseudonyms import Pseudonyms
+from stedi_assets.privacy.tombstones import NO_TOMBSTONES, Tombstones, email_tombstone
 from stedi_assets.storage.location import Location
-from stedi_assets.tombstones import NO_TOMBSTONES, Tombstones, email_tombstone
 
 FOLDER = "erasure/tombstones"
 """Their folder below the lakehouse."""

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from stedi_assets.clean import clean, plan_cleaning
+from stedi_assets.lakehouse.cleaning import clean, plan_cleaning
 from stedi_assets_tests.support.buckets import bucket
 from stedi_assets_tests.support.cleaning import command, names_below
 from stedi_assets_tests.support.policies import policies_held, user_who_may

@@ -13,11 +13,11 @@ import pytest
 from deltalake import DeltaTable
 
 from stedi_assets.catalog.glue import GlueCatalog
+from stedi_assets.contract import TABLES, Column, Table
 from stedi_assets.errors import StediError
 from stedi_assets.query import Query
 from stedi_assets.settings import read_settings
 from stedi_assets.storage import aws
-from stedi_assets.tables import TABLES, Column, Table
 from stedi_assets_tests.support.buckets import bucket
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import run as run_command

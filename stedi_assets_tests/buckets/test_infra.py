@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from cfnlint.decode.cfn_yaml import load  # type: ignore[import-untyped]
 from moto import mock_aws
 
-from stedi_assets.tables import SOURCES, TABLES
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import run
 from stedi_assets_tests.support.projects import QUARANTINES

@@ -9,7 +9,7 @@ import pytest
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.erasure.erase import erase
 from stedi_assets.erasure.plan import plan_erasure
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets_tests.support.buckets import bucket
 from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.erasing import EMAIL, opened

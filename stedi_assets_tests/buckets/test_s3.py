@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
+from stedi_assets.contract import TABLES
 from stedi_assets.engines.duckdb import s3 as s3_module
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
@@ -24,7 +25,6 @@ from stedi_assets.storage import bucket as bucket_module
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.lease import lease_held, take_lease
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.buckets import REGION, bucket
 from stedi_assets_tests.support.commands import MATERIALIZE_ALL, run
 from stedi_assets_tests.support.faulty_proxy import Fault, Rule

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from stedi_assets.errors import StediError
+from stedi_assets.landing.upload import PART_BYTES, Uploaded, plan_upload, upload_files
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
-from stedi_assets.upload import PART_BYTES, Uploaded, plan_upload, upload_files
 from stedi_assets_tests.support.buckets import bucket
 from stedi_assets_tests.support.commands import PROGRAMS, environment, run
 from stedi_assets_tests.support.faulty_proxy import Fault, Rule

@@ -8,7 +8,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from stedi_assets.tables import SOURCES, TABLES, Source
+from stedi_assets.contract import SOURCES, TABLES, Source
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.ddl import RAW_COUNTS, ddl, statement
 

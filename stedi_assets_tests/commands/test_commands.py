@@ -7,8 +7,8 @@ import dagster
 import pytest
 from deltalake import DeltaTable
 
+from stedi_assets.contract import TABLES
 from stedi_assets.definitions import defs
-from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.commands import MATERIALIZE_ALL, run
 from stedi_assets_tests.support.course import GENERATED_COUNTS
 from stedi_assets_tests.support.projects import SELECTED_TABLES, Project

@@ -20,8 +20,8 @@ from uuid import UUID
 
 import pytest
 
-from stedi_assets.sample_data import write_sample_data
-from stedi_assets.tables import CUSTOMER_COLUMNS, TABLES
+from stedi_assets.contract import CUSTOMER_COLUMNS, TABLES
+from stedi_assets.landing.sample_data import write_sample_data
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.course import GENERATED_COUNTS
 
@@ -131,7 +131,7 @@ def test_the_committed_data_is_what_the_generator_writes(sample: Sample) -> None
 def test_the_bytes_do_not_depend_on_hash_seed_time_zone_or_locale(
     sample: Sample, tmp_path: Path, hash_seed: str
 ) -> None:
-    program = "import sys; from pathlib import Path; from stedi_assets.sample_data import write_sample_data; "
+    program = "import sys; from pathlib import Path; from stedi_assets.landing.sample_data import write_sample_data; "
     subprocess.run(
         [sys.executable, "-c", program + "write_sample_data(Path(sys.argv[1]))", tmp_path],
         check=True,

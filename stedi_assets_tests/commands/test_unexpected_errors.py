@@ -55,9 +55,9 @@ DEEPER = {
         "in_a_library",
     ),
     "of_the_project": (
-        "from stedi_assets.pseudonyms import Pseudonyms; Pseudonyms()(None)",
+        "from stedi_assets.privacy.pseudonyms import Pseudonyms; Pseudonyms()(None)",
         "AttributeError: 'NoneType' object has no attribute 'encode'",
-        "stedi_assets/pseudonyms.py",
+        "stedi_assets/privacy/pseudonyms.py",
         "__call__",
     ),
 }

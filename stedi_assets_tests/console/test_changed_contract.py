@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from stedi_assets.engines import Engine
+from stedi_assets.engines.engine import Engine
 from stedi_assets_tests.support.contracts import BEFORE, CHANGES, ROWS_BEFORE, ContractShore
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.projects import Project

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from stedi_assets.shell.connection import CREDENTIALS
-from stedi_assets.tables import TABLES
+from stedi_assets.console.connection import CREDENTIALS
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.shell import BuiltTwice, refused, rows_of_csv, stedi, succeeded
 

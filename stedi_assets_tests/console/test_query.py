@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.commands import PROGRAMS, environment
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.records import CUSTOMERS

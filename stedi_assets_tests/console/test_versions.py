@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.shell import BuiltTwice, built_twice, refused, stedi, succeeded
 

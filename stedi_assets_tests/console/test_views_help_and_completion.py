@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from stedi_assets.cli import main
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.commands import run
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.shell import BuiltTwice, refused, stedi, succeeded

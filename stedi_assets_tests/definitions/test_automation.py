@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster
 import pytest
 
-from stedi_assets import automation
+from stedi_assets.contract import TABLES
 from stedi_assets.definitions import defs
-from stedi_assets.tables import TABLES
+from stedi_assets.defs.jobs import automation
 from stedi_assets_tests.support.commands import PROGRAMS, environment
 from stedi_assets_tests.support.grid import in_both_places
 from stedi_assets_tests.support.projects import QUARANTINES, Project

@@ -9,11 +9,11 @@ from pathlib import Path
 import dagster
 import pytest
 
-from stedi_assets.assets import TABLE_ASSETS, curated, landing, trusted
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.definitions import build_definitions, defs
-from stedi_assets.report.asset import REPORT
+from stedi_assets.defs.assets import TABLE_ASSETS, curated, landing, trusted
+from stedi_assets.defs.assets.report import REPORT
 from stedi_assets.settings import Settings
-from stedi_assets.tables import SOURCES, TABLES
 from stedi_assets_tests.support.graph import CHECKS, COMMON_CHECKS, GRAPH
 from stedi_assets_tests.support.projects import QUARANTINES, SELECTED_TABLES
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster
 
-from stedi_assets.io_managers.event_log import event_log_kept_open
+from stedi_assets.defs.io_managers.event_log import event_log_kept_open
 
 
 @dagster.resource

@@ -6,9 +6,9 @@ import dagster
 import pandas as pd
 import pytest
 
-from stedi_assets.lineage import ColumnSource, column_lineage
+from stedi_assets.contract import SOURCES, TABLES
+from stedi_assets.lakehouse.lineage import ColumnSource, column_lineage
 from stedi_assets.query import Query
-from stedi_assets.tables import SOURCES, TABLES
 from stedi_assets_tests.support.grid import on_both_engines
 from stedi_assets_tests.support.projects import (
     QUARANTINES,

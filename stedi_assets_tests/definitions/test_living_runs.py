@@ -9,8 +9,8 @@ import dagster
 import pytest
 from dagster._core.launcher import WorkerStatus
 
-from stedi_assets.living_runs import FOLDER, mark_dead_runs
-from stedi_assets.run_launcher import RunLauncher
+from stedi_assets.runs.launcher import RunLauncher
+from stedi_assets.runs.living import FOLDER, mark_dead_runs
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import Finished, run
 from stedi_assets_tests.support.projects import Project

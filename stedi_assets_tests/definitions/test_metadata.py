@@ -8,14 +8,14 @@ import sys
 import dagster
 import pandas as pd
 
-from stedi_assets.checks import table_checks
+from stedi_assets.contract import TABLES
 from stedi_assets.definitions import build_definitions
-from stedi_assets.preview import preview
+from stedi_assets.defs.checks.tables import table_checks
 from stedi_assets.query import Query
+from stedi_assets.report.preview import preview
 from stedi_assets.settings import Settings
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.projects import (
     SELECTED_TABLES,
     Build,

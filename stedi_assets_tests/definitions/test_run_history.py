@@ -9,7 +9,7 @@ import dagster
 import pytest
 import yaml
 
-from stedi_assets.run_history import RunHistory
+from stedi_assets.runs.history import RunHistory
 from stedi_assets_tests.support.checkout import PROJECT
 
 CONFIGURATION = PROJECT / ".dagster/dagster.yaml"

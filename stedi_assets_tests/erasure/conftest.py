@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from stedi_assets.engines import Engine
-from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.engines import OPENED
 from stedi_assets_tests.support.erasing import Erased, erased, opened
 from stedi_assets_tests.support.places import NewPlace

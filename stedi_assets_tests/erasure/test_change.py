@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from stedi_assets.engines import Engine
+from stedi_assets.engines.engine import Engine
 from stedi_assets.erasure.plan import plan_erasure, refuse_unusual
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.commands import run
 from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.erasing import EMAIL, SERIAL_NUMBER, all_bytes, erased, opened

@@ -7,12 +7,12 @@ from typing import cast
 
 import dagster
 
-from stedi_assets.engines import Engine
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.maintenance import vacuum_tables
-from stedi_assets.pseudonyms import Pseudonyms
-from stedi_assets.tables import TABLES
-from stedi_assets.tombstones import email_tombstone
+from stedi_assets.contract import TABLES
+from stedi_assets.defs.jobs.maintenance import vacuum_tables
+from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.privacy.pseudonyms import Pseudonyms
+from stedi_assets.privacy.tombstones import email_tombstone
 from stedi_assets_tests.support.commands import run
 from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.erasing import EMAIL, SERIAL_NUMBER, naming

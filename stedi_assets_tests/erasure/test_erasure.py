@@ -2,11 +2,11 @@
 
 import pytest
 
-from stedi_assets.engines import Engine
+from stedi_assets.contract import TABLES
+from stedi_assets.engines.engine import Engine
 from stedi_assets.erasure.plan import count_rows, find_email, keyed_hash, plan_erasure
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.tables import TABLES
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.erasing import EMAIL, SERIAL_NUMBER, Erased, all_bytes, erased, naming, opened
 from stedi_assets_tests.support.grid import on_both_engines_and_in_both_places, on_duckdb

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from stedi_assets.contract import SOURCES
 from stedi_assets.erasure.person import Mention, Person
-from stedi_assets.tables import SOURCES
 
 PHONES = SOURCES["accelerometer_files"].columns
 DEVICES = SOURCES["step_trainer_files"].columns

@@ -12,12 +12,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stedi_assets.assets import TABLE_ASSETS
-from stedi_assets.engines import Engine
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.contract import SOURCES
+from stedi_assets.defs.assets import TABLE_ASSETS
+from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCES
 from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.erasing import erased
 from stedi_assets_tests.support.grid import on_both_engines

@@ -4,10 +4,10 @@ import io
 
 import pytest
 
+from stedi_assets.contract import SOURCES
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.redaction import find_records, write_without
-from stedi_assets.landing.content import Content
-from stedi_assets.tables import SOURCES
+from stedi_assets.salvage.content import Content
 
 PHONES = SOURCES["accelerometer_files"].columns
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from stedi_assets.landing.booleans import BLOCK_BYTES, SMALL_BYTES, may_hold_booleans
+from stedi_assets.salvage.booleans import BLOCK_BYTES, SMALL_BYTES, may_hold_booleans
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from stedi_assets.engines import Engine
-from stedi_assets.landing import contract
+from stedi_assets.contract import TABLES
+from stedi_assets.engines.engine import Engine
+from stedi_assets.landing import digest
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
-from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.contracts import (
     BEFORE,
     CHANGES,
@@ -78,7 +78,7 @@ def test_other_rules_of_the_reader_read_all_files_again(
 ) -> None:
     contract_shore.hold(["a.json"])
     contract_shore.land()
-    monkeypatch.setattr(contract, "READER_RULES", contract.READER_RULES + 1)
+    monkeypatch.setattr(digest, "READER_RULES", digest.READER_RULES + 1)
     assert contract_shore.land().files_read == ["a.json"]
 
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from stedi_assets.landing.reasons import SENTENCES
-from stedi_assets.landing.records import OTHER_UNKNOWN_KEYS, Batch, QuarantinedRecord, RecordReader
-from stedi_assets.landing.structure import Limits
-from stedi_assets.tables import SOURCES, Column
+from stedi_assets.contract import SOURCES, Column
+from stedi_assets.salvage.reasons import SENTENCES
+from stedi_assets.salvage.records import OTHER_UNKNOWN_KEYS, Batch, QuarantinedRecord, RecordReader
+from stedi_assets.salvage.structure import Limits
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.raw_files import (
     CASES,
@@ -274,5 +274,5 @@ def test_with_the_lines_that_a_strict_reader_takes_all_is_read_as_without(data: 
 
 
 def test_it_needs_nothing_but_the_standard_library() -> None:
-    command = [sys.executable, "-S", "-c", "import stedi_assets.landing.records"]
+    command = [sys.executable, "-S", "-c", "import stedi_assets.salvage.records"]
     assert subprocess.run(command, cwd=PROJECT, check=False).returncode == 0

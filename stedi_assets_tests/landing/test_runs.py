@@ -5,8 +5,8 @@ import json
 import dagster
 import pytest
 
+from stedi_assets.contract import TABLES
 from stedi_assets.storage import delta
-from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.grid import on_both_engines
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.records import EXPECTED_COUNTS, PHONE_READINGS, customer, phone_reading

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from stedi_assets.landing.separators import BLOCK_BYTES, LONGEST_RECORD_BYTES, separate
+from stedi_assets.salvage.separators import BLOCK_BYTES, LONGEST_RECORD_BYTES, separate
 
 RECORDS = [{"number": number, "text": "x" * 1_000} for number in range(5 * BLOCK_BYTES // 4_000)]
 

@@ -12,10 +12,10 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stedi_assets.engines import Engine
+from stedi_assets.contract import SOURCES
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.engines.engine import Engine
 from stedi_assets.storage import delta
-from stedi_assets.tables import SOURCES
 from stedi_assets_tests.support.engines import OPENED
 from stedi_assets_tests.support.grid import (
     on_both_engines,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from stedi_assets.engines import Engine
+from stedi_assets.contract import TABLES
+from stedi_assets.engines.engine import Engine
 from stedi_assets.errors import StediError
 from stedi_assets.storage import delta
-from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.grid import on_both_engines, on_both_engines_and_in_both_places, on_the_whole_grid
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.raw_files import reading_record, row_of

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.settings import Settings, read_settings
 from stedi_assets_tests.support.grid import on_both_engines, on_duckdb

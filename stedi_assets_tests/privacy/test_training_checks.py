@@ -6,10 +6,10 @@ import dagster
 import duckdb
 import pytest
 
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.query import Query
-from stedi_assets.tables import SOURCES, TABLES
 from stedi_assets_tests.support.checks import check_alone, rewrite
 from stedi_assets_tests.support.grid import on_both_engines
 from stedi_assets_tests.support.places import Place

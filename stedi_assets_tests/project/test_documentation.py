@@ -7,11 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from stedi_assets import check
 from stedi_assets.cli import main
+from stedi_assets.contract import TABLES
+from stedi_assets.defs.checks import check
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.tables import TABLES
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.checkout import PROJECT, cloned, tracked_files
 from stedi_assets_tests.support.commands import run
 from stedi_assets_tests.support.documentation import README, RUNNABLE, execute

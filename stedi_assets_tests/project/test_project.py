@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stedi_assets.run_history import RunHistory
+from stedi_assets.runs.history import RunHistory
 from stedi_assets_tests.support.checkout import PROJECT, tracked_files
 from stedi_assets_tests.support.commands import run
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.pictures import (
+from stedi_assets.contract import SOURCES
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.report.pictures import (
     Distribution,
     Period,
     can_draw,
@@ -19,7 +20,6 @@ from stedi_assets.pictures import (
     readings_by_period,
     rows_by_table,
 )
-from stedi_assets.tables import SOURCES
 from stedi_assets_tests.support.grid import on_both_engines, on_duckdb
 from stedi_assets_tests.support.projects import (
     Build,

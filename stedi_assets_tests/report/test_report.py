@@ -14,7 +14,7 @@ from typing import Any
 import dagster
 import pytest
 
-from stedi_assets.assets import TABLE_ASSETS
+from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.report.graph import lay_out
 from stedi_assets_tests.support.commands import Finished, run
 from stedi_assets_tests.support.projects import SELECTED_TABLES, Builds, Project, with_landing_files

@@ -13,8 +13,8 @@ from pathlib import Path
 import dagster
 import pytest
 
-from stedi_assets.living_runs import FOLDER
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
+from stedi_assets.runs.living import FOLDER
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import PROGRAMS, environment, run
 from stedi_assets_tests.support.holding import holding

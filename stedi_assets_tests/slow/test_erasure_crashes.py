@@ -27,8 +27,8 @@ from contextlib import closing, nullcontext
 
 from stedi_assets.erasure.erase import erase
 from stedi_assets.erasure.plan import plan_erasure
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.settings import read_settings
 from stedi_assets.storage.location import Location
 from stedi_assets_tests.support.engines import OPENED, spark_started

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from stedi_assets.engines import Engine
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.engines.engine import Engine
 from stedi_assets.engines.spark import landing
 from stedi_assets.engines.spark.engine import SparkEngine
 from stedi_assets.engines.spark.session import Session
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.shore import Shore

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stedi_assets.engines import Engine
+from stedi_assets.contract import SOURCES, Source
+from stedi_assets.engines.engine import Engine
 from stedi_assets.engines.spark import landing
 from stedi_assets.engines.spark.engine import SparkEngine
 from stedi_assets.engines.spark.session import Session
-from stedi_assets.landing.arrow import line_reader
-from stedi_assets.tables import SOURCES, Source
+from stedi_assets.salvage.arrow import line_reader
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.raw_files import CASES, CORPUS, MANY_RECORDS, READINGS, SHAPES, read, reading_record
 from stedi_assets_tests.support.shore import Shore, assert_equal, expected_rows

@@ -12,7 +12,7 @@ import pytest
 
 from stedi_assets.engines.spark.engine import SparkEngine
 from stedi_assets.engines.spark.session import Session
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.projects import Project

@@ -11,9 +11,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from stedi_assets.clean import clean, plan_cleaning
+from stedi_assets.contract import TABLES
+from stedi_assets.lakehouse.cleaning import clean, plan_cleaning
 from stedi_assets.storage.removal import remove
-from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.cleaning import build_others_table, command, names_below
 from stedi_assets_tests.support.commands import PROGRAMS, environment
 from stedi_assets_tests.support.grid import in_both_places, on_duckdb

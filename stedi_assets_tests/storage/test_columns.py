@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, Schema
 
-from stedi_assets.engines import Engine, Written
+from stedi_assets.engines.engine import Engine, Written
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.columns import column_types, difference

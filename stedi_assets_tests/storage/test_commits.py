@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, Schema, write_deltalake
 
+from stedi_assets.contract import TABLES
 from stedi_assets.errors import StediError
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import TABLES
 from stedi_assets_tests.support.grid import on_both_engines_and_in_both_places, on_duckdb, on_the_whole_grid
 from stedi_assets_tests.support.projects import Build, Project, opened_lakehouse, with_landing_files
 from stedi_assets_tests.support.runs import failure

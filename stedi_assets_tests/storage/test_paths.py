@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.ddl import statement
 from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.grid import on_both_engines

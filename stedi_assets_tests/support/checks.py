@@ -4,7 +4,7 @@ import dagster
 import duckdb
 from deltalake import write_deltalake
 
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.projects import Project
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from stedi_assets.engines import Engine
-from stedi_assets.tables import SOURCE_FILE, TABLES, Column, ColumnType
+from stedi_assets.contract import SOURCE_FILE, TABLES, Column, ColumnType
+from stedi_assets.engines.engine import Engine
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.shore import PHONES, Shore, expected_rows
 
@@ -98,7 +98,7 @@ class ContractShore(Shore):
         self.use(BEFORE)
 
     def use(self, columns: Columns) -> None:
-        """Gives the source and its table other columns, as an edit of `stedi_assets/tables.py` does."""
+        """Gives the source and its table other columns, as an edit of `stedi_assets/contract.py` does."""
         self.source = replace(PHONES, columns=columns)
         self._patch.setitem(TABLES, PHONES.landing, replace(TABLES[PHONES.landing], columns=(*columns, SOURCE_FILE)))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.course import COURSE_COUNTS, COURSE_DATA, available
 from stedi_assets_tests.support.projects import Project
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from stedi_assets.engines import Engine
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.engines.engine import Engine
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.storage.aws import Aws
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from stedi_assets.engines import Engine
+from stedi_assets.engines.engine import Engine
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.erase import erase
 from stedi_assets.erasure.plan import plan_erasure
-from stedi_assets.lakehouse import Lakehouse
-from stedi_assets.pseudonyms import Pseudonyms
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets_tests.support.engines import KEY
 from stedi_assets_tests.support.projects import Project
 

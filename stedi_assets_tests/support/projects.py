@@ -13,11 +13,11 @@ from urllib.parse import unquote
 import dagster
 from deltalake import DeltaTable
 
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.definitions import build_definitions
-from stedi_assets.lakehouse import Lakehouse
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.settings import Settings
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCES, TABLES
 from stedi_assets_tests.support.engines import OPENED, SPARK_ON_FEW_ROWS
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.records import CUSTOMERS, DEVICE_READINGS, PHONE_READINGS, Record

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stedi_assets.engines import Engine
-from stedi_assets.lakehouse import Lakehouse, Landed
+from stedi_assets.contract import SOURCES, Source
+from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.lakehouse import Lakehouse, Landed
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
-from stedi_assets.tables import SOURCES, Source
 from stedi_assets_tests.support.places import Place
 
 PHONES = SOURCES["accelerometer_files"]

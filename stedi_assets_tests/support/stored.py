@@ -5,8 +5,8 @@ from typing import Any
 
 from deltalake import Schema
 
-from stedi_assets.engines import Written
-from stedi_assets.lakehouse import Stored
+from stedi_assets.engines.engine import Written
+from stedi_assets.lakehouse.lakehouse import Stored
 from stedi_assets.storage.location import Location
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import stedi_assets
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.commands import run
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.records import EXPECTED_COUNTS

@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster
 import pytest
 
-from stedi_assets.checks import table_checks
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
+from stedi_assets.defs.checks.tables import table_checks
 from stedi_assets_tests.support.checks import check_alone, rewrite
 from stedi_assets_tests.support.grid import on_both_engines, on_duckdb
 from stedi_assets_tests.support.projects import COMPUTED_TABLES, Build, Project

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from stedi_assets.assets import TABLE_ASSETS
-from stedi_assets.assets.table_asset import table_asset
+from stedi_assets.defs.assets import TABLE_ASSETS
+from stedi_assets.defs.assets.table_asset import table_asset
 from stedi_assets.errors import StediError
 from stedi_assets.query import Query
 from stedi_assets_tests.support.projects import SELECTED_TABLES

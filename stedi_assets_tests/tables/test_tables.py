@@ -2,7 +2,7 @@
 
 import pytest
 
-from stedi_assets.tables import TABLES
+from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.grid import on_both_engines, on_duckdb
 from stedi_assets_tests.support.projects import Build, Project
 from stedi_assets_tests.support.records import EXPECTED_COUNTS, customer, phone_reading

@@ -8,22 +8,22 @@ import arro3.core
 import duckdb
 from deltalake import Schema
 
-from stedi_assets.engines import LandingRead, ReadStamp, Written
+from stedi_assets.contract import SOURCE_FILE, Source
 from stedi_assets.engines.duckdb.errors import errors_explained
 from stedi_assets.engines.duckdb.landing import LandingReader
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.s3 import S3Access
 from stedi_assets.engines.duckdb.text import identifier, literal, literals, read_parquet
+from stedi_assets.engines.engine import LandingRead, ReadStamp, Written
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
-from stedi_assets.pseudonyms import FUNCTION, Pseudonyms
+from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
+from stedi_assets.privacy.tombstones import NO_TOMBSTONES, OF_SHARED_SERIAL_NUMBER, SHARED_FUNCTION, Tombstones
 from stedi_assets.query import Query
 from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCE_FILE, Source
-from stedi_assets.tombstones import NO_TOMBSTONES, OF_SHARED_SERIAL_NUMBER, SHARED_FUNCTION, Tombstones
 
 Relation = duckdb.DuckDBPyRelation
 

@@ -3,7 +3,7 @@
 DuckDB's JSON reader is fast and strict about shape, but lax about values. So a file counts as read strictly only if
 two things agree: the reader took every line, and no value of a row is one that the reader may have changed. A file that
 fails is read again: with its records separated by newlines, if that was all, or record by record (see
-`stedi_assets.landing.records`), but for those of its lines that look like records, which are read strictly together.
+`stedi_assets.salvage.records`), but for those of its lines that look like records, which are read strictly together.
 
 The reader passes over a key that is not among the columns it is told, but refuses one that is not among those it found
 out by itself. So it is told none, and finds them out in an example: a file with one made-up record.
@@ -22,22 +22,22 @@ from typing import Any, BinaryIO
 import arro3.core
 import duckdb
 
-from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.contract import QUARANTINE_COLUMNS, SOURCE_FILE, Column, Source
 from stedi_assets.engines.duckdb.errors import FAILURES
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, identifier, literal, paths, read_parquet
+from stedi_assets.engines.engine import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
 from stedi_assets.errors import GoneError
-from stedi_assets.landing.booleans import may_hold_booleans
-from stedi_assets.landing.conversion import EXACT_INTEGERS
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
-from stedi_assets.landing.reasons import ReasonCode, sentence
-from stedi_assets.landing.records import Batch, RecordReader
-from stedi_assets.landing.separators import separate
 from stedi_assets.query import Query
+from stedi_assets.salvage.booleans import may_hold_booleans
+from stedi_assets.salvage.conversion import EXACT_INTEGERS
+from stedi_assets.salvage.reasons import ReasonCode, sentence
+from stedi_assets.salvage.records import Batch, RecordReader
+from stedi_assets.salvage.separators import separate
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import QUARANTINE_COLUMNS, SOURCE_FILE, Column, Source
 
 EXAMPLES = {"VARCHAR": "text", "BIGINT": 0.5, "DOUBLE": 0.5}
 """From the contract's types to a value from which DuckDB finds out the type that it reads: DOUBLE for a BIGINT too, as

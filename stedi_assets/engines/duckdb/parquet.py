@@ -7,8 +7,8 @@ import arro3.core
 import duckdb
 from deltalake import Schema
 
-from stedi_assets.engines import Written
 from stedi_assets.engines.duckdb.text import identifier, literal, unquoted
+from stedi_assets.engines.engine import Written
 from stedi_assets.errors import StediError
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location

@@ -11,7 +11,8 @@ from deltalake import Schema
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.contract import SOURCE_FILE, Source
+from stedi_assets.engines.engine import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
 from stedi_assets.engines.spark.errors import errors_explained
 from stedi_assets.engines.spark.frames import FILE_NAME, files_read, spark_schema
 from stedi_assets.engines.spark.landing import LandingReader, staging_folder
@@ -19,13 +20,12 @@ from stedi_assets.engines.spark.parquet import write_parquet
 from stedi_assets.engines.spark.session import Session
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
-from stedi_assets.pseudonyms import FUNCTION, Pseudonyms
+from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
+from stedi_assets.privacy.tombstones import SHARED_FUNCTION, Tombstones
 from stedi_assets.query import Query
 from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCE_FILE, Source
-from stedi_assets.tombstones import SHARED_FUNCTION, Tombstones
 
 SIGNED_TYPES = {
     pa.uint8(): pa.int16(),

@@ -1,6 +1,6 @@
 """Reading landing files with Spark: line by line in parallel where that loses nothing, and whole everywhere else.
 
-The executors run the exact reader either way (`stedi_assets.landing.records`, by `stedi_assets.landing.arrow`). Large
+The executors run the exact reader either way (`stedi_assets.salvage.records`, by `stedi_assets.salvage.arrow`). Large
 files of lines are split across tasks. A file of which some part is not made of whole records is read again as a whole,
 by one task, which alone knows the offsets of what it quarantines. What is found is staged beside the table.
 """
@@ -18,17 +18,17 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from stedi_assets.engines import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.contract import SOURCE_FILE, Column, Source
+from stedi_assets.engines.engine import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
 from stedi_assets.engines.spark.frames import FILE_URI, files_read, path_in_spark
 from stedi_assets.engines.spark.parquet import WRITE_OPTIONS, parquet_files, write_parquet
 from stedi_assets.errors import StediError
-from stedi_assets.landing.arrow import BYTE_ORDER_MARK, STRETCH_COLUMNS, Batches, Cut, line_reader, whole_file_reader
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
-from stedi_assets.landing.records import DEFAULT_LIMITS, OTHER_UNKNOWN_KEYS
 from stedi_assets.query import Query
+from stedi_assets.salvage.arrow import BYTE_ORDER_MARK, STRETCH_COLUMNS, Batches, Cut, line_reader, whole_file_reader
+from stedi_assets.salvage.records import DEFAULT_LIMITS, OTHER_UNKNOWN_KEYS
 from stedi_assets.storage.location import Location
-from stedi_assets.tables import SOURCE_FILE, Column, Source
 
 SPARK_TYPES = {"VARCHAR": "STRING", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE"}
 """From the contract's types to Spark's."""
@@ -264,7 +264,7 @@ def _a_file_a_task(spark: SparkSession, files: Sequence[LandingFile]) -> Iterato
 
 
 def _findings(source: Source) -> str:
-    """Returns the columns of `stedi_assets.landing.arrow.Findings` as Spark's."""
+    """Returns the columns of `stedi_assets.salvage.arrow.Findings` as Spark's."""
     return f"file STRING, row {_structure(source.columns)}, stretch {_structure(STRETCH_COLUMNS)}, note STRING"
 
 

@@ -29,7 +29,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from stedi_assets.engines import Written
+from stedi_assets.engines.engine import Written
 from stedi_assets.engines.spark.frames import path_in_spark
 from stedi_assets.errors import StediError
 from stedi_assets.storage.delta import DataFile

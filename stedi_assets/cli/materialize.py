@@ -1,0 +1,212 @@
+"""A run in this process, and the table of what came of it."""
+
+import os
+import sqlite3
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import dagster
+from dagster_shared.error import SerializableErrorInfo
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy.exc import DBAPIError
+
+from stedi_assets.cli.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
+from stedi_assets.definitions import defs
+from stedi_assets.defs.assets import TABLE_ASSETS
+from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
+from stedi_assets.defs.checks.check import WHAT_TO_DO
+from stedi_assets.defs.jobs.automation import ALL_TABLES
+from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.runs.living import mark_dead_runs
+from stedi_assets.storage.work_folder import work_folder
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster prints every event of a run; the table below and the failures say it shorter."""
+
+NO_TELEMETRY = {"telemetry": {"enabled": False}}
+"""Dagster's telemetry writes to the home folder, wherever the history is."""
+
+WIDTH_WITHOUT_TERMINAL = 1_000
+"""Characters a line may have where no terminal sets a limit, so that no path is folded in a log."""
+
+
+LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse")
+
+
+def lakehouse_job() -> dagster.JobDefinition:
+    """Returns the job of all tables; by this function a child process of the multiprocess executor finds it."""
+    return LAKEHOUSE_JOB
+
+
+def materialize(select: str, *, shows_traces: bool = False) -> bool:
+    """Materializes assets and prints a line for each, then every failure.
+
+    Args:
+        select: Which assets, in Dagster's selection syntax.
+        shows_traces: Whether to print the stack traces of what nobody has explained to standard error.
+
+    Returns:
+        Whether every asset was built and every blocking check passed.
+
+    Raises:
+        StediError: The selection is malformed or selects nothing.
+    """
+    keys = _selected(select)
+    started = time.perf_counter()
+    with _instance() as instance:
+        for run_id in mark_dead_runs(instance):
+            print(f"The run {run_id} is marked as failed: its process has ended before it.", file=sys.stderr)
+        result = dagster.execute_job(
+            dagster.reconstructable(lakehouse_job), instance, run_config=QUIET, asset_selection=keys
+        )
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_WITHOUT_TERMINAL)
+    console.print(_table(result, keys, time.perf_counter() - started))
+    for line in _problems(result):
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    if shows_traces:
+        for error in _errors(result).values():
+            print(masked_trace(error.to_string()), file=sys.stderr)
+    return result.success
+
+
+@contextmanager
+def open_lakehouse() -> Iterator[Lakehouse]:
+    """Opens the lakehouse as a run does, for what is done to it outside of one.
+
+    Yields:
+        The tables, with the engine that the settings name.
+    """
+    with dagster.build_resources({IO_MANAGER_KEY: (defs.resources or {})[IO_MANAGER_KEY]}) as resources:
+        lakehouse: Lakehouse = getattr(resources, IO_MANAGER_KEY).lakehouse
+        yield lakehouse
+
+
+def _selected(select: str) -> Sequence[dagster.AssetKey]:
+    try:
+        with warnings.catch_warnings():
+            # Dagster warns of a parameter that it passes itself.
+            warnings.simplefilter("ignore", dagster.BetaWarning)
+            selected = (dagster.AssetSelection.from_string(select) & ALL_TABLES).resolve(defs.resolve_asset_graph())
+    except dagster.DagsterError as error:
+        raise StediError(
+            f"The selection {select!r} cannot be resolved: {error}", "See Dagster's asset selection syntax."
+        ) from None
+    if not selected:
+        raise StediError(
+            f"The selection {select!r} selects no table.",
+            f"The tables are {', '.join(asset.name for asset in TABLE_ASSETS)}.",
+        )
+    order = [dagster.AssetKey(asset.name) for asset in TABLE_ASSETS]
+    return sorted(selected, key=lambda key: (order.index(key) if key in order else len(order), key))
+
+
+@contextmanager
+def _instance() -> Iterator[dagster.DagsterInstance]:
+    with ExitStack() as at_end:
+        home = os.environ.get("DAGSTER_HOME")
+        folder = _existing_home(home) if home else str(at_end.enter_context(work_folder()))
+        own = {"module": "stedi_assets.runs.history", "class": "RunHistory", "config": {"base_dir": folder}}
+        storage = {} if home else {"storage": {"custom": own}}
+        with _history_failures_explained(folder):
+            # With a folder of the user's it is an instance like any other, which reads the folder's dagster.yaml.
+            yield at_end.enter_context(dagster.DagsterInstance.local_temp(folder, {**storage, **NO_TELEMETRY}))
+
+
+def _existing_home(home: str) -> str:
+    folder = Path(home).expanduser()
+    remedy = "Set DAGSTER_HOME to the absolute path of a folder that exists, or unset it."
+    if not folder.is_absolute():
+        raise StediError(f"DAGSTER_HOME={home} is a relative path.", remedy)
+    if not folder.is_dir():
+        raise StediError(f"DAGSTER_HOME={home} is {'not a folder' if folder.exists() else 'missing'}.", remedy)
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise StediError(f"DAGSTER_HOME={home} cannot be written.", "Make the folder writable, or unset DAGSTER_HOME.")
+    return str(folder)
+
+
+@contextmanager
+def _history_failures_explained(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        reason = str(error.orig if isinstance(error, DBAPIError) else error)
+        raise StediError(
+            f"The history of the run could not be written to {folder}: {reason}.",
+            "Check the folder's permissions and its free space. What was stored until then is stored: run again.",
+        ) from None
+    except dagster.DagsterInvalidConfigError as error:
+        raise StediError(
+            f"The dagster.yaml in {folder} is not legal: {' '.join(str(error).split())}.", "Correct it."
+        ) from None
+
+
+def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey], seconds: float) -> Table:
+    materializations = {
+        event.asset_key: event.materialization.metadata for event in result.get_asset_materialization_events()
+    }
+    table = Table("asset", title=f"Run {result.run_id}", caption=f"{seconds:.1f} seconds in all", title_justify="left")
+    for heading in ("rows", "expected", "checks passed", "warned", "failed", "seconds"):
+        table.add_column(heading, justify="right")
+    table.add_column("path", overflow="fold")
+    for key in keys:
+        evaluations = [check for check in result.get_asset_check_evaluations() if check.asset_key == key]
+        expected = [check.metadata["expected"].value for check in evaluations if "expected" in check.metadata]
+        verdicts = Counter(_verdict(check) for check in evaluations)
+        metadata = materializations.get(key)
+        table.add_row(
+            key.to_user_string(),
+            f"{metadata['dagster/row_count'].value:,}" if metadata else "not built",
+            f"{expected[0]:,}" if expected else "",
+            *(str(verdicts[verdict]) for verdict in ("passed", "warned", "failed")),
+            f"{metadata['seconds'].value:.2f}" if metadata else "",
+            Text(str(metadata["path"].value) if metadata else ""),
+        )
+    return table
+
+
+def _verdict(check: dagster.AssetCheckEvaluation) -> str:
+    if check.passed:
+        return "passed"
+    return "failed" if check.severity == dagster.AssetCheckSeverity.ERROR else "warned"
+
+
+def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            found = {name: value.value for name, value in check.metadata.items()}
+            advice = found.pop(WHAT_TO_DO, "")  # Others' checks have none.
+            findings = ", ".join(f"{name} {value}" for name, value in found.items())
+            problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {_verdict(check)}: {findings}"
+            yield f"{problem}. {advice}".rstrip()
+    for event in result.get_step_failure_events():
+        if described := _description(event):
+            yield f"{event.step_key}: {described}"
+    for where, error in _errors(result).items():
+        yield Unexpected.recorded(error).line(where, REMEDY_OF_A_RUN)
+
+
+def _description(event: dagster.DagsterEvent) -> str | None:
+    user_failure = event.step_failure_data.user_failure_data
+    return user_failure.description if user_failure else None
+
+
+def _errors(result: dagster.JobExecutionResult) -> dict[str, SerializableErrorInfo]:
+    """Gathers the exceptions that nobody has made a described failure of, by where each was raised."""
+    failed = result.get_step_failure_events()
+    if failed:
+        errors = {str(event.step_key): event.step_failure_data.error for event in failed if not _description(event)}
+    else:
+        # A resource that cannot be made fails the run before any step.
+        ended = [event for event in result.all_events if event.event_type is dagster.DagsterEventType.RUN_FAILURE]
+        errors = dict.fromkeys(["The run"], ended[0].job_failure_data.error) if ended else {}
+    return {where: error for where, error in errors.items() if error}

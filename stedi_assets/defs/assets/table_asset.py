@@ -1,0 +1,82 @@
+"""How a function that returns a SELECT declares the asset of a table."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stedi_assets.contract import SOURCES, TABLES, Table
+from stedi_assets.errors import StediError
+from stedi_assets.query import Query
+
+
+@dataclass(frozen=True)
+class TableAsset:
+    """A table of the contract, and the query that fills it.
+
+    Attributes:
+        table: The table.
+        query: Its SELECT.
+        deps: The names of the sources and tables that the query reads.
+        function: The function that returned the query.
+        figures: A SELECT of one row of numbers over the table, which each build computes and shows.
+    """
+
+    table: Table
+    query: Query
+    deps: Sequence[str]
+    function: Callable[[], Query]
+    figures: Query | None = None
+
+    @property
+    def name(self) -> str:
+        """The table's name, which is the asset's key."""
+        return self.table.name
+
+
+def table_asset(deps: Sequence[str], figures: Query | None = None) -> Callable[[Callable[[], Query]], TableAsset]:
+    """Declares the asset that fills the table of the function's name.
+
+    Args:
+        deps: The names of the tables and sources that the SELECT reads.
+        figures: A SELECT of one row of numbers over the table, which each build computes and shows.
+
+    Returns:
+        A decorator of a function without arguments that returns the `Query`.
+
+    Raises:
+        StediError: The contract has no table of that name, or the query reads other tables than those declared.
+    """
+
+    def declare(function: Callable[[], Query]) -> TableAsset:
+        name = function.__name__
+        if name not in TABLES:
+            raise StediError(
+                f"The asset {name} has no table in the contract.", "Add it to TABLES in stedi_assets/contract.py."
+            )
+        query = _dedented(function())
+        _refuse_undeclared(name, query, deps)
+        return TableAsset(TABLES[name], query, deps, function, figures and _dedented(figures))
+
+    return declare
+
+
+def _dedented(query: Query) -> Query:
+    return Query(textwrap.dedent(query.sql).strip())
+
+
+def _refuse_undeclared(name: str, query: Query, deps: Sequence[str]) -> None:
+    for table in sorted(query.tables.difference(deps)):
+        raise StediError(
+            f"The query of {name} reads {table}, which {name} does not declare as a dependency.",
+            f"Add {table} to the deps of {name}, or take it out of the SELECT.",
+        )
+    for table in sorted(set(deps).difference(query.tables)):
+        raise StediError(
+            f"{name} declares {table} as a dependency, which the query of {name} does not read.",
+            f"Remove {table} from the deps of {name}, or read it in the SELECT.",
+        )
+    for table in sorted(set(deps) - SOURCES.keys() - TABLES.keys()):
+        raise StediError(
+            f"{name} depends on {table}, which is neither a table nor a source of the contract.",
+            "Correct the name, or add it to stedi_assets/contract.py.",
+        )

@@ -1,0 +1,1 @@
+"""Asset checks: how one is made, those of each table, those of the training tables."""

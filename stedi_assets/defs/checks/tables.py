@@ -1,0 +1,346 @@
+"""Asset checks, made by functions that take the rule as an argument."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from stedi_assets.contract import SOURCE_FILE, SOURCES, Source, Table
+from stedi_assets.defs.checks.check import (
+    CONSENTING_CUSTOMERS,
+    Check,
+    Findings,
+    Lakehouse,
+    counts,
+    none_found,
+    nothing,
+    same_rows,
+    some_found,
+)
+from stedi_assets.defs.checks.training import TRAINING_CHECKS
+from stedi_assets.landing.digest import DELTA_TYPES
+
+NAMES_SHOWN = 20
+"""How many file names a check shows."""
+
+
+def expected_rows(table: str, expected: int) -> Check:
+    """Makes the check that a table has the expected number of rows.
+
+    Args:
+        table: The table's name.
+        expected: Number of rows.
+    """
+    return Check(
+        "has_expected_rows",
+        f"Has exactly {expected} rows. If the landing files are meant to differ, correct the expected counts.",
+        True,
+        counts(f"SELECT count(*) AS actual, {expected} AS expected FROM {table}"),
+        lambda findings: findings["actual"] == findings["expected"],
+    )
+
+
+def contract_schema(table: Table) -> Check:
+    """Makes the check that a stored table has the columns and types of the contract.
+
+    Args:
+        table: The table.
+    """
+    expected = {column.name: DELTA_TYPES[column.type] for column in table.columns}
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        actual = lakehouse.columns(table.name)
+        return {
+            "missing": ", ".join(expected.keys() - actual.keys()),
+            "unexpected": ", ".join(actual.keys() - expected.keys()),
+            "of_another_type": ", ".join(
+                name for name, kind in actual.items() if name in expected and kind != expected[name]
+            ),
+        }
+
+    return Check(
+        "has_the_columns_of_the_contract",
+        "Has the columns and types of stedi_assets/contract.py. After a change of the contract, materialize the tables "
+        "that it reads and then this one; where it fails still, correct the SELECT or the contract.",
+        True,
+        find,
+        nothing,
+    )
+
+
+def required_values(table: Table) -> Check:
+    """Makes the check that required columns hold a value in every row.
+
+    Args:
+        table: The table.
+    """
+    nulls = ", ".join(f"count(*) - count(stored.{name}) AS null_{name}" for name in table.required_columns)
+    return none_found(
+        "has_no_null_in_required_columns",
+        f"Every row has {' and '.join(table.required_columns)}. Have the landing files with such records corrected.",
+        f"SELECT {nulls} FROM {table.name} AS stored",
+    )
+
+
+def every_byte_accounted_for(source: Source) -> Check:
+    """Makes the check that the raw files are in the landing table and its quarantine, whole.
+
+    Where a strict reader took a file whole, that it did is the proof. Everywhere else the bytes were counted.
+
+    Args:
+        source: The kind of record.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        ledger = lakehouse.ledger(source.landing)
+        rows = _rows_by_file(lakehouse, source.landing)
+        quarantined = _rows_by_file(lakehouse, source.quarantine)
+        uncounted = [
+            entry.name
+            for entry in ledger.values()
+            if entry.bytes_total != entry.bytes_in_rows + entry.bytes_quarantined + entry.bytes_between
+        ]
+        return {
+            "files_with_other_rows": _names(name for name, entry in ledger.items() if rows.get(name, 0) != entry.rows),
+            "files_with_other_quarantine": _names(
+                name for name, entry in ledger.items() if quarantined.get(name, 0) != entry.quarantined
+            ),
+            "files_with_uncounted_bytes": _names(uncounted),
+            "files_not_in_the_ledger": _names((rows.keys() | quarantined.keys()) - ledger.keys()),
+        }
+
+    return Check(
+        "accounts_for_every_byte_of_every_file",
+        "Every record that a raw file holds is a row or in the quarantine, and every byte belongs to one or lies "
+        "between them. Materialize the landing table with full_refresh.",
+        True,
+        find,
+        nothing,
+    )
+
+
+def few_quarantined(source: Source, limit: float) -> Check:
+    """Makes the check that no more than a fraction of the records is in the quarantine.
+
+    Args:
+        source: The kind of record.
+        limit: The fraction.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        entries = lakehouse.ledger(source.landing).values()
+        return {
+            "rows": sum(entry.rows for entry in entries),
+            "quarantined": sum(entry.quarantined for entry in entries),
+        }
+
+    def passes(findings: Findings) -> bool:
+        rows, quarantined = int(findings["rows"]), int(findings["quarantined"])
+        return quarantined <= limit * (rows + quarantined)
+
+    return Check(
+        "has_few_records_in_quarantine",
+        f"No more than {limit:.2%} of the records are in the quarantine, so that a garbled delivery does not pass as "
+        "a small one. See the reasons in the quarantine, or raise STEDI_MAX_QUARANTINED.",
+        True,
+        find,
+        passes,
+    )
+
+
+def no_equal_files(source: Source) -> Check:
+    """Makes the warning that raw files have equal contents.
+
+    Args:
+        source: The kind of record.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        entries = [entry for entry in lakehouse.ledger(source.landing).values() if entry.digest]
+        copies = Counter(entry.digest for entry in entries)
+        return {"files_with_equal_contents": _names(entry.name for entry in entries if copies[entry.digest] > 1)}
+
+    return Check(
+        "has_no_files_of_equal_content",
+        "No two raw files have the same content. Both are kept: ask the source whether one was delivered twice.",
+        False,
+        find,
+        nothing,
+    )
+
+
+def every_file_read(source: Source) -> Check:
+    """Makes the warning that the landing folder holds what is not read, by reason.
+
+    Args:
+        source: The kind of record.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        passed_over = lakehouse.passed_over(source)
+        return {
+            f"not read, because {reason}": _names(name for name, why in passed_over.items() if why == reason)
+            for reason in sorted(set(passed_over.values()))
+        }
+
+    return Check(
+        "has_every_file_of_its_folder",
+        "Every entry of the landing folder is a file that is read. Rename, replace or remove the others.",
+        False,
+        find,
+        nothing,
+    )
+
+
+def nothing_quarantined(source: Source) -> Check:
+    """Makes the warning that something is in the quarantine, by reason and by file.
+
+    Args:
+        source: The kind of record.
+    """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        counted = lakehouse.rows(
+            f"SELECT {SOURCE_FILE.name}, reasonCode, count(*) AS found FROM {source.quarantine} "
+            f"GROUP BY {SOURCE_FILE.name}, reasonCode"
+        )
+        by_reason: Counter[str] = Counter()
+        by_file: Counter[str] = Counter()
+        for row in counted:
+            by_reason[row["reasonCode"]] += row["found"]
+            by_file[row[SOURCE_FILE.name]] += row["found"]
+        return {
+            **{f"reason: {reason}": found for reason, found in by_reason.most_common()},
+            **{f"file: {name}": found for name, found in by_file.most_common(NAMES_SHOWN)},
+        }
+
+    return Check(
+        "has_nothing_in_quarantine",
+        "Every record of the raw files is a row. Have the files corrected, with the offsets and reasons of this table.",
+        False,
+        find,
+        nothing,
+    )
+
+
+def _rows_by_file(lakehouse: Lakehouse, table: str) -> dict[str, int]:
+    counted = lakehouse.rows(f"SELECT {SOURCE_FILE.name}, count(*) AS found FROM {table} GROUP BY {SOURCE_FILE.name}")
+    return {row[SOURCE_FILE.name]: row["found"] for row in counted}
+
+
+def _names(names: Iterable[str]) -> str:
+    shown = sorted(names)
+    more = f" and {len(shown) - NAMES_SHOWN} more" if len(shown) > NAMES_SHOWN else ""
+    return ", ".join(shown[:NAMES_SHOWN]) + more
+
+
+PHONE_READINGS = "SELECT reading.user, count(*) AS readings FROM accelerometer_landing AS reading GROUP BY reading.user"
+
+SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
+    "customer_landing": (
+        some_found(
+            "has_customers_with_a_blank_consent",
+            "Some customers have not consented to research. Where all have, see if the source holds some back.",
+            """
+            SELECT count(*) AS customers_with_a_blank_consent FROM customer_landing
+            WHERE coalesce(shareWithResearchAsOfDate, 0) = 0
+            """,
+        ),
+        none_found(
+            "has_no_serial_number_of_several_customers",
+            "Each serial number belongs to one customer. Readings of a shared one have no known owner: have the source "
+            "corrected.",
+            """
+            SELECT count(*) AS shared_serial_numbers FROM (
+                SELECT serialNumber FROM customer_landing GROUP BY serialNumber HAVING count(DISTINCT email) > 1
+            ) AS shared
+            """,
+            blocking=False,
+        ),
+    ),
+    "customer_trusted": (
+        none_found(
+            "has_no_customer_with_a_blank_consent",
+            "Every customer consented to research. Correct the SELECT and materialize again before anyone reads it.",
+            """
+            SELECT count(*) AS customers_with_a_blank_consent FROM customer_trusted
+            WHERE coalesce(shareWithResearchAsOfDate, 0) = 0
+            """,
+        ),
+        same_rows(
+            "customer_trusted",
+            "email",
+            f"""
+            SELECT consenting.email AS group_key, sum(consenting.records) AS group_rows
+            FROM ({CONSENTING_CUSTOMERS}) AS consenting GROUP BY consenting.email
+            """,
+        ),
+    ),
+    "accelerometer_trusted": (
+        same_rows(
+            "accelerometer_trusted",
+            "user",
+            f"""
+            SELECT phone.user AS group_key, phone.readings AS group_rows FROM ({PHONE_READINGS}) AS phone
+            INNER JOIN (
+                SELECT consenting.email FROM ({CONSENTING_CUSTOMERS}) AS consenting
+                GROUP BY consenting.email
+            ) AS owner ON owner.email = phone.user
+            """,
+        ),
+    ),
+    "customer_curated": (
+        same_rows(
+            "customer_curated",
+            "email",
+            f"""
+            SELECT consenting.email AS group_key, sum(consenting.records) AS group_rows
+            FROM ({CONSENTING_CUSTOMERS}) AS consenting
+            INNER JOIN ({PHONE_READINGS}) AS phone ON phone.user = consenting.email
+            GROUP BY consenting.email
+            """,
+        ),
+    ),
+    "step_trainer_trusted": (
+        same_rows(
+            "step_trainer_trusted",
+            "serialNumber",
+            f"""
+            SELECT device.serialNumber AS group_key, device.readings AS group_rows FROM (
+                SELECT reading.serialNumber, count(*) AS readings
+                FROM step_trainer_landing AS reading GROUP BY reading.serialNumber
+            ) AS device
+            INNER JOIN (
+                SELECT consenting.serialNumber FROM ({CONSENTING_CUSTOMERS}) AS consenting
+                INNER JOIN ({PHONE_READINGS}) AS phone ON phone.user = consenting.email
+                GROUP BY consenting.serialNumber
+            ) AS owner ON owner.serialNumber = device.serialNumber
+            """,
+        ),
+    ),
+    **TRAINING_CHECKS,
+}
+
+
+def table_checks(table: Table, expected_counts: Mapping[str, int], max_quarantined: float) -> list[Check]:
+    """Returns all checks of a table.
+
+    Args:
+        table: The table.
+        expected_counts: From table name to its expected rows. A table it does not name gets no such check.
+        max_quarantined: The greatest fraction of a source's records that may be in the quarantine.
+    """
+    quarantines = {source.quarantine: source for source in SOURCES.values()}
+    if table.name in quarantines:
+        return [nothing_quarantined(quarantines[table.name])]
+    expected = [expected_rows(table.name, expected_counts[table.name])] if table.name in expected_counts else []
+    landing = [
+        check
+        for source in SOURCES.values()
+        if source.landing == table.name
+        for check in (
+            every_byte_accounted_for(source),
+            few_quarantined(source, max_quarantined),
+            no_equal_files(source),
+            every_file_read(source),
+        )
+    ]
+    return [*expected, contract_schema(table), required_values(table), *landing, *SPECIFIC_CHECKS.get(table.name, ())]

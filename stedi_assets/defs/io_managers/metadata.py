@@ -1,0 +1,91 @@
+"""What Dagster shows of a build besides its figures: where each column comes from, a few rows, how long it took."""
+
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import dagster
+
+from stedi_assets.contract import SOURCES, TABLES
+from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.lakehouse import Lakehouse, Stored
+from stedi_assets.lakehouse.lineage import ColumnSource, Lineage, column_lineage
+from stedi_assets.privacy.masking import PERSONAL
+from stedi_assets.query import Query
+from stedi_assets.report.preview import ROWS, preview
+
+
+def stored_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None) -> dict[str, Any]:
+    """Describes a table that has just been stored.
+
+    Args:
+        lakehouse: Holds the table.
+        name: The table's name.
+        stored: Its current version.
+        query: What it was computed by, if by a query.
+
+    Returns:
+        Dagster's metadata.
+    """
+    lineage = query_lineage(lakehouse, query, stored) if query else {}
+    return {
+        **lineage_metadata(lineage),
+        **_preview_metadata(lakehouse, name, _personal(lineage)),
+        **{f"seconds_{phase}": round(seconds, 3) for phase, seconds in stored.phases.items()},
+    }
+
+
+def query_lineage(lakehouse: Lakehouse, query: Query, stored: Stored) -> Lineage:
+    """Works out what each column of a stored table is computed from.
+
+    Args:
+        lakehouse: Holds the tables that the query reads.
+        query: What the table was computed by.
+        stored: The table's current version.
+    """
+    inputs = {name: _columns(lakehouse, name) for name in query.tables}
+    return column_lineage(query, inputs, [field.name for field in stored.written.schema.fields])
+
+
+def lineage_metadata(lineage: Lineage) -> dict[str, Any]:
+    """Returns column-level lineage as Dagster knows it, and as a table to read: only Dagster+ draws the former.
+
+    Args:
+        lineage: From a column's name to what it is computed from; empty where that is not known.
+    """
+    if not lineage:
+        return {}
+    dependencies = {
+        column: [dagster.TableColumnDep(dagster.AssetKey(source.table), source.column) for source in sources]
+        for column, sources in lineage.items()
+    }
+    lines = [f"| `{column}` | {_sources(sources)} |" for column, sources in lineage.items()]
+    return {
+        "dagster/column_lineage": dagster.TableColumnLineage(dependencies),
+        "column_sources": dagster.MetadataValue.md("\n".join(["| column | computed from |", "| --- | --- |", *lines])),
+    }
+
+
+def _sources(sources: Iterable[ColumnSource]) -> str:
+    return ", ".join(f"`{source.table}.{source.column}`" for source in sources)
+
+
+def _columns(lakehouse: Lakehouse, name: str) -> Collection[str]:
+    known = TABLES.get(name) or SOURCES.get(name)
+    return [column.name for column in known.columns] if known else list(lakehouse.columns(name))
+
+
+def _personal(lineage: Lineage) -> set[str]:
+    """Names the columns into which personal values have gone under whatever name, as a pseudonym too."""
+    return {
+        column for column, sources in lineage.items() if any(source.column.casefold() in PERSONAL for source in sources)
+    }
+
+
+def _preview_metadata(lakehouse: Lakehouse, name: str, personal: Collection[str]) -> Mapping[str, Any]:
+    # A table may have a name that the engine's SQL reserves: it is stored all the same.
+    with suppress(StediError):
+        return {
+            "preview": dagster.MetadataValue.md(preview(lakehouse.rows(f"SELECT * FROM {name} LIMIT {ROWS}"), personal))
+        }
+    return {}

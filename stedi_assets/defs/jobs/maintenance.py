@@ -1,0 +1,120 @@
+"""Jobs that keep the lakehouse as it should be: old versions go, and customers who ask for it do."""
+
+from datetime import timedelta
+
+import dagster
+
+from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
+from stedi_assets.defs.io_managers.lakehouse import failures_described
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.storage import delta
+
+RETENTION_DAYS = 7
+"""How many days an old version of a table can still be read, and what was withdrawn from it is still on disk."""
+
+
+def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, holder: str, *, dry_run: bool = False) -> dict[str, int]:
+    """Deletes what no version within a retention needs, from every table, while no other run changes one.
+
+    Args:
+        lakehouse: The tables.
+        retention: How old a version may be and still be read.
+        holder: Who holds the lakehouse meanwhile, as others are told that wait.
+        dry_run: Whether to delete nothing.
+
+    Returns:
+        From the folder of each table, below the lakehouse, to the number of files.
+
+    Raises:
+        StediError: They cannot be deleted.
+    """
+    deleted = {}
+    for table in lakehouse.folders():
+        if not dry_run:
+            lakehouse.hold(holder)
+        deleted[table] = len(delta.vacuum(lakehouse.root / table, retention, dry_run=dry_run))
+    return deleted
+
+
+@dagster.op(
+    required_resource_keys={IO_MANAGER_KEY},
+    config_schema={
+        "retention_days": dagster.Field(
+            dagster.Int, default_value=RETENTION_DAYS, description="How many days old versions can still be read."
+        )
+    },
+)
+def vacuum_every_table(context: dagster.OpExecutionContext) -> None:
+    """Deletes the files of old versions of every table."""
+    days = context.op_config["retention_days"]
+    if days < 1:
+        raise dagster.Failure("The retention is less than a day: only stedi vacuum does that, by a flag of its own.")
+    with failures_described():
+        deleted = vacuum_tables(_lakehouse(context), timedelta(days=days), f"run {context.run_id}")
+    for table, files in deleted.items():
+        context.log.info(f"{table}: {files} files deleted")
+
+
+@dagster.job(description="Deletes the files of table versions past their retention, so that withdrawn rows are gone.")
+def vacuum() -> None:
+    """Deletes old versions."""
+    vacuum_every_table()
+
+
+@dagster.op(
+    required_resource_keys={IO_MANAGER_KEY},
+    config_schema={
+        "customer": dagster.Field(str, description="The keyed hash that `stedi erase EMAIL` prints; never the email."),
+        "requested_by": dagster.Field(str, description="Who asked for it."),
+        "force": dagster.Field(
+            bool, default_value=False, description="Whether to do it although what it would take out is unusual."
+        ),
+        "all_object_versions": dagster.Field(
+            bool, default_value=False, description="Whether a bucket with versioning is to forget old versions too."
+        ),
+    },
+)
+def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
+    """Erases one customer, whom the configuration names by a keyed hash."""
+    # Imported here: whoever only loads the definitions does not need DuckDB.
+    from stedi_assets.erasure.erase import erase  # noqa: PLC0415
+    from stedi_assets.erasure.plan import find_email, plan_erasure, refuse_unusual  # noqa: PLC0415
+
+    config = context.op_config
+    lakehouse = _lakehouse(context)
+    with failures_described():
+        # Before the customer is looked up: a run may be about to land a new device of theirs.
+        lakehouse.hold(f"run {context.run_id}")
+        plan = plan_erasure(lakehouse, find_email(lakehouse, config["customer"]))
+        if not config["force"]:
+            refuse_unusual(plan)
+        certificate = erase(
+            lakehouse,
+            plan,
+            config["requested_by"],
+            context.run_id,
+            all_object_versions=config["all_object_versions"],
+        )
+    context.log.info(certificate.text)
+    if not certificate.is_complete:
+        raise dagster.Failure("Something names the customer still; the certificate in the log says where.")
+
+
+@dagster.job(description="Erases a customer from the raw files, every table and every version, and verifies it.")
+def erase_customer() -> None:
+    """Erases a customer."""
+    erase_from_every_table()
+
+
+WEEKLY_VACUUM = dagster.ScheduleDefinition(
+    name="weekly_vacuum",
+    job=vacuum,
+    cron_schedule="0 3 * * 0",
+    default_status=dagster.DefaultScheduleStatus.STOPPED,
+    description="Sundays at 3. Off until it is switched on.",
+)
+
+
+def _lakehouse(context: dagster.OpExecutionContext) -> Lakehouse:
+    lakehouse: Lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
+    return lakehouse

@@ -1,0 +1,1 @@
+"""Tables by name: read, written and committed, without Dagster."""

@@ -1,0 +1,486 @@
+"""The lakehouse: tables by name, computed by an engine and committed at a location. It knows nothing of Dagster."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from deltalake import DeltaTable, Schema
+
+from stedi_assets.engines.engine import NEWLY_QUARANTINED, Engine, ReadStamp, Written
+from stedi_assets.errors import StediError
+from stedi_assets.landing.digest import CONTRACT_KEY, contract_digest, has_columns
+from stedi_assets.landing.files import list_landing_files
+from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json, to_json, with_digests
+from stedi_assets.privacy.pseudonyms import Pseudonyms
+from stedi_assets.query import Query
+from stedi_assets.lakehouse.stopwatch import Stopwatch
+from stedi_assets.storage import delta
+from stedi_assets.storage.attempt import discarded_on_failure
+from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS, Lease, take_lease
+from stedi_assets.storage.location import Location
+from stedi_assets.storage.tombstones import read_tombstones
+from stedi_assets.contract import SOURCE_FILE, TABLES, Source
+from stedi_assets.privacy.tombstones import SHARED_FUNCTION
+
+OTHER_TABLES = "assets"
+"""The folder, below the lakehouse root, of the tables that are not in the contract."""
+
+LOG = "/_delta_log/"
+"""What is in the path of every file of a table's log."""
+
+IS_GONE = "it was removed before it could be read"
+"""Why a file that was listed is not read."""
+
+RUN_KEY = "dagster/run_id"
+"""The commit's metadata that names the run."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a table.
+
+    Attributes:
+        written: Its columns and files.
+        number: Delta's number of it.
+    """
+
+    written: Written
+    number: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The current version of a table, as a run stored or found it.
+
+    Attributes:
+        folder: The table's folder.
+        written: Its columns and files.
+        version: The Delta version that holds them.
+        seconds: What computing, writing and committing it took.
+        registered: Its name in the catalogue, where there is one.
+        phases: From each phase of that to the seconds it took.
+    """
+
+    folder: Location
+    written: Written
+    version: int
+    seconds: float
+    registered: str | None = None
+    phases: Mapping[str, float] = field(default_factory=dict)
+
+
+class Catalog(Protocol):
+    """What other programs look tables up in."""
+
+    def register(self, name: str, stored: Stored) -> str:
+        """Makes the entry of a table what the table is now.
+
+        Args:
+            name: The table's name.
+            stored: Its current version.
+
+        Returns:
+            The entry's name.
+
+        Raises:
+            StediError: It could not be registered. The table is stored all the same, and another run repairs it.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a landing table and its quarantine hold after a reading.
+
+    Attributes:
+        landing: The landing table.
+        quarantine: Its quarantine.
+        files_read: The names of the raw files that were new or changed.
+        files_removed: The names of those that are gone, and their rows with them.
+        files_kept: How many were as they were.
+        unknown_keys: Of the files read, the records by the name of a key that the contract does not have.
+        passed_over: From the name of each entry of the landing folder that was not read to the reason.
+    """
+
+    landing: Stored
+    quarantine: Stored
+    files_read: Sequence[str]
+    files_removed: Sequence[str]
+    files_kept: int
+    unknown_keys: Mapping[str, int]
+    passed_over: Mapping[str, str]
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was committed."""
+        return bool(self.files_read or self.files_removed)
+
+
+class Lakehouse:
+    """Stores and reads tables by name.
+
+    A query reads what was stored here as it was stored, and other tables at the versions that are current when its
+    first table is read. What is read afterwards belongs to the same versions, until the next table is stored: so the
+    checks of a table read just what its query read.
+
+    Whoever stores a table holds the lakehouse from then on, so that no other run changes what this one reads, until
+    `close`. Under the multiprocess executor each step does so by itself: what a step reads is current until it has
+    stored, so that whichever run lands a file last, the steps after it bring every table up to that file.
+
+    Args:
+        root: The folder that holds the tables.
+        landing: The landing root.
+        engine: Computes queries.
+        catalog: Where tables are registered after each commit, if anywhere.
+        pseudonyms: Tell by their key which customers were erased.
+        lease_wait_timeout: How many seconds to wait while another run holds the lakehouse.
+    """
+
+    def __init__(
+        self,
+        root: Location,
+        landing: Location,
+        engine: Engine,
+        catalog: Catalog | None = None,
+        pseudonyms: Pseudonyms | None = None,
+        lease_wait_timeout: float = WAIT_TIMEOUT_SECONDS,
+    ) -> None:
+        self.root = root
+        self.landing = landing
+        self.pseudonyms = pseudonyms or Pseudonyms()
+        self._engine = engine
+        self._catalog = catalog
+        self._defined: set[str] = set()
+        self._stored_here: dict[str, Schema] = {}
+        self._results: dict[str, list[dict[str, Any]]] = {}
+        self._ledgers: dict[str, Ledger] = {}
+        self._passed_over: dict[str, Mapping[str, str]] = {}
+        self._lease_wait_timeout = lease_wait_timeout
+        self._lease: Lease | None = None
+
+    def hold(self, holder: str) -> None:
+        """Sees to it that no other run changes a table until `close`; waits where one may, and then reads all anew.
+
+        Args:
+            holder: Who asks, as others are told that wait: the run, or the command.
+
+        Raises:
+            StediError: Another run did not end in time, or has taken the lakehouse over; or it cannot be written.
+        """
+        if self._lease is not None:
+            self._lease.confirm()
+            return
+        self._lease = take_lease(self.root, holder, self._lease_wait_timeout)
+        for known in (self._defined, self._stored_here, self._results, self._ledgers, self._passed_over):
+            known.clear()
+
+    def close(self) -> None:
+        """Lets other runs change the tables."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = None
+
+    def store(self, name: str, value: Any, run_id: str) -> Stored:
+        """Replaces a table with the rows of a query or a data frame, in one commit.
+
+        Args:
+            name: The table's name.
+            value: A `Query`, or a data frame of a type that the engine knows.
+            run_id: The run that stores, kept with the commit in the table's history.
+
+        Returns:
+            The version that was stored.
+
+        Raises:
+            StediError: Something that a user can put right. The table is as it was, or the message says that it is
+                stored.
+        """
+        stopwatch = Stopwatch()
+        self.hold(f"run {run_id}")
+        self._forget()
+        if isinstance(value, Query):
+            self._prepare(value)
+        stopwatch.end("open")
+        folder = self._folder(name)
+        with ThreadPoolExecutor() as beside:
+            # As it is before the computing: what another run stores meanwhile is not overwritten with older rows.
+            opened = beside.submit(delta.open_table, folder)
+            written = self._engine.write(value, folder)
+        stopwatch.end("compute_and_write")
+        version = self._commit(name, opened.result(), written, {RUN_KEY: run_id})
+        stopwatch.end("commit")
+        return self._stored(name, version, stopwatch)
+
+    def land(self, source: Source, query: Query, run_id: str, *, full_refresh: bool) -> Landed:
+        """Brings a landing table and its quarantine up to what the landing folder holds.
+
+        Reads only the raw files that are new or changed, and takes the rows of those away that are gone. Where another
+        contract made the stored rows, reads all files and replaces both tables, columns and all.
+
+        The quarantine is committed first, the landing table with its ledger last: after a crash in between, the ledger
+        still says that the files are to be read, and reading them again replaces what the quarantine has of them.
+
+        Args:
+            source: The kind of record.
+            query: The landing table's SELECT over the source's name.
+            run_id: The run that reads, kept with the commits and with what is quarantined.
+            full_refresh: Whether to read all files again.
+
+        Returns:
+            What both tables hold now.
+
+        Raises:
+            StediError: Something that a user can put right. The landing table is as it was, or the message says that
+                it is stored.
+        """
+        stopwatch = Stopwatch()
+        self.hold(f"run {run_id}")
+        self._forget()
+        with ThreadPoolExecutor() as beside:
+            folders = [self._folder(name) for name in (source.landing, source.quarantine)]
+            opened = beside.map(delta.open_table, folders)
+            raw_folder = list_landing_files(self.landing, source)
+        current, current_quarantine = opened
+        contract = contract_digest(source, query)
+        last_commit = delta.newest_metadata(current) if current else {}
+        if current_quarantine is not None:
+            # A run commits it before the landing table: read after that, it is not older.
+            delta.refresh(current_quarantine, self._folder(source.quarantine))
+        stored = {source.landing: current, source.quarantine: current_quarantine}
+        # What was quarantined is in the files: where the quarantine is gone, all are read again.
+        is_of_contract = last_commit.get(CONTRACT_KEY) == contract and all(
+            table and has_columns(table.schema(), TABLES[name].columns) for name, table in stored.items()
+        )
+        ledger = from_json(last_commit[LEDGER_KEY]) if is_of_contract and not full_refresh else None
+        difference = changes(raw_folder.files, ledger or {})
+        passed_over = dict(raw_folder.passed_over)
+        stopwatch.end("list")
+        unknown_keys: Counter[str] = Counter()
+        if ledger is None or difference:
+            tombstones = read_tombstones(self.root, self.pseudonyms)
+            stamp = ReadStamp(run_id, int(time.time() * 1000), tombstones)
+            folder = self._folder(source.landing)
+            read = self._engine.read_landing(query, source, difference.to_read, folder, stamp)
+            stopwatch.end("read_and_write")
+            affected = {*difference.replaced, *(entry.name for entry in read.entries)}
+            with discarded_on_failure(folder, read.prefix):
+                kept = current_quarantine if ledger is not None else None
+                written = self._write_quarantine(source.quarantine, kept, affected)
+                quarantine = self._commit(source.quarantine, current_quarantine, written, {RUN_KEY: run_id})
+            stopwatch.end("quarantine")
+            passed_over |= dict.fromkeys(read.gone, IS_GONE)
+            entries = with_digests([*difference.kept, *read.entries], raw_folder.files)
+            metadata = {RUN_KEY: run_id, CONTRACT_KEY: contract, LEDGER_KEY: to_json(entries)}
+            if current is None or ledger is None:
+                landing = self._commit(source.landing, current, read.written, metadata)
+            else:
+                landing = self._amend_landing(source, current, difference, read.written, metadata)
+            ledger = {entry.name: entry for entry in entries}
+            stopwatch.end("commit")
+            for entry in read.entries:
+                unknown_keys.update(entry.unknown_keys)
+        else:
+            landing, quarantine = (_version_of(table) for table in (current, current_quarantine) if table is not None)
+        self._ledgers[source.landing] = ledger
+        self._passed_over[source.landing] = passed_over
+        return Landed(
+            landing=self._stored(source.landing, landing, stopwatch),
+            quarantine=self._stored(source.quarantine, quarantine, stopwatch),
+            files_read=[file.name for file in difference.to_read],
+            files_removed=sorted(set(difference.replaced) - {file.name for file in difference.to_read}),
+            files_kept=len(difference.kept),
+            unknown_keys=unknown_keys,
+            passed_over=passed_over,
+        )
+
+    def load(self, name: str, kind: Any) -> Any:
+        """Loads the current version of a table.
+
+        Args:
+            name: The table's name.
+            kind: The type to load it as, one that the engine knows.
+
+        Returns:
+            A value of that type.
+
+        Raises:
+            StediError: The table does not exist, or the engine does not know the type.
+        """
+        self._defined.discard(name)
+        self._results.clear()
+        self._define([name])
+        return self._engine.load(name, kind)
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Computes a query whose result is small, once until the next table is stored.
+
+        Args:
+            sql: One SELECT over tables.
+
+        Returns:
+            A dict from column name to value for each row.
+
+        Raises:
+            StediError: A table does not exist, or the query cannot be computed.
+        """
+        if sql not in self._results:
+            query = Query(sql)
+            self._prepare(query)
+            self._results[sql] = self._engine.rows(query)
+        return self._results[sql]
+
+    def columns(self, name: str) -> dict[str, str]:
+        """Returns the columns of a table.
+
+        Args:
+            name: The table's name.
+
+        Returns:
+            From column name to Delta type, in order.
+
+        Raises:
+            StediError: The table does not exist.
+        """
+        schema = self._stored_here.get(name) or self._open(name).schema()
+        return {field.name: field.type.type for field in schema.fields}
+
+    def folders(self) -> list[str]:
+        """Returns the folders of all tables that exist, below the lakehouse, other people's among them.
+
+        Raises:
+            StediError: One of them is a symbolic link, or cannot be read.
+        """
+        root = str(self.root)
+        others = self.root.local_path.glob(f"{OTHER_TABLES}/*") if self.root.is_local else ()
+        # Whoever looks for files does not follow a link: the table would be left out without a word.
+        for folder in (*(table.path for table in TABLES.values()), *(f"{OTHER_TABLES}/{path.name}" for path in others)):
+            (self.root / folder).refuse_links()
+        logs = (file.path for file in self.root.files.walk(root) if LOG in file.path)
+        return sorted({log.removeprefix(f"{root}/").partition(LOG)[0] for log in logs})
+
+    def ledger(self, name: str) -> Ledger:
+        """Returns which raw files a landing table holds.
+
+        Args:
+            name: The landing table's name.
+
+        Returns:
+            From a file's name to what became of it; empty where another program wrote the table last.
+
+        Raises:
+            StediError: The table does not exist.
+        """
+        if name not in self._ledgers:
+            self._ledgers[name] = _ledger_of(self._open(name))
+        return self._ledgers[name]
+
+    def passed_over(self, source: Source) -> Mapping[str, str]:
+        """Returns what the folder of a source holds that is not read.
+
+        Args:
+            source: The kind of record.
+
+        Returns:
+            From the name of each such entry to the reason: as the last reading found them, or as they are now.
+
+        Raises:
+            StediError: The folder cannot be read.
+        """
+        if source.landing not in self._passed_over:
+            self._passed_over[source.landing] = list_landing_files(self.landing, source).passed_over
+        return self._passed_over[source.landing]
+
+    def _write_quarantine(self, name: str, kept: DeltaTable | None, affected: set[str]) -> Written:
+        """Writes what was quarantined now, and what a quarantine has of other files than those affected."""
+        others = ""
+        if kept is not None:
+            self._define_table(name, kept)
+            names = ", ".join("'" + file.replace("'", "''") + "'" for file in sorted(affected))
+            others = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
+        return self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {others}"), self._folder(name))
+
+    def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> Version:
+        self._refuse_lost_lease(self._folder(name), written.files)
+        description = TABLES[name].description if name in TABLES else None
+        number = delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
+        if current is None:
+            return Version(written, number)
+        # As the log has it now.
+        delta.refresh(current, self._folder(name))
+        return Version(replace(written, schema=current.schema()), number)
+
+    def _amend_landing(
+        self, source: Source, current: DeltaTable, difference: Changes, read: Written, metadata: Mapping[str, str]
+    ) -> Version:
+        folder = self._folder(source.landing)
+        stored = delta.data_files(current)
+        removed, rewritten = self._engine.without_source_files(stored, difference.replaced, folder)
+        added = [file for file in (*read.files, *rewritten) if file.rows]
+        if not added and len(removed) == len(stored):
+            # A table has a file even where it has no row.
+            added = list(read.files)
+        self._refuse_lost_lease(folder, [*read.files, *rewritten])
+        delta.amend(current, folder, added, removed, metadata)
+        delta.refresh(current, folder)
+        return _version_of(current)
+
+    def _refuse_lost_lease(self, folder: Location, staged: Sequence[delta.DataFile]) -> None:
+        # A process may have been paused until another run took the lakehouse over and changed what this one has read,
+        # or erased a customer whose rows are in the staged files.
+        if self._lease is None:
+            return
+        with ExitStack() as discarding:
+            for file in staged:
+                discarding.enter_context(discarded_on_failure(folder, file.path.partition("/")[0]))
+            self._lease.confirm()
+
+    def _stored(self, name: str, version: Version, stopwatch: Stopwatch) -> Stored:
+        paths = [str(self._folder(name) / file.path) for file in version.written.files]
+        self._engine.define_table(name, paths, version.written.schema)
+        self._defined.add(name)
+        self._stored_here[name] = version.written.schema
+        seconds, phases = stopwatch.seconds, stopwatch.phases
+        stored = Stored(self._folder(name), version.written, version.number, seconds, phases=phases)
+        return replace(stored, registered=self._catalog.register(name, stored)) if self._catalog else stored
+
+    def _folder(self, name: str) -> Location:
+        return self.root / (TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}")
+
+    def _forget(self) -> None:
+        self._defined &= self._stored_here.keys()
+        self._results.clear()
+
+    def _prepare(self, query: Query) -> None:
+        self._define(query.tables)
+        if SHARED_FUNCTION in query.sql:
+            self._engine.define_erased(read_tombstones(self.root, self.pseudonyms))
+
+    def _define(self, names: Iterable[str]) -> None:
+        for name in set(names) - self._defined:
+            self._define_table(name, self._open(name))
+
+    def _define_table(self, name: str, table: DeltaTable) -> None:
+        self._engine.define_table(name, delta.data_files(table), table.schema())
+        self._defined.add(name)
+
+    def _open(self, name: str) -> DeltaTable:
+        folder = self._folder(name)
+        table = delta.open_table(folder)
+        if table is None:
+            raise StediError(
+                f"The table {name} does not exist at {folder}.",
+                f"Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:{name}'.",
+            )
+        return table
+
+
+def _version_of(table: DeltaTable) -> Version:
+    return Version(Written(table.schema(), delta.current_files(table)), table.version())
+
+
+def _ledger_of(table: DeltaTable) -> Ledger:
+    return from_json(delta.newest_metadata(table).get(LEDGER_KEY, "[]"))

@@ -1,0 +1,361 @@
+"""Made-up landing data with an exactly known profile, the same bytes on every machine.
+
+How the numbers come about: time is cut into beats 2.75 s apart. Every customer takes part in 30 consecutive beats with
+one device reading in each, at most 375 ms before or after the beat, so a customer's readings are 2 to 3.5 s apart
+whatever is drawn. Readings of one beat can therefore be given the same millisecond freely, and those of different
+beats never have it. `SHARED_INSTANTS` says how many customers share how many instants, `PHONE_READINGS` how many phone
+readings accompany a device reading. Both are dealt like shuffled decks of cards: chance decides who gets which card,
+never how many cards there are. What is dealt is one replica of the population; a larger scale writes more of them, each
+an hour earlier than the one before and with customers of its own.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import date
+from hashlib import sha256
+from itertools import islice, product
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, TextIO, TypeVar
+from uuid import UUID
+
+from stedi_assets.contract import SOURCES
+
+Item = TypeVar("Item")
+# Of the standard generator only `random()` promises the same numbers in every Python version.
+Draw = Callable[[], float]
+
+CUSTOMERS = 956
+CONSENTS = {"shareWithResearchAsOfDate": 482, "shareWithPublicAsOfDate": 491, "shareWithFriendsAsOfDate": 508}
+CONSENTING = CONSENTS["shareWithResearchAsOfDate"]
+READINGS_PER_CUSTOMER = 30
+
+# All times are in milliseconds.
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+LAST_HOUR = 1_709_647_200_000  # 2024-03-05 14:00 UTC
+FIRST_BEAT = 10 * MINUTE
+BEAT = 2_750
+LARGEST_OFFSET = 375
+BEATS = 43 * MINUTE // BEAT
+
+# How many instants have how many (consenting, other) customers, if more than one; all other instants have one customer.
+# fmt: off
+SHARED_INSTANTS = {
+    (3, 2): 1, (2, 3): 1,
+    (3, 1): 1, (2, 2): 2,
+    (3, 0): 12, (2, 1): 33, (1, 2): 25, (0, 3): 7,
+    (2, 0): 398, (1, 1): 683, (0, 2): 318,
+}
+# fmt: on
+# A full beat has readings of at least 15 consenting and 15 other customers: enough for four shared instants, which take
+# at most three of either.
+SHARED_INSTANTS_PER_BEAT = 4
+FULL_BEATS = range(READINGS_PER_CUSTOMER - 1, BEATS - READINGS_PER_CUSTOMER + 1)
+
+# How many device readings have how many phone readings, by the number of consenting customers at the instant; 0 is for
+# the readings of customers without consent. Machine learning pairs a phone reading with the devices of the other
+# consenting customers too: (2 * 1 + 138 * 2 + 728 * 3) * 1 + (7 * 2 + 35 * 3) * 2 = 2,700 rows.
+PHONE_READINGS = {
+    0: {1: 46, 2: 2_280, 3: 11_892, 4: 1, 6: 1},
+    1: {1: 44, 2: 2_164, 3: 11_341, 5: 1},
+    2: {1: 2, 2: 138, 3: 728},
+    3: {2: 7, 3: 35},
+}
+
+DISTANCES = range(201, 301)
+ACCELERATIONS = tuple(
+    f'"x":{x},"y":{y},"z":{z}' for x, y, z in product((-1.0, 0.0, 1.0), (-1.0, 0.0, 1.0), (-1.0, 0.0))
+)
+BIRTH_DAYS = range(date(1938, 1, 1).toordinal(), date(2005, 12, 31).toordinal())
+AREA_CODES = ("206", "213", "303", "312", "404", "503", "512", "602", "617", "702", "801", "919")
+# fmt: off
+FIRST_NAMES = (
+    "Abena", "Aiko", "Alejandra", "Amara", "Anders", "Anjali", "Astrid", "Bilal", "Camila", "Chidi", "Daniel", "Diego",
+    "Elena", "Emeka", "Fatima", "Freya", "Gabriel", "Hana", "Hassan", "Ingrid", "Ivan", "Jamal", "Joao", "Kavita",
+    "Keiko", "Kwame", "Leila", "Liam", "Lucia", "Malia", "Marek", "Mei", "Mikhail", "Nadia", "Noah", "Olga", "Omar",
+    "Priya", "Rafael", "Rosa", "Samuel", "Sofia", "Tariq", "Thandiwe", "Tomas", "Wei", "Yusuf", "Zainab",
+)
+LAST_NAMES = (
+    "Abdi", "Achebe", "Almeida", "Andersen", "Bakker", "Banerjee", "Bauer", "Bianchi", "Castillo", "Chaudhry", "Chen",
+    "Cohen", "Costa", "Dang", "Diallo", "Dubois", "Eriksen", "Farouk", "Fischer", "Garcia", "Gupta", "Haddad", "Hansen",
+    "Hernandez", "Horvath", "Ibrahim", "Ito", "Jansen", "Johnson", "Kamau", "Kapoor", "Kim", "Kovacs", "Kowalski",
+    "Larsen", "Lopez", "Mahlaba", "Mensah", "Moreau", "Nakamura", "Nguyen", "Novak", "Okafor", "Oliveira", "Owusu",
+    "Park", "Patel", "Petrov", "Popescu", "Quispe", "Rahman", "Reyes", "Rossi", "Sato", "Schmidt", "Silva", "Singh",
+    "Smith", "Suzuki", "Tanaka", "Tran", "Vargas", "Virtanen", "Wang", "Yilmaz", "Zhang",
+)
+# fmt: on
+
+FILES_PER_SOURCE = {"customer": 1, "accelerometer": 9, "step_trainer": 3}
+LANDING_FILES = {
+    source: tuple(
+        f"{SOURCES[f'{source}_files'].path}/{source}-{LAST_HOUR + HOUR + number * MINUTE}.json"
+        for number in range(files)
+    )
+    for source, files in FILES_PER_SOURCE.items()
+}
+EXPECTED_COUNTS = "expected_counts.json"
+
+
+class Moment(NamedTuple):
+    """A device reading as planned: its instant and how many phone readings accompany it."""
+
+    instant: int
+    phone_readings: int
+
+
+class PhoneReading(NamedTuple):
+    """One record of the accelerometer files."""
+
+    user: str
+    instant: int
+    acceleration: str
+
+
+class DeviceReading(NamedTuple):
+    """One record of the step trainer files."""
+
+    instant: int
+    serial_number: str
+    distance: int
+
+
+class Replica(NamedTuple):
+    """The records of one population of customers."""
+
+    customers: list[dict[str, str | int]]
+    phone_readings: list[PhoneReading]
+    device_readings: list[DeviceReading]
+
+
+def write_sample_data(output: Path, scale: int = 1) -> dict[str, int]:
+    """Write made-up landing files and the number of rows every table must get from them.
+
+    The files are written below a temporary folder in `output` and moved into place when all are whole. The expected
+    counts go first and come back last: landing files without them are not a whole sample.
+
+    Args:
+        output: The landing root, created if need be; an earlier sample in it is replaced.
+        scale: How many times the data of scale 1 (956 customers, 110,909 records, 11 MB) to write.
+
+    Returns:
+        The number of rows of every table, by the table's name.
+
+    Raises:
+        ValueError: `scale` is less than 1.
+        FileExistsError: `output` has landing files that are not of a sample.
+    """
+    if scale < 1:
+        raise ValueError(f"cannot write sample data to {output} at scale {scale}: the scale must be 1 or more")
+    _refuse_foreign_files(output)
+    output.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".sample-data-", dir=output) as folder:
+        partial = Path(folder)
+        counts = _write_landing_files(partial, scale)
+        (partial / EXPECTED_COUNTS).write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8", newline="\n")
+        _publish(partial, output)
+    return counts
+
+
+def _refuse_foreign_files(output: Path) -> None:
+    own = {output / name for names in LANDING_FILES.values() for name in names}
+    found = (path for source in SOURCES.values() for path in (output / source.path).rglob("*") if path.is_file())
+    foreign = sorted(path for path in found if path not in own)
+    if foreign:
+        raise FileExistsError(
+            f"cannot write sample data to {output}: {len(foreign)} landing files there are not sample data, the first "
+            f"is {foreign[0]}; choose another folder or move them away"
+        )
+
+
+def _publish(partial: Path, output: Path) -> None:
+    (output / EXPECTED_COUNTS).unlink(missing_ok=True)
+    for name in (*(name for names in LANDING_FILES.values() for name in names), EXPECTED_COUNTS):
+        (output / name).parent.mkdir(parents=True, exist_ok=True)
+        (partial / name).replace(output / name)
+
+
+def _write_landing_files(root: Path, scale: int) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    with ExitStack() as stack:
+        files = {
+            source: [stack.enter_context(_create_file(root / name)) for name in names]
+            for source, names in LANDING_FILES.items()
+        }
+        for number in range(scale):
+            counts.update(_write_replica(files, number))
+    return dict(counts)
+
+
+def _create_file(path: Path) -> TextIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w", encoding="utf-8", newline="\n")
+
+
+def _write_replica(files: dict[str, list[TextIO]], number: int) -> dict[str, int]:
+    replica = _make_replica(number)
+    _write_lines(files["customer"], replica.customers, _customer_line)
+    _write_lines(files["accelerometer"], replica.phone_readings, _phone_line)
+    _write_lines(files["step_trainer"], replica.device_readings, _device_line)
+    return _count_rows(replica)
+
+
+def _write_lines(files: list[TextIO], records: Sequence[Item], line: Callable[[Item], str]) -> None:
+    size = -(-len(records) // len(files))
+    for number, file in enumerate(files):
+        file.write("".join(map(line, records[number * size : (number + 1) * size])))
+
+
+def _customer_line(customer: dict[str, str | int]) -> str:
+    return json.dumps(customer) + "\n"
+
+
+# Readings hold only ASCII letters, digits and ".@-", which need no escapes; json.dumps would take much longer.
+def _phone_line(reading: PhoneReading) -> str:
+    return f'{{"user":"{reading.user}","timestamp":{reading.instant},{reading.acceleration}}}\n'
+
+
+def _device_line(reading: DeviceReading) -> str:
+    return (
+        f'{{"sensorReadingTime":{reading.instant},"serialNumber":"{reading.serial_number}",'
+        f'"distanceFromObject":{reading.distance}}}\n'
+    )
+
+
+def _count_rows(replica: Replica) -> dict[str, int]:
+    # Replicas have no customer and no instant in common, so the sum of their counts is the count of all.
+    customer_trusted = [customer for customer in replica.customers if customer.get("shareWithResearchAsOfDate")]
+    emails = {customer["email"] for customer in customer_trusted}
+    accelerometer_trusted = [reading for reading in replica.phone_readings if reading.user in emails]
+    users = {reading.user for reading in accelerometer_trusted}
+    customer_curated = [customer for customer in customer_trusted if customer["email"] in users]
+    serial_numbers = {customer["serialNumber"] for customer in customer_curated}
+    step_trainer_trusted = [reading for reading in replica.device_readings if reading.serial_number in serial_numbers]
+    phone_readings_at = Counter(reading.instant for reading in accelerometer_trusted)
+    owners = {customer["serialNumber"]: str(customer["email"]) for customer in customer_curated}
+    consents = {customer["email"]: int(customer["shareWithResearchAsOfDate"]) for customer in customer_curated}
+    consented_phone_readings = Counter(
+        (reading.user, reading.instant)
+        for reading in accelerometer_trusted
+        if reading.instant >= consents[reading.user]
+    )
+    return {
+        "customer_landing": len(replica.customers),
+        "accelerometer_landing": len(replica.phone_readings),
+        "step_trainer_landing": len(replica.device_readings),
+        "customer_trusted": len(customer_trusted),
+        "accelerometer_trusted": len(accelerometer_trusted),
+        "customer_curated": len(customer_curated),
+        "step_trainer_trusted": len(step_trainer_trusted),
+        "machine_learning_curated": sum(phone_readings_at[reading.instant] for reading in step_trainer_trusted),
+        "machine_learning_pseudonymized": sum(
+            consented_phone_readings[owners[reading.serial_number], reading.instant] for reading in step_trainer_trusted
+        ),
+    }
+
+
+def _make_replica(number: int) -> Replica:
+    draw = Random(number).random
+    hour = LAST_HOUR - number * HOUR
+    plan = _plan_moments(draw, hour)
+    consents = _plan_consents(draw)
+    replica = Replica([], [], [])
+    for customer_number, member in enumerate(_shuffled(draw, range(CUSTOMERS)), start=number * CUSTOMERS + 1):
+        person = _make_person(draw, customer_number)
+        given = [consent for consent, members in consents.items() if member in members]
+        moments = list(_shuffled(draw, plan[member]))
+        replica.customers.append(person | _make_dates(draw, hour, min(moments).instant, given))
+        replica.phone_readings.extend(_make_phone_readings(draw, person["email"], moments))
+        replica.device_readings.extend(_make_device_readings(draw, person["serialNumber"], moments))
+    return replica
+
+
+def _make_person(draw: Draw, number: int) -> dict[str, str]:
+    first_name, last_name = _pick(draw, FIRST_NAMES), _pick(draw, LAST_NAMES)
+    return {
+        "customerName": f"{first_name} {last_name}",
+        "email": f"{first_name}.{last_name}{number}@example.com".lower(),
+        "phone": f"{_pick(draw, AREA_CODES)}55501{_pick(draw, range(100)):02}",
+        "birthDay": date.fromordinal(_pick(draw, BIRTH_DAYS)).isoformat(),
+        "serialNumber": str(UUID(bytes=sha256(f"Step Trainer {number}".encode()).digest()[:16], version=4)),
+    }
+
+
+def _make_dates(draw: Draw, hour: int, first_reading: int, consents: list[str]) -> dict[str, int]:
+    registration = _pick(draw, range(hour, first_reading))
+    last_update = _pick(draw, range(registration, hour + HOUR))
+    dates = {"registrationDate": registration, "lastUpdateDate": last_update}
+    return dates | {consent: _pick(draw, range(registration, last_update + 1)) for consent in consents}
+
+
+def _make_phone_readings(draw: Draw, user: str, moments: list[Moment]) -> Iterator[PhoneReading]:
+    for moment in moments:
+        for _ in range(moment.phone_readings):
+            yield PhoneReading(user, moment.instant, _pick(draw, ACCELERATIONS))
+
+
+def _make_device_readings(draw: Draw, serial_number: str, moments: list[Moment]) -> Iterator[DeviceReading]:
+    for moment in moments:
+        yield DeviceReading(moment.instant, serial_number, _pick(draw, DISTANCES))
+
+
+def _plan_consents(draw: Draw) -> dict[str, set[int]]:
+    members = {consent: set(islice(_shuffled(draw, range(CUSTOMERS)), count)) for consent, count in CONSENTS.items()}
+    # The moments are planned with the first members as the ones who consent to research.
+    return members | {"shareWithResearchAsOfDate": set(range(CONSENTING))}
+
+
+def _plan_moments(draw: Draw, hour: int) -> list[list[Moment]]:
+    moments: list[list[Moment]] = [[] for _ in range(CUSTOMERS)]
+    consenting_at = _members_by_beat(range(CONSENTING))
+    others_at = _members_by_beat(range(CONSENTING, CUSTOMERS))
+    instants_at = _deal_instants(draw, consenting_at, others_at)
+    phone_readings = {key: _shuffled(draw, Counter(deck).elements()) for key, deck in PHONE_READINGS.items()}
+    for beat in range(BEATS):
+        consenting, others = _shuffled(draw, consenting_at[beat]), _shuffled(draw, others_at[beat])
+        offsets = _shuffled(draw, range(-LARGEST_OFFSET, LARGEST_OFFSET + 1))
+        for (consenting_count, other_count), offset in zip(instants_at[beat], offsets, strict=False):
+            instant = hour + FIRST_BEAT + beat * BEAT + offset
+            for member in islice(consenting, consenting_count):
+                moments[member].append(Moment(instant, next(phone_readings[consenting_count])))
+            for member in islice(others, other_count):
+                moments[member].append(Moment(instant, next(phone_readings[0])))
+    return moments
+
+
+def _members_by_beat(members: range) -> list[list[int]]:
+    beats: list[list[int]] = [[] for _ in range(BEATS)]
+    for rank, member in enumerate(members):
+        first_beat = rank * (BEATS - READINGS_PER_CUSTOMER) // (len(members) - 1)
+        for beat in range(first_beat, first_beat + READINGS_PER_CUSTOMER):
+            beats[beat].append(member)
+    return beats
+
+
+def _deal_instants(
+    draw: Draw, consenting_at: list[list[int]], others_at: list[list[int]]
+) -> list[list[tuple[int, int]]]:
+    instants_at: list[list[tuple[int, int]]] = [[] for _ in range(BEATS)]
+    places = _shuffled(draw, list(FULL_BEATS) * SHARED_INSTANTS_PER_BEAT)
+    for instant, beat in zip(Counter(SHARED_INSTANTS).elements(), places, strict=False):
+        instants_at[beat].append(instant)
+    for instants, consenting, others in zip(instants_at, consenting_at, others_at, strict=True):
+        consenting_left = len(consenting) - sum(count for count, _ in instants)
+        others_left = len(others) - sum(count for _, count in instants)
+        instants.extend([(1, 0)] * consenting_left + [(0, 1)] * others_left)
+    return instants_at
+
+
+def _shuffled(draw: Draw, items: Iterable[Item]) -> Iterator[Item]:
+    remaining = list(items)
+    while remaining:
+        index = int(draw() * len(remaining))
+        remaining[index], remaining[-1] = remaining[-1], remaining[index]
+        yield remaining.pop()
+
+
+def _pick(draw: Draw, items: Sequence[Item]) -> Item:
+    return items[int(draw() * len(items))]

@@ -1,0 +1,1 @@
+"""Runs of Dagster: their executors, their processes, their history."""

@@ -1,0 +1,1 @@
+"""Records out of any bytes: a library that imports nothing of the rest."""
