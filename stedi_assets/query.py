@@ -1,4 +1,4 @@
-"""The query that an asset returns, and what it reads."""
+"""SQL: the query that an asset returns, the tables it reads, and a text quoted for every engine."""
 
 import textwrap
 from dataclasses import dataclass
@@ -47,3 +47,11 @@ class Query:
         statement = statements[0]
         defined_inside = {expression.alias for expression in statement.find_all(exp.CTE)}
         return frozenset({table.name for table in statement.find_all(exp.Table)} - defined_inside)
+
+
+def portable_literal(text: str) -> str:
+    """Quotes a text for DuckDB, Spark and Athena alike.
+
+    Spark reads a backslash in a literal as an escape, and DuckDB does not: a backslash becomes a call of `chr`.
+    """
+    return "(" + " || chr(92) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\\")) + ")"

@@ -14,7 +14,7 @@ from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.defs.checks.check import Check
 from stedi_assets.defs.io_managers.lakehouse import FIGURES, failures_described
 from stedi_assets.defs.io_managers.metadata import lineage_metadata, query_lineage
-from stedi_assets.lakehouse.lakehouse import Landed
+from stedi_assets.lakehouse.stored import Landed
 from stedi_assets.query import Query
 
 IO_MANAGER_KEY = "io_manager"

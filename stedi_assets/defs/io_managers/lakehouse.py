@@ -11,7 +11,8 @@ from pydantic import Field, PrivateAttr
 from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.defs.io_managers.metadata import stored_metadata
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse.lakehouse import Catalog, Lakehouse, Stored
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.stored import Catalog, Stored
 from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.storage.aws import Aws

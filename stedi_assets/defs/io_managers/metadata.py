@@ -8,8 +8,9 @@ import dagster
 
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse.lakehouse import Lakehouse, Stored
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.lineage import ColumnSource, Lineage, column_lineage
+from stedi_assets.lakehouse.stored import Stored
 from stedi_assets.privacy.masking import PERSONAL
 from stedi_assets.query import Query
 from stedi_assets.report.preview import ROWS, preview
