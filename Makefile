@@ -50,9 +50,7 @@ chromium:
 	@command -v chromium >/dev/null || { echo 'The tests of the browser need chromium: install chromium.' >&2; exit 1; }
 
 lint: .venv/lint
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/pre-commit run --all-files
 
 # The pictures of the README, taken in Debian's chromium.
 screenshots: .venv/test-browser
