@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --durations 25 $(COVERAGE)
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
-.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium lint screenshots spark-jars bench bench-peers clean
+.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium lint screenshots spark-jars wheel bench bench-peers clean
 
 run: .venv/run
 	$(BIN)/stedi run
@@ -52,6 +52,13 @@ chromium:
 lint: .venv/lint
 	$(BIN)/pre-commit run --all-files
 
+# What a release publishes, and a try of the wheel in a virtual environment away from here.
+wheel: .venv/release
+	rm -rf dist
+	$(BIN)/pyproject-build --quiet
+	$(BIN)/check-wheel-contents dist
+	$(BIN)/python -m stedi_assets_tests.support.wheel dist/*.whl
+
 # The pictures of the README, taken in Debian's chromium.
 screenshots: .venv/test-browser
 	$(BIN)/python -m stedi_assets_tests.support.screenshots docs/images
@@ -70,7 +77,7 @@ bench-peers: .venv/test-spark
 	$(BIN)/python -m benchmarks.bench_peers
 
 clean:
-	rm -rf .venv .bench lakehouse build *.egg-info
+	rm -rf .venv .bench lakehouse build dist *.egg-info
 	git clean -fdXq .dagster
 
 .venv/bin/pip:
@@ -104,6 +111,10 @@ clean:
 # The type checker reads every test.
 .venv/lint: .venv/test
 	$(PIP) '.[lint,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
+	touch $@
+
+.venv/release: .venv/run
+	$(PIP) '.[release]'
 	touch $@
 
 # An S3 server for the tests.
