@@ -30,13 +30,13 @@ test-buckets: go .venv/test-buckets
 test-browser: chromium .venv/test-browser
 	$(PYTEST) -m browser
 
-# Crash walks and daemons; then the property tests again, with thirty times as many examples.
-test-slow: java go chromium .venv/test-spark .venv/test-browser
+# Crash walks, daemons, the hooks; then the property tests again, with thirty times as many examples.
+test-slow: java go chromium .venv/test-spark .venv/test-browser .venv/lint
 	$(PYTEST) -m slow
 	$(PYTEST) -m 'hypothesis and not (slow or spark or bucket)' --hypothesis-profile many
 
 # All of the above, and the lines and branches that they reach.
-test-all: java go chromium .venv/test-spark .venv/test-browser
+test-all: java go chromium .venv/test-spark .venv/test-browser .venv/lint
 	$(BIN)/coverage erase
 	$(MAKE) test test-spark test-buckets test-browser test-slow COVERAGE='--cov --cov-append --cov-report='
 	$(BIN)/coverage report
