@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from deltalake import DeltaTable, Schema
 
 from stedi_assets.engines.engine import NEWLY_QUARANTINED, Engine, ReadStamp, Written
-from stedi_assets.errors import StediError
+from stedi_assets.errors import MissingTableError
 from stedi_assets.landing.digest import CONTRACT_KEY, contract_digest, has_columns
 from stedi_assets.landing.files import list_landing_files
 from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json, to_json, with_digests
@@ -471,9 +471,11 @@ class Lakehouse:
         folder = self._folder(name)
         table = delta.open_table(folder)
         if table is None:
-            raise StediError(
+            raise MissingTableError(
                 f"The table {name} does not exist at {folder}.",
                 f"Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:{name}'.",
+                name=name,
+                folder=str(folder),
             )
         return table
 
