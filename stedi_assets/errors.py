@@ -71,7 +71,7 @@ class CredentialsError(StediError):
 
 
 class GoneError(StediError):
-    """A listed file was removed before it was read: whoever delivers files may also take them away."""
+    """A listed file was removed before it was read, such as by the program that delivers files."""
 
 
 class MissingTableError(StediError):

@@ -102,7 +102,7 @@ class Aws(BaseSettings):
                 config=Config(
                     # The newer modes share one quota of retries among the threads, which use it up in a second.
                     retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
-                    # Objects are read by ranges, for which boto3 computes a checksum and has none to compare it with.
+                    # Objects are read by ranges: boto3 would compute a checksum of each, and compare it with nothing.
                     response_checksum_validation="when_required",
                     # Over TLS boto3 sends the checksum after the body, which not every store understands: versitygw 1.8
                     # answers one in a hundred of the next requests on the connection with 400.

@@ -37,7 +37,7 @@ def credentials_explained(profile: str | None, find_source: Callable[[], str | N
     try:
         yield
     except Exception as error:
-        # boto3 is an extra: whoever gets here has imported it.
+        # boto3 is an extra, but it is installed where one of its exceptions was raised.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         if not isinstance(error, (BotoCoreError, ClientError, *RAISED_WITHIN)):
