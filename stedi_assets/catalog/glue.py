@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stedi_assets.contract import TABLES
 from stedi_assets.errors import CredentialsError, StediError
-from stedi_assets.lakehouse.lakehouse import Stored
+from stedi_assets.lakehouse.stored import Stored
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.causes import ACCESS_DENIED, CAUSES, Cause
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from stedi_assets.contract import TABLES
+from stedi_assets.contract import OTHER_TABLES, TABLES
 from stedi_assets.errors import MissingTableError, StediError
-from stedi_assets.lakehouse.lakehouse import OTHER_TABLES
 from stedi_assets.storage.delta import open_table
 from stedi_assets.storage.location import Location
 

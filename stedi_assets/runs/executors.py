@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster
 
+from stedi_assets.runs.collector import rarely_collecting
 from stedi_assets.runs.living import hold_until_exit, mark_dead_runs
 
 
@@ -26,7 +27,8 @@ class _HoldingExecutor(dagster.Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dagster.DagsterEvent]:
         mark_dead_runs(plan_context.instance)
         hold_until_exit(plan_context.instance, plan_context.run_id)
-        return self._executor.execute(plan_context, execution_plan)
+        with rarely_collecting():
+            yield from self._executor.execute(plan_context, execution_plan)
 
     @property
     def retries(self) -> Any:

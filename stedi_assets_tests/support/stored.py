@@ -6,7 +6,7 @@ from typing import Any
 from deltalake import Schema
 
 from stedi_assets.engines.engine import Written
-from stedi_assets.lakehouse.lakehouse import Stored
+from stedi_assets.lakehouse.stored import Stored
 from stedi_assets.storage.location import Location
 
 
