@@ -11,11 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from stedi_assets.contract import TABLES
-from stedi_assets.errors import StediError
+from stedi_assets.errors import CredentialsError, StediError
 from stedi_assets.lakehouse.stored import Stored
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.causes import ACCESS_DENIED, CAUSES, Cause
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import TableInputTypeDef, TableTypeDef
 
@@ -41,14 +43,8 @@ TRIES = 3
 
 CHANGED_MEANWHILE = frozenset({"AlreadyExistsException", "ConcurrentModificationException"})
 
-REFUSALS = {
-    "AccessDeniedException": ("access was denied", "Allow the action, or use other credentials"),
-    "403": ("access was denied", "Allow the action, or use other credentials"),
-    "UnrecognizedClientException": ("the access key is not known", "Correct AWS_ACCESS_KEY_ID or AWS_PROFILE"),
-    "InvalidSignatureException": ("the secret key is wrong", "Correct AWS_SECRET_ACCESS_KEY or AWS_PROFILE"),
-    "ExpiredTokenException": ("the session has expired", "Sign in again"),
-}
-"""From Glue's error code to what is wrong and what to do."""
+DENIED_WITHOUT_CODE = "403"
+"""The code that botocore makes up where Glue, or a server that speaks its protocol, denies access and gives none."""
 
 
 class GlueCatalog:
@@ -273,11 +269,19 @@ def _refusals_explained(what: str, afterwards: str = "") -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        why, remedy = REFUSALS.get(code, (f"it answered {code}", "Try again, or see AWS's own documentation"))
-        raise StediError(f"{what}: {why}, glue:{error.operation_name}.", f"{remedy}{afterwards}.") from None
+        raise _refusal(error, what, afterwards) from None
     except BotoCoreError as error:
         raise StediError(
             f"{what}: it could not be reached, {type(error).__name__}.",
             f"Check AWS_ENDPOINT_URL, AWS_REGION and the network{afterwards}.",
         ) from None
+
+
+def _refusal(error: "ClientError", what: str, afterwards: str) -> StediError:
+    code = error.response["Error"]["Code"]
+    unknown = Cause(f"it answered {code}", "Try again, or see AWS's own documentation")
+    cause = ACCESS_DENIED if code == DENIED_WITHOUT_CODE else CAUSES.get(code, unknown)
+    what, remedy = f"{what}: {cause.sentence}, glue:{error.operation_name}.", f"{cause.remedy}{afterwards}."
+    if cause.is_about_credentials:
+        return CredentialsError(what, remedy, code=code, service="glue")
+    return StediError(what, remedy)

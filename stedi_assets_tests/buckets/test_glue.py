@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.contract import TABLES, Column, Table
-from stedi_assets.errors import StediError
+from stedi_assets.errors import CredentialsError, StediError
 from stedi_assets.query import Query
 from stedi_assets.settings import read_settings
 from stedi_assets.storage import aws
@@ -255,6 +255,14 @@ def test_a_refusal_fails_the_asset_with_the_action_and_a_rerun_repairs_it(
     assert project.project.delta("customer_landing").version() == 0
     assert project.rows("customer_landing") == 5
     assert project.rows("customer_quarantine") == 0
+
+
+def test_a_refusal_of_glue_is_an_error_of_its_own(guarded: MotoServer, tmp_path: Path) -> None:
+    aws = bucket(guarded.endpoint, *user_who_may(guarded, "s3:*"), tmp_path).aws
+    with policies_held(guarded), pytest.raises(CredentialsError) as refused:
+        GlueCatalog("stedi", aws).locations()
+    assert (refused.value.service, refused.value.profile) == ("glue", None)
+    assert refused.value.code in ("AccessDeniedException", "403")
 
 
 def test_a_table_whose_registration_failed_is_at_its_new_version(in_moto: GlueProject) -> None:
