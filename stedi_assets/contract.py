@@ -186,7 +186,7 @@ def _quarantine(subject: str) -> Table:
         f"{subject}_quarantine",
         "landing",
         f"{subject}/quarantine",
-        f"The parts of the {subject} landing files that are no rows, with their file, offset and reason. Personal data.",
+        f"The parts of the {subject} landing files that are no rows, with file, offset and reason. Personal data.",
         QUARANTINE_COLUMNS,
     )
 

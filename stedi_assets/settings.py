@@ -111,8 +111,8 @@ class Settings(BaseSettings):
     )
     expected_counts: LocalPath | None = Field(
         default=None,
-        description="A JSON file: an object from table to expected rows. By default expected_counts.json in the landing "
-        "root, if it exists.",
+        description="A JSON file: an object from table to expected rows. By default expected_counts.json in the "
+        "landing root, if it exists.",
     )
     max_quarantined: float = Field(
         default=0.01,
@@ -123,15 +123,15 @@ class Settings(BaseSettings):
     lease_wait_timeout: int = Field(
         default=WAIT_TIMEOUT_SECONDS,
         ge=0,
-        description="Seconds that a run, an erasure, a vacuum or a removal waits while another one holds the lakehouse.",
+        description="Seconds for which a run, an erasure, a vacuum or a removal waits for another one to end.",
     )
     full_refresh: bool = Field(
         default=False, description="Whether to read all landing files again, or only new and changed ones."
     )
     pseudonym_key: Key = Field(
         default=None,
-        description="The key of the pseudonyms: 32 bytes or more, as hexadecimal digits. By default every build makes a "
-        "random key.",
+        description="The key of the pseudonyms: 32 bytes or more, as hexadecimal digits. By default every build makes "
+        "a random key.",
     )
     duckdb_memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] | None = Field(
         default=None, description="The memory limit of DuckDB, such as 4GB. By default 80% of the machine's memory."

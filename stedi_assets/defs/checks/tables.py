@@ -248,8 +248,8 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
         ),
         none_found(
             "has_no_serial_number_of_several_customers",
-            "Each serial number belongs to one customer. Nobody knows whose the readings of a shared device are: ask the "
-            "source to correct the records.",
+            "Each serial number belongs to one customer. Nobody knows whose the readings of a shared device are: ask "
+            "the source to correct the records.",
             """
             SELECT count(*) AS shared_serial_numbers FROM (
                 SELECT serialNumber FROM customer_landing GROUP BY serialNumber HAVING count(DISTINCT email) > 1

@@ -338,8 +338,8 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
         has_rows(CURATED, CURATED_WAY),
         Check(
             "has_the_rows_computed_another_way",
-            "For each sensorReadingTime, the number of rows equals a count of the tables upstream. Materialize them and "
-            "this table again.",
+            "For each sensorReadingTime, the number of rows equals a count of the tables upstream. Materialize them "
+            "and this table again.",
             True,
             counts(PAIRS, "groups_with_too_many_rows", "groups_with_too_few_rows"),
             nothing,
@@ -347,8 +347,8 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
         no_naming_column(CURATED),
         none_found(
             "has_no_pair_of_different_customers",
-            "No row pairs one customer's device with another customer's phone. A join by instant alone makes such pairs, "
-            f"and nobody knows whose steps they are. Train with {PSEUDONYMIZED}, which has none.",
+            "No row pairs one customer's device with another customer's phone. A join by instant alone makes such "
+            f"pairs, and nobody knows whose steps they are. Train with {PSEUDONYMIZED}, which has none.",
             """
             SELECT stored.pairs - own.pairs AS pairs_of_different_customers
             FROM (SELECT count(*) AS pairs FROM machine_learning_curated) AS stored
