@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -15,10 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stedi_assets.contract import SOURCES, Column
+from stedi_assets.salvage.buffer import Limits
 from stedi_assets.salvage.reasons import SENTENCES
 from stedi_assets.salvage.records import OTHER_UNKNOWN_KEYS, Batch, QuarantinedRecord, RecordReader
-from stedi_assets.salvage.structure import Limits
-from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.raw_files import (
     CASES,
     CORPUS,
@@ -271,8 +268,3 @@ def test_with_the_lines_that_a_strict_reader_takes_all_is_read_as_without(data: 
     assert [record for batch in batches for record in batch.quarantined] == whole.quarantined
     unknown_keys = reader.totals.unknown_keys + sum((line.totals.unknown_keys for line in passed_on), Counter())
     assert replace(reader.totals, unknown_keys=unknown_keys) == whole.totals
-
-
-def test_it_needs_nothing_but_the_standard_library() -> None:
-    command = [sys.executable, "-S", "-c", "import stedi_assets.salvage.records"]
-    assert subprocess.run(command, cwd=PROJECT, check=False).returncode == 0
