@@ -56,8 +56,8 @@ class ArrowType:
 
     Attributes:
         type: Arrow's type.
-        are_exact: Whether the values that Arrow's reader gives are certainly those of the file.
-        has_signed_zeros: Whether a zero loses its sign.
+        are_exact: Whether Arrow's reader certainly gave the values as they are in the file.
+        has_signed_zeros: Whether zeros have a sign, which is removed.
     """
 
     type: pa.DataType

@@ -6,8 +6,8 @@ record, or after other bytes, the scanner finds the next record like this (`READ
 1. The search begins where the broken record stopped being JSON, or at the start of the record that it swallowed (see
    `structure`). The candidates are the opening braces that a quote follows.
 2. A candidate that is a complete object is the next record, unless the bytes after it continue an object around it (a
-   closing brace, or a comma and another key). Then the candidate is a nested value of the broken record: the search
-   goes on behind it.
+   closing brace, or a comma and another key). Then the candidate is a nested value of the broken record, and the
+   search goes on after it.
 3. A candidate that is broken itself begins another broken record if its first key is a column's. Otherwise it belongs
    to the unreadable bytes before it. Either way the search goes on from 1.
 4. The unreadable bytes before the next record are refused together, without the white space and commas at their end.
@@ -52,8 +52,8 @@ LINE_END = b"}\n"
 # A newline that does not stand between the records of two lines.
 ODD_NEWLINE = re.compile(rb"\n(?:(?<!\}\n)|(?!\{))")
 
-# The separators of records besides white space: from (inside an array, a record came last, the byte) to the first two
-# afterwards.
+# The separators of records, except white space: from (is inside an array, a record came last, the byte) to the first
+# two afterwards.
 SEPARATING: dict[tuple[bool, bool, int], tuple[bool, bool]] = {
     (False, True, COMMA): (False, False),
     (False, False, LEFT_BRACKET): (True, False),

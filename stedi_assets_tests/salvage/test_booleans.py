@@ -1,4 +1,4 @@
-"""What is looked for in a landing file where a number is 0 or 1."""
+"""The search for true and false in files whose numbers may be 0 or 1."""
 
 import io
 import json

@@ -16,7 +16,7 @@ from stedi_assets.salvage.streams import CHUNK_BYTES, ChunkedStream
 TEXT = '{"user": "é😀"}\n'
 
 REPETITIVE = b"a" * 3 * CHUNK_BYTES + random.Random(1).randbytes(1_000) + b"b" * 3 * CHUNK_BYTES
-"""What a few compressed bytes make several chunks of."""
+"""Several chunks that compress to few bytes."""
 
 
 def content_of(stored: bytes) -> Content:

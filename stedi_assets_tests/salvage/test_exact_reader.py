@@ -1,4 +1,4 @@
-"""How raw landing files are read exactly: what is a row, what is quarantined, and that nothing is lost."""
+"""The exact reader: which records are rows, which are quarantined, and that no byte is lost."""
 
 import io
 import json
@@ -241,7 +241,7 @@ def test_memory_is_bounded_however_long_the_file(beginning: bytes, piece: bytes)
     assert peak < 100_000
 
 
-def test_lines_are_left_to_a_strict_reader_but_a_broken_record_and_the_one_behind_it() -> None:
+def test_lines_are_left_to_a_strict_reader_except_a_broken_record_and_the_next() -> None:
     whole = [reading_record(number) + b"\n" for number in range(5)]
     broken = reading_record(9)[:20] + b"\n"
     lines = io.BytesIO()

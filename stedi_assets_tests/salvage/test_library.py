@@ -15,7 +15,7 @@ NAME = "stedi_assets.salvage"
 MODULES = sorted((PROJECT / "stedi_assets/salvage").glob("*.py"))
 
 LIBRARIES = {"arrow.py": {"pyarrow"}, "booleans.py": {"numpy"}}
-"""From a module to what it needs besides the standard library."""
+"""From a module to the libraries that it needs, except the standard library."""
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
