@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from stedi_assets.contract import SOURCES, Column
 from stedi_assets.privacy.tombstones import SERIAL_NUMBER_KEY
-from stedi_assets.salvage.conversion import RecordConverter, RefusalError, members
+from stedi_assets.salvage.conversion import RecordConverter
+from stedi_assets.salvage.values import RefusalError, members
 
 SEARCHED_BYTES = 1 << 22
 """How many bytes are searched at once."""
