@@ -76,12 +76,14 @@ class Stored:
 class Catalog(Protocol):
     """What other programs look tables up in."""
 
-    def register(self, name: str, stored: Stored) -> str:
-        """Makes the entry of a table what the table is now.
+    def register(self, name: str, folder: Location, version: int, written: Written) -> str:
+        """Creates or updates the entry of a table.
 
         Args:
             name: The table's name.
-            stored: Its current version.
+            folder: The table's folder.
+            version: Its current Delta version.
+            written: The columns and files of that version.
 
         Returns:
             The entry's name.
@@ -445,7 +447,9 @@ class Lakehouse:
         self._stored_here[name] = version.written.schema
         seconds, phases = stopwatch.seconds, stopwatch.phases
         stored = Stored(self._folder(name), version.written, version.number, seconds, phases=phases)
-        return replace(stored, registered=self._catalog.register(name, stored)) if self._catalog else stored
+        if self._catalog is None:
+            return stored
+        return replace(stored, registered=self._catalog.register(name, stored.folder, stored.version, stored.written))
 
     def _folder(self, name: str) -> Location:
         return self.root / (TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}")
