@@ -29,7 +29,7 @@ def test_the_command_changes_nothing_without_yes_and_certifies_with_it(built_pro
     variables = {**built_project.variables, "STEDI_PSEUDONYM_KEY": KEY.hex()}
     tried = run("stedi", "erase", EMAIL, folder=built_project.landing, **variables)
     assert tried.exit_code == 0, tried.output
-    assert "6 records in all. Nothing was changed; --yes erases them." in tried.output
+    assert "6 records in the raw files. Nothing was changed; --yes erases them." in tried.output
     assert naming(built_project)
     done = run(
         "stedi", "erase", EMAIL, "--yes", "--requested-by", "ticket 7", folder=built_project.landing, **variables
