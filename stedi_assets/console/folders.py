@@ -1,4 +1,4 @@
-"""The folders in a folder."""
+"""Lists the subfolders of a folder, on local disk or in a bucket."""
 
 from collections.abc import Iterator
 
@@ -10,10 +10,7 @@ from stedi_assets.storage.s3 import split_path
 
 
 def folder_names(folder: Location) -> list[str]:
-    """Lists the folders that lie in a folder itself, sorted.
-
-    Args:
-        folder: Where to look; it need not exist.
+    """Returns the sorted names of the direct subfolders; none if the folder does not exist.
 
     Raises:
         StediError: The folder cannot be read.
