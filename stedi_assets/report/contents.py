@@ -50,11 +50,11 @@ class TableCheck(Protocol):
 
     @property
     def find(self) -> Callable[[Lakehouse], Mapping[str, int | str]]:
-        """Counts in the lakehouse whatever the rule is about."""
+        """Computes the findings of the check."""
 
     @property
     def passes(self) -> Callable[[Mapping[str, int | str]], bool]:
-        """Whether the counts satisfy the rule."""
+        """Whether the findings satisfy the rule."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class CheckResult:
         name: The check's name.
         description: The rule, and the remedy of a failure.
         status: "warned" is the failure of a check that does not block.
-        findings: The counts of the check, or the reason why it did not run.
+        findings: The counts that the check found, or the reason why it did not run.
     """
 
     table: str
