@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --durations 25 $(COVERAGE)
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
-.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium lint screenshots spark-jars bench bench-peers clean
+.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium lint screenshots spark-jars wheel bench bench-peers clean
 
 run: .venv/run
 	$(BIN)/stedi run
@@ -30,13 +30,13 @@ test-buckets: go .venv/test-buckets
 test-browser: chromium .venv/test-browser
 	$(PYTEST) -m browser
 
-# Crash walks and daemons; then the property tests again, with thirty times as many examples.
-test-slow: java go chromium .venv/test-spark .venv/test-browser
+# Crash walks, daemons, the hooks; then the property tests again, with thirty times as many examples.
+test-slow: java go chromium .venv/test-spark .venv/test-browser .venv/lint
 	$(PYTEST) -m slow
 	$(PYTEST) -m 'hypothesis and not (slow or spark or bucket)' --hypothesis-profile many
 
 # All of the above, and the lines and branches that they reach.
-test-all: java go chromium .venv/test-spark .venv/test-browser
+test-all: java go chromium .venv/test-spark .venv/test-browser .venv/lint
 	$(BIN)/coverage erase
 	$(MAKE) test test-spark test-buckets test-browser test-slow COVERAGE='--cov --cov-append --cov-report='
 	$(BIN)/coverage report
@@ -50,9 +50,14 @@ chromium:
 	@command -v chromium >/dev/null || { echo 'The tests of the browser need chromium: install chromium.' >&2; exit 1; }
 
 lint: .venv/lint
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/pre-commit run --all-files
+
+# What a release publishes, and a try of the wheel in a virtual environment away from here.
+wheel: .venv/release
+	rm -rf dist
+	$(BIN)/pyproject-build --quiet
+	$(BIN)/check-wheel-contents dist
+	$(BIN)/python -m stedi_assets_tests.support.wheel dist/*.whl
 
 # The pictures of the README, taken in Debian's chromium.
 screenshots: .venv/test-browser
@@ -72,7 +77,7 @@ bench-peers: .venv/test-spark
 	$(BIN)/python -m benchmarks.bench_peers
 
 clean:
-	rm -rf .venv .bench lakehouse build *.egg-info
+	rm -rf .venv .bench lakehouse build dist *.egg-info
 	git clean -fdXq .dagster
 
 .venv/bin/pip:
@@ -106,6 +111,10 @@ clean:
 # The type checker reads every test.
 .venv/lint: .venv/test
 	$(PIP) '.[lint,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
+	touch $@
+
+.venv/release: .venv/run
+	$(PIP) '.[release]'
 	touch $@
 
 # An S3 server for the tests.

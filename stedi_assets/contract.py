@@ -273,3 +273,15 @@ TABLES = {
         ),
     )
 }
+
+OTHER_TABLES = "assets"
+"""The folder, below the lakehouse root, of the tables of other people's assets."""
+
+
+def table_path(name: str) -> str:
+    """Returns the folder of a table, below the lakehouse root.
+
+    Args:
+        name: The name of a table of the contract, or of another asset.
+    """
+    return TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}"

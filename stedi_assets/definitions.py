@@ -1,36 +1,25 @@
-"""The code location: wiring, nothing else."""
+"""The code location: what `defs` declares, with the settings applied."""
 
-import gc
 from typing import Any
 
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""How many new objects there are before the garbage collector looks for those that nobody can reach."""
+import dagster
 
-# Importing makes hundreds of thousands of objects that live as long as the process. The cyclic garbage collector would
-# walk them all again and again, which takes a fifth of the time: it waits meanwhile, and leaves them out afterwards.
-gc.disable()
-try:
-    import dagster
-
-    from stedi_assets.contract import SOURCES, TABLES, Source
-    from stedi_assets.defs.assets import TABLE_ASSETS
-    from stedi_assets.defs.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
-    from stedi_assets.defs.assets.report import report_definitions
-    from stedi_assets.defs.checks.tables import table_checks
-    from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
-    from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
-    from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
-    from stedi_assets.defs.jobs.automation import DAILY_LAKEHOUSE, JOBS, new_landing_files
-    from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
-    from stedi_assets.privacy.pseudonyms import Pseudonyms
-    from stedi_assets.runs.executors import EXECUTORS
-    from stedi_assets.settings import Settings, read_expected_counts, read_settings
-    from stedi_assets.storage.location import Location
-finally:
-    gc.freeze()
-    gc.enable()
-    # A run makes hundreds of thousands too. Nearly all are gone without the collector: it need not look so often.
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+from stedi_assets import defs as declared
+from stedi_assets.contract import SOURCES, TABLES, Source
+from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
+from stedi_assets.defs.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
+from stedi_assets.defs.assets.report import report_definitions
+from stedi_assets.defs.checks.tables import table_checks
+from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
+from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
+from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
+from stedi_assets.defs.jobs.automation import DAILY_LAKEHOUSE, JOBS, new_landing_files
+from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
+from stedi_assets.privacy.pseudonyms import Pseudonyms
+from stedi_assets.runs.collector import skip_last_collection
+from stedi_assets.runs.executors import EXECUTORS
+from stedi_assets.settings import Settings, read_expected_counts, read_settings
+from stedi_assets.storage.location import Location
 
 
 def _pseudonyms(settings: Settings) -> Pseudonyms:
@@ -96,7 +85,9 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
                 else asset_definition(asset, checks, kinds)
                 for asset in TABLE_ASSETS
             ),
+            *dagster.load_assets_from_package_module(declared),
         ],
+        asset_checks=dagster.load_asset_checks_from_package_module(declared),
         jobs=[*JOBS, vacuum, erase_customer],
         schedules=[DAILY_LAKEHOUSE, WEEKLY_VACUUM],
         sensors=[new_landing_files(settings)],
@@ -106,7 +97,7 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
         },
         executor=EXECUTORS[settings.executor],
     )
-    return dagster.Definitions.merge(tables, report_definitions(checks))
+    return dagster.Definitions.merge(tables, report_definitions(QUERIES, checks))
 
 
 def _store_kinds(location: Location) -> set[str]:
@@ -125,5 +116,7 @@ def _landing_folder(source: Source, settings: Settings) -> dagster.AssetSpec:
         },
     )
 
+
+skip_last_collection()
 
 defs = build_definitions(read_settings())

@@ -50,13 +50,14 @@ TIERS = ("slow", "browser", "spark", "bucket")
 
 
 TOOLS = {"spark": ("java", "versitygw"), "bucket": ("versitygw",), "browser": ("chromium",)}
-TOOLS["slow"] = ("java", "versitygw", "chromium")
+TOOLS["slow"] = ("java", "versitygw", "chromium", "pre-commit")
 """From a mark to the programs that its tests start."""
 
 SOURCES_OF_TOOLS = {
     "java": "install openjdk-17-jre-headless",
     "versitygw": "make test-buckets builds it with Go, which golang-go installs",
     "chromium": "install chromium",
+    "pre-commit": "make lint installs it",
 }
 
 

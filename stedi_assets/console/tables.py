@@ -8,9 +8,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from stedi_assets.console.folders import folder_names
-from stedi_assets.contract import TABLES
+from stedi_assets.contract import OTHER_TABLES, TABLES
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse.lakehouse import OTHER_TABLES
 from stedi_assets.storage.delta import open_table
 from stedi_assets.storage.location import Location
 

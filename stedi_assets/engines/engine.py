@@ -1,6 +1,6 @@
 """Engines compute: what runs a query and holds its rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,10 +38,6 @@ class Written:
         return sum(file.size for file in self.files)
 
 
-NEWLY_QUARANTINED = "newly_quarantined"
-"""The name by which queries read what the last reading of landing files quarantined."""
-
-
 @dataclass(frozen=True)
 class ReadStamp:
     """What marks the stretches that one reading quarantines.
@@ -58,6 +54,19 @@ class ReadStamp:
 
 
 @dataclass(frozen=True)
+class Quarantined:
+    """The records that one reading of landing files quarantined.
+
+    Attributes:
+        table: The name by which queries read them, with the columns of a quarantine.
+        discard: Deletes what the engine holds of them. Queries cannot read them any more.
+    """
+
+    table: str
+    discard: Callable[[], None]
+
+
+@dataclass(frozen=True)
 class LandingRead:
     """What became of raw landing files.
 
@@ -65,12 +74,14 @@ class LandingRead:
         prefix: The beginning of the names of the Parquet files.
         written: Their rows, not yet committed.
         entries: What became of each file that was read.
+        quarantined: The records that are not rows.
         gone: The names of the files that were removed before they could be read.
     """
 
     prefix: str
     written: Written
     entries: Sequence[LedgerEntry]
+    quarantined: Quarantined
     gone: Sequence[str] = ()
 
 
@@ -126,8 +137,7 @@ class Engine(Protocol):
             stamp: What marks the quarantined stretches.
 
         Returns:
-            The files, not yet part of the table, and what became of each raw file. What was quarantined can then be
-            read in queries as `NEWLY_QUARANTINED`.
+            The files, not yet part of the table, what became of each raw file, and the quarantined records.
 
         Raises:
             StediError: A file cannot be opened, or the rows cannot be written. No file of the attempt is left.

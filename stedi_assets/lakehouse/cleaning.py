@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from stedi_assets.catalog.glue import GlueCatalog
-from stedi_assets.lakehouse.lakehouse import OTHER_TABLES
+from stedi_assets.contract import OTHER_TABLES
 from stedi_assets.settings import Settings
 from stedi_assets.storage.lease import lease_held
 from stedi_assets.storage.location import Location

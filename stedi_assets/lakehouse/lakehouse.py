@@ -1,125 +1,41 @@
-"""The lakehouse: tables by name, computed by an engine and committed at a location. It knows nothing of Dagster."""
+"""The lakehouse: tables by name, computed by an engine and committed at a location, without Dagster."""
 
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from deltalake import DeltaTable, Schema
 
-from stedi_assets.engines.engine import NEWLY_QUARANTINED, Engine, ReadStamp, Written
+from stedi_assets.contract import OTHER_TABLES, SOURCE_FILE, TABLES, Source, table_path
+from stedi_assets.engines.engine import Engine, LandingRead, ReadStamp, Written
 from stedi_assets.errors import StediError
-from stedi_assets.landing.digest import CONTRACT_KEY, contract_digest, has_columns
-from stedi_assets.landing.files import list_landing_files
-from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json, to_json, with_digests
-from stedi_assets.privacy.pseudonyms import Pseudonyms
-from stedi_assets.query import Query
+from stedi_assets.lakehouse.landing import LandingPlan, plan_landing
 from stedi_assets.lakehouse.stopwatch import Stopwatch
+from stedi_assets.lakehouse.stored import Catalog, CommittedVersion, Landed, Stored
+from stedi_assets.landing.digest import CONTRACT_KEY
+from stedi_assets.landing.files import list_landing_files
+from stedi_assets.landing.ledger import LEDGER_KEY, Ledger, from_json, to_json, with_digests
+from stedi_assets.privacy.pseudonyms import Pseudonyms
+from stedi_assets.privacy.tombstones import SHARED_FUNCTION
+from stedi_assets.query import Query, portable_literal
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import discarded_on_failure
 from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS, Lease, take_lease
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.tombstones import read_tombstones
-from stedi_assets.contract import SOURCE_FILE, TABLES, Source
-from stedi_assets.privacy.tombstones import SHARED_FUNCTION
-
-OTHER_TABLES = "assets"
-"""The folder, below the lakehouse root, of the tables that are not in the contract."""
 
 LOG = "/_delta_log/"
-"""What is in the path of every file of a table's log."""
+"""A part of the path of every file of a table's log."""
 
 IS_GONE = "it was removed before it could be read"
-"""Why a file that was listed is not read."""
+"""Why a listed file is not read."""
 
 RUN_KEY = "dagster/run_id"
 """The commit's metadata that names the run."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """A version of a table.
-
-    Attributes:
-        written: Its columns and files.
-        number: Delta's number of it.
-    """
-
-    written: Written
-    number: int
-
-
-@dataclass(frozen=True)
-class Stored:
-    """The current version of a table, as a run stored or found it.
-
-    Attributes:
-        folder: The table's folder.
-        written: Its columns and files.
-        version: The Delta version that holds them.
-        seconds: What computing, writing and committing it took.
-        registered: Its name in the catalogue, where there is one.
-        phases: From each phase of that to the seconds it took.
-    """
-
-    folder: Location
-    written: Written
-    version: int
-    seconds: float
-    registered: str | None = None
-    phases: Mapping[str, float] = field(default_factory=dict)
-
-
-class Catalog(Protocol):
-    """What other programs look tables up in."""
-
-    def register(self, name: str, folder: Location, version: int, written: Written) -> str:
-        """Creates or updates the entry of a table.
-
-        Args:
-            name: The table's name.
-            folder: The table's folder.
-            version: Its current Delta version.
-            written: The columns and files of that version.
-
-        Returns:
-            The entry's name.
-
-        Raises:
-            StediError: It could not be registered. The table is stored all the same, and another run repairs it.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Landed:
-    """What a landing table and its quarantine hold after a reading.
-
-    Attributes:
-        landing: The landing table.
-        quarantine: Its quarantine.
-        files_read: The names of the raw files that were new or changed.
-        files_removed: The names of those that are gone, and their rows with them.
-        files_kept: How many were as they were.
-        unknown_keys: Of the files read, the records by the name of a key that the contract does not have.
-        passed_over: From the name of each entry of the landing folder that was not read to the reason.
-    """
-
-    landing: Stored
-    quarantine: Stored
-    files_read: Sequence[str]
-    files_removed: Sequence[str]
-    files_kept: int
-    unknown_keys: Mapping[str, int]
-    passed_over: Mapping[str, str]
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether anything was committed."""
-        return bool(self.files_read or self.files_removed)
 
 
 class Lakehouse:
@@ -208,9 +124,9 @@ class Lakehouse:
             self._prepare(value)
         stopwatch.end("open")
         folder = self._folder(name)
-        with ThreadPoolExecutor() as beside:
+        with ThreadPoolExecutor() as pool:
             # As it is before the computing: what another run stores meanwhile is not overwritten with older rows.
-            opened = beside.submit(delta.open_table, folder)
+            opened = pool.submit(delta.open_table, folder)
             written = self._engine.write(value, folder)
         stopwatch.end("compute_and_write")
         version = self._commit(name, opened.result(), written, {RUN_KEY: run_id})
@@ -242,59 +158,35 @@ class Lakehouse:
         stopwatch = Stopwatch()
         self.hold(f"run {run_id}")
         self._forget()
-        with ThreadPoolExecutor() as beside:
-            folders = [self._folder(name) for name in (source.landing, source.quarantine)]
-            opened = beside.map(delta.open_table, folders)
-            raw_folder = list_landing_files(self.landing, source)
-        current, current_quarantine = opened
-        contract = contract_digest(source, query)
-        last_commit = delta.newest_metadata(current) if current else {}
-        if current_quarantine is not None:
-            # A run commits it before the landing table: read after that, it is not older.
-            delta.refresh(current_quarantine, self._folder(source.quarantine))
-        stored = {source.landing: current, source.quarantine: current_quarantine}
-        # What was quarantined is in the files: where the quarantine is gone, all are read again.
-        is_of_contract = last_commit.get(CONTRACT_KEY) == contract and all(
-            table and has_columns(table.schema(), TABLES[name].columns) for name, table in stored.items()
+        plan = plan_landing(
+            source,
+            query,
+            self.landing,
+            self._folder(source.landing),
+            self._folder(source.quarantine),
+            full_refresh=full_refresh,
         )
-        ledger = from_json(last_commit[LEDGER_KEY]) if is_of_contract and not full_refresh else None
-        difference = changes(raw_folder.files, ledger or {})
-        passed_over = dict(raw_folder.passed_over)
         stopwatch.end("list")
-        unknown_keys: Counter[str] = Counter()
-        if ledger is None or difference:
-            tombstones = read_tombstones(self.root, self.pseudonyms)
-            stamp = ReadStamp(run_id, int(time.time() * 1000), tombstones)
-            folder = self._folder(source.landing)
-            read = self._engine.read_landing(query, source, difference.to_read, folder, stamp)
+        if plan.is_needed:
+            read = self._read_landing(plan, run_id)
             stopwatch.end("read_and_write")
-            affected = {*difference.replaced, *(entry.name for entry in read.entries)}
-            with discarded_on_failure(folder, read.prefix):
-                kept = current_quarantine if ledger is not None else None
-                written = self._write_quarantine(source.quarantine, kept, affected)
-                quarantine = self._commit(source.quarantine, current_quarantine, written, {RUN_KEY: run_id})
+            quarantine = self._commit_quarantine(plan, read, run_id)
             stopwatch.end("quarantine")
-            passed_over |= dict.fromkeys(read.gone, IS_GONE)
-            entries = with_digests([*difference.kept, *read.entries], raw_folder.files)
-            metadata = {RUN_KEY: run_id, CONTRACT_KEY: contract, LEDGER_KEY: to_json(entries)}
-            if current is None or ledger is None:
-                landing = self._commit(source.landing, current, read.written, metadata)
-            else:
-                landing = self._amend_landing(source, current, difference, read.written, metadata)
-            ledger = {entry.name: entry for entry in entries}
+            landing = self._commit_landing(plan, read, run_id)
             stopwatch.end("commit")
-            for entry in read.entries:
-                unknown_keys.update(entry.unknown_keys)
+            passed_over = {**plan.passed_over, **dict.fromkeys(read.gone, IS_GONE)}
+            unknown_keys = sum((Counter(entry.unknown_keys) for entry in read.entries), Counter[str]())
         else:
-            landing, quarantine = (_version_of(table) for table in (current, current_quarantine) if table is not None)
-        self._ledgers[source.landing] = ledger
+            landing, quarantine = (_version_of(table) for table in (plan.landing, plan.quarantine) if table is not None)
+            self._ledgers[source.landing] = plan.ledger or {}
+            passed_over, unknown_keys = dict(plan.passed_over), Counter()
         self._passed_over[source.landing] = passed_over
         return Landed(
             landing=self._stored(source.landing, landing, stopwatch),
             quarantine=self._stored(source.quarantine, quarantine, stopwatch),
-            files_read=[file.name for file in difference.to_read],
-            files_removed=sorted(set(difference.replaced) - {file.name for file in difference.to_read}),
-            files_kept=len(difference.kept),
+            files_read=[file.name for file in plan.changes.to_read],
+            files_removed=sorted({*plan.changes.replaced} - {file.name for file in plan.changes.to_read}),
+            files_kept=len(plan.changes.kept),
             unknown_keys=unknown_keys,
             passed_over=passed_over,
         )
@@ -396,31 +288,54 @@ class Lakehouse:
             self._passed_over[source.landing] = list_landing_files(self.landing, source).passed_over
         return self._passed_over[source.landing]
 
-    def _write_quarantine(self, name: str, kept: DeltaTable | None, affected: set[str]) -> Written:
-        """Writes what was quarantined now, and what a quarantine has of other files than those affected."""
-        others = ""
-        if kept is not None:
-            self._define_table(name, kept)
-            names = ", ".join("'" + file.replace("'", "''") + "'" for file in sorted(affected))
-            others = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
-        return self._engine.write(Query(f"SELECT * FROM {NEWLY_QUARANTINED} {others}"), self._folder(name))
+    def _read_landing(self, plan: LandingPlan, run_id: str) -> LandingRead:
+        tombstones = read_tombstones(self.root, self.pseudonyms)
+        stamp = ReadStamp(run_id, int(time.time() * 1000), tombstones)
+        folder = self._folder(plan.source.landing)
+        return self._engine.read_landing(plan.query, plan.source, plan.changes.to_read, folder, stamp)
 
-    def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> Version:
+    def _commit_quarantine(self, plan: LandingPlan, read: LandingRead, run_id: str) -> CommittedVersion:
+        """Replaces the quarantine: records of other files than those read stay, where the landing table is amended."""
+        name = plan.source.quarantine
+        kept = ""
+        with discarded_on_failure(self._folder(plan.source.landing), read.prefix):
+            if plan.quarantine is not None and plan.ledger is not None:
+                self._define_table(name, plan.quarantine)
+                affected = {*plan.changes.replaced, *(entry.name for entry in read.entries)}
+                names = ", ".join(portable_literal(file) for file in sorted(affected))
+                kept = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
+            rows = Query(f"SELECT * FROM {read.quarantined.table} {kept}")
+            written = self._engine.write(rows, self._folder(name))
+            read.quarantined.discard()
+            return self._commit(name, plan.quarantine, written, {RUN_KEY: run_id})
+
+    def _commit_landing(self, plan: LandingPlan, read: LandingRead, run_id: str) -> CommittedVersion:
+        name = plan.source.landing
+        entries = with_digests([*plan.changes.kept, *read.entries], plan.files)
+        metadata = {RUN_KEY: run_id, CONTRACT_KEY: plan.contract, LEDGER_KEY: to_json(entries)}
+        if plan.landing is None or plan.ledger is None:
+            version = self._commit(name, plan.landing, read.written, metadata)
+        else:
+            version = self._amend_landing(plan.landing, plan, read.written, metadata)
+        self._ledgers[name] = {entry.name: entry for entry in entries}
+        return version
+
+    def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> CommittedVersion:
         self._refuse_lost_lease(self._folder(name), written.files)
         description = TABLES[name].description if name in TABLES else None
         number = delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
         if current is None:
-            return Version(written, number)
+            return CommittedVersion(written, number)
         # As the log has it now.
         delta.refresh(current, self._folder(name))
-        return Version(replace(written, schema=current.schema()), number)
+        return CommittedVersion(replace(written, schema=current.schema()), number)
 
     def _amend_landing(
-        self, source: Source, current: DeltaTable, difference: Changes, read: Written, metadata: Mapping[str, str]
-    ) -> Version:
-        folder = self._folder(source.landing)
+        self, current: DeltaTable, plan: LandingPlan, read: Written, metadata: Mapping[str, str]
+    ) -> CommittedVersion:
+        folder = self._folder(plan.source.landing)
         stored = delta.data_files(current)
-        removed, rewritten = self._engine.without_source_files(stored, difference.replaced, folder)
+        removed, rewritten = self._engine.without_source_files(stored, plan.changes.replaced, folder)
         added = [file for file in (*read.files, *rewritten) if file.rows]
         if not added and len(removed) == len(stored):
             # A table has a file even where it has no row.
@@ -440,7 +355,7 @@ class Lakehouse:
                 discarding.enter_context(discarded_on_failure(folder, file.path.partition("/")[0]))
             self._lease.confirm()
 
-    def _stored(self, name: str, version: Version, stopwatch: Stopwatch) -> Stored:
+    def _stored(self, name: str, version: CommittedVersion, stopwatch: Stopwatch) -> Stored:
         paths = [str(self._folder(name) / file.path) for file in version.written.files]
         self._engine.define_table(name, paths, version.written.schema)
         self._defined.add(name)
@@ -452,7 +367,7 @@ class Lakehouse:
         return replace(stored, registered=self._catalog.register(name, stored.folder, stored.version, stored.written))
 
     def _folder(self, name: str) -> Location:
-        return self.root / (TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}")
+        return self.root / table_path(name)
 
     def _forget(self) -> None:
         self._defined &= self._stored_here.keys()
@@ -482,8 +397,8 @@ class Lakehouse:
         return table
 
 
-def _version_of(table: DeltaTable) -> Version:
-    return Version(Written(table.schema(), delta.current_files(table)), table.version())
+def _version_of(table: DeltaTable) -> CommittedVersion:
+    return CommittedVersion(Written(table.schema(), delta.current_files(table)), table.version())
 
 
 def _ledger_of(table: DeltaTable) -> Ledger:

@@ -8,6 +8,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
+from stedi_assets.runs.collector import rarely_collecting
 from stedi_assets.runs.living import hold_until_exit, mark_dead_runs
 
 
@@ -29,7 +30,8 @@ class _Declaring(dagster.Executor):
     ) -> Iterator[dagster.DagsterEvent]:
         mark_dead_runs(plan_context.instance)
         hold_until_exit(plan_context.instance, plan_context.run_id)
-        return self._executor.execute(plan_context, execution_plan)
+        with rarely_collecting():
+            yield from self._executor.execute(plan_context, execution_plan)
 
     @property
     def retries(self) -> RetryMode:

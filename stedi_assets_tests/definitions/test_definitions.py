@@ -1,7 +1,9 @@
 """The code location as Dagster sees it: the graph, what it costs to load, and that the contract is its source."""
 
+import gc
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +16,9 @@ from stedi_assets.definitions import build_definitions, defs
 from stedi_assets.defs.assets import TABLE_ASSETS, curated, landing, trusted
 from stedi_assets.defs.assets.report import REPORT
 from stedi_assets.settings import Settings
+from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.graph import CHECKS, COMMON_CHECKS, GRAPH
-from stedi_assets_tests.support.projects import QUARANTINES, SELECTED_TABLES
+from stedi_assets_tests.support.projects import QUARANTINES, SELECTED_TABLES, Project
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +102,41 @@ def test_loading_the_definitions_imports_none_of_the_slow_libraries() -> None:
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     imported = set(json.loads(finished.stdout))
     assert "dagster" in imported
-    slow = {"pandas", "polars", "pyarrow", "pyarrow.dataset", "boto3", "pyspark", "duckdb", "numpy", "matplotlib"}
+    slow = {"pandas", "polars", "pyarrow", "pyarrow.dataset", "boto3", "pyspark", "sqlglot", "numpy", "matplotlib"}
     assert not imported & slow
 
 
-def test_loading_the_definitions_leaves_the_garbage_collector_on() -> None:
-    program = "import gc, stedi_assets.definitions; print(gc.isenabled())"
+def test_loading_the_definitions_leaves_the_garbage_collector_as_it_is() -> None:
+    state = "(gc.isenabled(), gc.get_threshold(), gc.get_freeze_count())"
+    program = f"import gc; before = {state}; import stedi_assets.definitions; print(before == {state})"
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == "True"
+
+
+def test_a_run_leaves_the_garbage_collector_as_it_is(built_project: Project) -> None:
+    before = gc.get_threshold()
+    assert built_project.materialize("customer_trusted").success
+    assert gc.get_threshold() == before
+
+
+NEW_ASSETS = """
+import dagster
+
+@dagster.asset
+def steps(): ...
+
+@dagster.asset_check(asset=steps)
+def is_checked(): ...
+"""
+
+
+def test_a_new_module_with_assets_is_found_without_an_entry_elsewhere(tmp_path: Path) -> None:
+    package = tmp_path / "stedi_assets"
+    shutil.copytree(PROJECT / "stedi_assets", package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "defs" / "assets" / "steps.py").write_text(NEW_ASSETS)
+    program = (
+        "import json; from stedi_assets.definitions import defs; graph = defs.resolve_asset_graph(); "
+        "print(json.dumps([key.to_user_string() for key in [*graph.get_all_asset_keys(), *graph.asset_check_keys]]))"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert {"steps", "steps:is_checked", "customer_trusted"} <= {*json.loads(finished.stdout)}

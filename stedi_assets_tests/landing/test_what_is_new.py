@@ -44,6 +44,18 @@ def test_the_rows_of_a_file_that_is_gone_are_removed(shore: Shore) -> None:
     assert not shore.quarantined()
 
 
+@pytest.mark.parametrize("name", ["a.json", "it's.json", "a\\b.json", "a\\'b.json", "ü ☃.json"])
+def test_the_quarantine_of_a_changed_file_is_replaced_whatever_its_name(shore: Shore, name: str) -> None:
+    shore.put(name, b"garbage")
+    shore.put("other.json", b"rubbish")
+    shore.land()
+    shore.put(name, reading_record(1) + b"\n")
+    shore.land()
+    assert [row["sourceFile"] for row in shore.lakehouse.rows("SELECT sourceFile FROM accelerometer_quarantine")] == [
+        "other.json"
+    ]
+
+
 def test_nothing_is_committed_when_nothing_changed(shore: Shore) -> None:
     shore.put("a.json", reading_record(1) + b"garbage\n")
     first, second = shore.land(), shore.land()

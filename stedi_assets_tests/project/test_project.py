@@ -62,6 +62,7 @@ def test_heavy_dependencies_are_extras() -> None:
         "test-buckets",
         "test-browser",
         "lint",
+        "release",
     }
 
 
@@ -77,7 +78,7 @@ def test_the_projects_dagster_home_is_configured_and_its_history_is_not_committe
 def test_the_workflow_runs_what_the_project_runs_and_the_asset_checks() -> None:
     jobs = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text())["jobs"]
     commands = {step["run"] for job in jobs.values() for step in job["steps"] if "run" in step}
-    assert commands >= {"make run", "make ${{ matrix.tier }}", "make lint", "make test-slow"}
+    assert commands >= {"make run", "make ${{ matrix.tier }}", "make lint", "make wheel", "make test-slow"}
     matrix = jobs["test"]["strategy"]["matrix"]["include"]
     assert {entry["python"] for entry in matrix if entry["tier"] == "test"} == {"3.11", "3.12", "3.13"}
     assert {entry["tier"] for entry in matrix} == {"test", "test-spark", "test-buckets", "test-browser"}

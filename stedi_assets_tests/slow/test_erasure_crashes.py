@@ -31,8 +31,12 @@ from stedi_assets.erasure.plan import plan_erasure
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.settings import read_settings
+from stedi_assets.storage import lease_in_bucket
 from stedi_assets.storage.location import Location
 from stedi_assets_tests.support.engines import OPENED, spark_started
+
+# In a bucket, an erasure waits until the lease of the killed one has ended: twenty times a minute.
+lease_in_bucket.LEASE_SECONDS = 2
 
 def erase_until(landing, root, last_step):
     steps = []

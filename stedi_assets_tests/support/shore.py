@@ -8,7 +8,8 @@ from typing import Any
 
 from stedi_assets.contract import SOURCES, Source
 from stedi_assets.engines.engine import Engine
-from stedi_assets.lakehouse.lakehouse import Lakehouse, Landed
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.stored import Landed
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
 from stedi_assets_tests.support.places import Place

@@ -14,11 +14,11 @@ CHANGED = ("accelerometer_landing", "accelerometer_trusted")
 """The tables that have the column."""
 
 EDITS = {
-    "tables.py": (
+    "contract.py": (
         '    Column("user", "VARCHAR", "Email address of the phone\'s owner.", required=True, personal=True),\n',
         '    Column("model", "VARCHAR", "What the phone is called."),\n',
     ),
-    "assets/trusted.py": ("        SELECT reading.user,", " reading.model,"),
+    "defs/assets/trusted.py": ("        SELECT reading.user,", " reading.model,"),
 }
 """From a module to a text of it, and what a developer adds after that."""
 

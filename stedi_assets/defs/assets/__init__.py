@@ -1,14 +1,19 @@
-"""Assets say what: one function a table, its SELECT in its body. They know nothing of Dagster, engines or locations."""
+"""Assets: one function a table, its SELECT in its body.
+
+A new module of this folder is found without an entry anywhere else: its tables by `table_asset`, and any asset of
+Dagster's own.
+"""
+
+import importlib
+import pkgutil
 
 from stedi_assets.contract import TABLES
-from stedi_assets.defs.assets import curated, landing, trusted
 from stedi_assets.defs.assets.table_asset import TableAsset
 
+MODULES = tuple(importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+
 _DECLARED = {
-    value.name: value
-    for module in (landing, trusted, curated)
-    for value in vars(module).values()
-    if isinstance(value, TableAsset)
+    value.name: value for module in MODULES for value in vars(module).values() if isinstance(value, TableAsset)
 }
 
 TABLE_ASSETS = tuple(_DECLARED[name] for name in TABLES if name in _DECLARED)

@@ -13,8 +13,7 @@ from stedi_assets.contract import TABLES, Column, Source, Table, Zone
 from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.defs.checks.check import Check
 from stedi_assets.defs.io_managers.lakehouse import FIGURES, failures_described
-from stedi_assets.defs.io_managers.metadata import lineage_metadata, query_lineage
-from stedi_assets.lakehouse.lakehouse import Landed
+from stedi_assets.lakehouse.stored import Landed
 from stedi_assets.query import Query
 
 IO_MANAGER_KEY = "io_manager"
@@ -98,20 +97,13 @@ def landing_definition(
     def materialize(context: dagster.AssetExecutionContext) -> Iterator[Any]:
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         if selected:
-            lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
             configuration = context.op_execution_context.op_config
-            with failures_described():
-                landed = lakehouse.land(
-                    source, asset.query, context.run.run_id, full_refresh=configuration["full_refresh"]
-                )
-            lineage = query_lineage(lakehouse, asset.query, landed.landing)
-            outputs = {
-                source.landing: (landed.landing, lineage_metadata(lineage)),
-                source.quarantine: (landed.quarantine, {}),
-            }
-            for name, (stored, metadata) in outputs.items():
+            landed, tables = getattr(context.resources, IO_MANAGER_KEY).land(
+                source, asset.query, context.run.run_id, full_refresh=configuration["full_refresh"]
+            )
+            for name in names:
                 if name in selected:
-                    yield dagster.Output(stored, output_name=name, metadata=_reading(asset, landed) | metadata)
+                    yield dagster.MaterializeResult(asset_key=name, metadata=_reading(asset, landed) | tables[name])
         yield from _results(context, checks)
 
     return materialize

@@ -1,15 +1,14 @@
 """The I/O manager that computes with DuckDB."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Self
+from contextlib import contextmanager
 
-import dagster
 from pydantic import Field
 
-from stedi_assets.defs.io_managers.event_log import event_log_kept_open
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
-from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.engines.engine import Engine
+from stedi_assets.privacy.pseudonyms import Pseudonyms
+from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.work_folder import work_folder
 
 
@@ -28,16 +27,9 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
     )
 
     @contextmanager
-    def yield_for_execution(self, context: dagster.InitResourceContext) -> Iterator[Self]:
-        """Opens the run's connection, and closes it at the end.
-
-        Args:
-            context: Says which run.
-
-        Yields:
-            The I/O manager, ready.
-        """
-        # Imported here: a process that only loads the definitions does not need DuckDB, and starts sooner without.
+    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> Iterator[Engine]:
+        """See `LakehouseIOManager`."""
+        # Imported here: a process that only loads the definitions does not need DuckDB's engine.
         from dagster_duckdb import DuckDBResource  # noqa: PLC0415
 
         from stedi_assets.engines.duckdb.engine import DuckDBEngine  # noqa: PLC0415
@@ -47,10 +39,5 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
             if self.memory_limit:
                 configuration["memory_limit"] = self.memory_limit
             resource = DuckDBResource(database=":memory:", connection_config=configuration)
-            with event_log_kept_open(context), resource.get_connection() as connection:
-                root, landing = self.location(self.root), self.landing_location
-                pseudonyms = self.pseudonyms_of_build
-                engine = DuckDBEngine(connection, root.aws or landing.aws, pseudonyms)
-                tables = Lakehouse(root, landing, engine, self.catalog, pseudonyms, self.lease_wait_timeout)
-                with closing(tables) as self._lakehouse:
-                    yield self
+            with resource.get_connection() as connection:
+                yield DuckDBEngine(connection, aws, pseudonyms)

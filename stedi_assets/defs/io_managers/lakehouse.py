@@ -1,17 +1,21 @@
-"""What the I/O managers of all engines share: between Dagster's contexts and the lakehouse."""
+"""The part that the I/O managers of all engines share: Dagster's contexts on one side, the lakehouse on the other."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import dagster
 from pydantic import Field, PrivateAttr
 
 from stedi_assets.catalog.glue import GlueCatalog
-from stedi_assets.defs.io_managers.metadata import stored_metadata
+from stedi_assets.contract import Source
+from stedi_assets.defs.io_managers.metadata import table_metadata
+from stedi_assets.engines.engine import Engine
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse.lakehouse import Catalog, Lakehouse, Stored
+from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.stored import Landed
 from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.storage.aws import Aws
@@ -25,8 +29,8 @@ FIGURES = "figures"
 class LakehouseIOManager(dagster.ConfigurableIOManager):
     """Stores what an asset returns as a Delta table, and loads a table as the type its reader asks for.
 
-    An asset may return a `Query`, or a data frame of a type that the engine knows. A subclass opens the lakehouse with
-    its engine at the start of a run.
+    An asset returns a `Query`, or a data frame of a type that the engine knows. A landing asset stores its two tables
+    itself, by `land`: one reading of the raw files fills both.
     """
 
     root: str = Field(description="The lakehouse: the folder that holds the tables.")
@@ -59,41 +63,90 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         """The landing root."""
         return replace(self.location(self.landing), follows_links=self.follows_links)
 
-    @property
-    def pseudonyms_of_build(self) -> Pseudonyms:
-        """What makes the pseudonyms of one run."""
-        pseudonyms: Pseudonyms = self.pseudonyms
-        return pseudonyms.for_build()
+    @abstractmethod
+    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> AbstractContextManager[Engine]:
+        """Opens the engine of one run.
 
-    @property
-    def catalog(self) -> Catalog | None:
-        """Where tables are registered after each commit, if anywhere."""
-        return GlueCatalog(self.glue_database, self.aws) if self.glue_database else None
+        Args:
+            aws: How buckets are reached; None where neither root is in one.
+            pseudonyms: What queries call as `pseudonym`.
+
+        Raises:
+            StediError: The engine is not installed.
+        """
+
+    @contextmanager
+    def yield_for_execution(self, context: dagster.InitResourceContext) -> Iterator[Self]:
+        """Opens the lakehouse at the start of a run, and closes it at the end.
+
+        Args:
+            context: Of the run.
+
+        Yields:
+            The I/O manager, ready.
+
+        Raises:
+            dagster.Failure: The engine is not installed.
+        """
+        root, landing = self.location(self.root), self.landing_location
+        pseudonyms = self.pseudonyms.for_build()
+        catalog = GlueCatalog(self.glue_database, self.aws) if self.glue_database else None
+        with ExitStack() as at_end:
+            with failures_described():
+                engine = at_end.enter_context(self.engine(root.aws or landing.aws, pseudonyms))
+            lakehouse = Lakehouse(root, landing, engine, catalog, pseudonyms, self.lease_wait_timeout)
+            self._lakehouse = at_end.enter_context(closing(lakehouse))
+            yield self
 
     @property
     def lakehouse(self) -> Lakehouse:
         """The tables, while a run is on."""
         return self._lakehouse
 
+    def land(
+        self, source: Source, query: Query, run_id: str, *, full_refresh: bool
+    ) -> tuple[Landed, dict[str, dict[str, Any]]]:
+        """Brings a landing table and its quarantine up to the landing folder, in a commit each.
+
+        Args:
+            source: The kind of record.
+            query: The landing table's SELECT over the source's name.
+            run_id: The run.
+            full_refresh: Whether to read all files again.
+
+        Returns:
+            What was done, and from each of the two tables to Dagster's metadata of it.
+
+        Raises:
+            dagster.Failure: Something that a user can put right. The tables are as they were, or the message says
+                which is stored.
+        """
+        with failures_described():
+            landed = self._lakehouse.land(source, query, run_id, full_refresh=full_refresh)
+            stored = {source.landing: (landed.landing, query), source.quarantine: (landed.quarantine, None)}
+            metadata = {name: table_metadata(self._lakehouse, name, *each) for name, each in stored.items()}
+        return landed, metadata
+
     def handle_output(self, context: dagster.OutputContext, obj: Any) -> None:
         """Replaces the asset's table with the rows of a query or a data frame, in one commit.
 
         Args:
             context: Says which asset.
-            obj: A `Query`, a data frame of a type that the engine knows, or the version that the asset stored itself.
+            obj: A `Query`, or a data frame of a type that the engine knows.
 
         Raises:
             dagster.Failure: Something that a user can put right. The table is as it was.
         """
+        query = obj if isinstance(obj, Query) else None
         with failures_described():
             name = _table_name(context)
-            stored = obj if isinstance(obj, Stored) else self._lakehouse.store(name, obj, context.run_id)
+            stored = self._lakehouse.store(name, obj, context.run_id)
             figures = self._figures(context)
-            shown = stored_metadata(self._lakehouse, name, stored, obj if isinstance(obj, Query) else None)
-        context.add_output_metadata(_metadata(name, stored) | shown | figures)
-        if isinstance(obj, Query):
-            context.add_output_metadata({"query": dagster.MetadataValue.md(obj.markdown)})
-            if f"{FUNCTION}(" in obj.sql:
+            shown = table_metadata(self._lakehouse, name, stored, query)
+        context.add_output_metadata(shown | figures)
+        if query:
+            context.add_output_metadata({"query": dagster.MetadataValue.md(query.markdown)})
+            if f"{FUNCTION}(" in query.sql:
                 context.add_output_metadata({"pseudonym_key": _key_name(self.pseudonyms)})
 
     def _figures(self, context: dagster.OutputContext) -> dict[str, Any]:
@@ -143,21 +196,3 @@ def _table_name(context: dagster.OutputContext | dagster.InputContext) -> str:
 
 def _key_name(pseudonyms: Pseudonyms) -> str:
     return "STEDI_PSEUDONYM_KEY" if pseudonyms.is_linkable else "random, for this build"
-
-
-def _metadata(name: str, stored: Stored) -> dict[str, Any]:
-    written = stored.written
-    registered = {"glue_table": dagster.MetadataValue.text(stored.registered)} if stored.registered else {}
-    schema = dagster.TableSchema([dagster.TableColumn(field.name, str(field.type)) for field in written.schema.fields])
-    return {
-        "dagster/row_count": dagster.MetadataValue.int(written.rows),
-        "dagster/uri": dagster.MetadataValue.url(stored.folder.uri),
-        "dagster/table_name": dagster.MetadataValue.text(name),
-        "dagster/column_schema": dagster.MetadataValue.table_schema(schema),
-        "path": dagster.MetadataValue.path(str(stored.folder)),
-        "delta_version": dagster.MetadataValue.int(stored.version),
-        "bytes": dagster.MetadataValue.int(written.bytes),
-        "files": dagster.MetadataValue.int(len(written.files)),
-        "seconds": dagster.MetadataValue.float(round(stored.seconds, 3)),
-        **registered,
-    }

@@ -8,13 +8,14 @@ import dagster
 
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse.lakehouse import Lakehouse, Stored
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.lineage import ColumnSource, Lineage, column_lineage
+from stedi_assets.lakehouse.stored import Stored
 from stedi_assets.query import Query
 from stedi_assets.report.preview import ROWS, preview
 
 
-def stored_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None) -> dict[str, Any]:
+def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None) -> dict[str, Any]:
     """Describes a table that has just been stored.
 
     Args:
@@ -28,6 +29,7 @@ def stored_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Quer
     """
     lineage = query_lineage(lakehouse, query, stored) if query else {}
     return {
+        **_version_metadata(name, stored),
         **lineage_metadata(lineage),
         **_preview_metadata(lakehouse, name, lineage),
         **{f"seconds_{phase}": round(seconds, 3) for phase, seconds in stored.phases.items()},
@@ -81,3 +83,21 @@ def _preview_metadata(lakehouse: Lakehouse, name: str, lineage: Lineage) -> Mapp
             "preview": dagster.MetadataValue.md(preview(lakehouse.rows(f"SELECT * FROM {name} LIMIT {ROWS}"), lineage))
         }
     return {}
+
+
+def _version_metadata(name: str, stored: Stored) -> dict[str, Any]:
+    written = stored.written
+    registered = {"glue_table": dagster.MetadataValue.text(stored.registered)} if stored.registered else {}
+    schema = dagster.TableSchema([dagster.TableColumn(field.name, str(field.type)) for field in written.schema.fields])
+    return {
+        "dagster/row_count": dagster.MetadataValue.int(written.rows),
+        "dagster/uri": dagster.MetadataValue.url(stored.folder.uri),
+        "dagster/table_name": dagster.MetadataValue.text(name),
+        "dagster/column_schema": dagster.MetadataValue.table_schema(schema),
+        "path": dagster.MetadataValue.path(str(stored.folder)),
+        "delta_version": dagster.MetadataValue.int(stored.version),
+        "bytes": dagster.MetadataValue.int(written.bytes),
+        "files": dagster.MetadataValue.int(len(written.files)),
+        "seconds": dagster.MetadataValue.float(round(stored.seconds, 3)),
+        **registered,
+    }

@@ -1,20 +1,19 @@
 """The I/O manager that computes with Spark."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from typing import Self
+from contextlib import contextmanager
 
-import dagster
 from pydantic import Field
 
-from stedi_assets.defs.io_managers.event_log import event_log_kept_open
-from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
+from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
+from stedi_assets.engines.engine import Engine
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.privacy.pseudonyms import Pseudonyms
+from stedi_assets.storage.aws import Aws
 
 
 class SparkLakehouseIOManager(LakehouseIOManager):
-    """Stores and loads Delta tables, computed by Spark in one session a run, which starts when it is first needed.
+    """Stores and loads Delta tables, computed by Spark in one session a run. The first query starts the session.
 
     Example:
         >>> SparkLakehouseIOManager(root="lakehouse", landing="data", aws=Aws(), master="spark://host:7077")
@@ -23,40 +22,20 @@ class SparkLakehouseIOManager(LakehouseIOManager):
     master: str = Field(default="local[*]", description="Where Spark runs, unless SPARK_REMOTE names a server.")
     jars: str | None = Field(
         default=None,
-        description="A folder with jars for Spark to load. By default those for S3 are fetched where they are needed.",
+        description="A folder with jars for Spark to load. By default Spark fetches those for S3 where it needs them.",
     )
     conf: Mapping[str, str] = Field(default={}, description="Any options of Spark.")
 
     @contextmanager
-    def yield_for_execution(self, context: dagster.InitResourceContext) -> Iterator[Self]:
-        """Makes the run's session ready to start, and stops it at the end.
-
-        Args:
-            context: Says which run.
-
-        Yields:
-            The I/O manager, ready.
-
-        Raises:
-            dagster.Failure: Spark is not installed.
-        """
+    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> Iterator[Engine]:
+        """See `LakehouseIOManager`."""
         # Imported here: Spark is an extra, and a process that only loads the definitions does not need it.
-        with failures_described():
-            try:
-                from stedi_assets.engines.spark.engine import SparkEngine  # noqa: PLC0415
-                from stedi_assets.engines.spark.session import Session  # noqa: PLC0415
-            except ModuleNotFoundError as error:
-                raise StediError(
-                    f"Spark needs {error.name}, which is not installed.", "pip install 'stedi_assets[spark]'."
-                ) from None
-
-        root, landing = self.location(self.root), self.landing_location
-        with (
-            event_log_kept_open(context),
-            Session(self.master, self.jars, self.conf, root.aws or landing.aws) as session,
-        ):
-            pseudonyms = self.pseudonyms_of_build
-            engine = SparkEngine(session, pseudonyms)
-            tables = Lakehouse(root, landing, engine, self.catalog, pseudonyms, self.lease_wait_timeout)
-            with closing(tables) as self._lakehouse:
-                yield self
+        try:
+            from stedi_assets.engines.spark.engine import SparkEngine  # noqa: PLC0415
+            from stedi_assets.engines.spark.session import Session  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise StediError(
+                f"Spark needs {error.name}, which is not installed.", "pip install 'stedi_assets[spark]'."
+            ) from None
+        with Session(self.master, self.jars, self.conf, aws) as session:
+            yield SparkEngine(session, pseudonyms)

@@ -14,7 +14,7 @@ from stedi_assets.engines.duckdb.landing import LandingReader
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.s3 import S3Access
 from stedi_assets.engines.duckdb.text import identifier, literal, literals, read_parquet
-from stedi_assets.engines.engine import LandingRead, ReadStamp, Written
+from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
@@ -37,6 +37,8 @@ FRAME_LOADERS: Mapping[str, Callable[[Relation], Any]] = {
 """From a type, named without importing its package, to how a relation becomes one."""
 
 STORED_FRAME = "stored_frame"
+
+QUARANTINED = "newly_quarantined"
 
 
 class DuckDBEngine:
@@ -93,7 +95,12 @@ class DuckDBEngine:
     ) -> LandingRead:
         """See `Engine`."""
         with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
-            return LandingReader(cursor, query, source, folder, prefix, stamp).read(files)
+            quarantined = Quarantined(QUARANTINED, self._drop_quarantined)
+            return LandingReader(cursor, query, source, folder, prefix, stamp, quarantined).read(files)
+
+    def _drop_quarantined(self) -> None:
+        with self._working():
+            self._connection.execute(f"DROP TABLE {QUARANTINED}")
 
     def without_source_files(
         self, files: Sequence[str], source_files: Sequence[str], folder: Location

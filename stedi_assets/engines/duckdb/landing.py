@@ -26,7 +26,7 @@ from stedi_assets.contract import QUARANTINE_COLUMNS, SOURCE_FILE, Column, Sourc
 from stedi_assets.engines.duckdb.errors import FAILURES
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, identifier, literal, paths, read_parquet
-from stedi_assets.engines.engine import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
 from stedi_assets.errors import GoneError
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
@@ -111,6 +111,7 @@ class LandingReader:
         folder: The landing table's folder.
         prefix: The beginning of the names of the Parquet files.
         stamp: What marks the quarantined stretches.
+        quarantined: Names the table that takes them.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class LandingReader:
         folder: Location,
         prefix: str,
         stamp: ReadStamp,
+        quarantined: Quarantined,
     ) -> None:
         self._cursor = cursor
         self._query = query
@@ -128,6 +130,7 @@ class LandingReader:
         self._folder = folder
         self._prefix = prefix
         self._stamp = stamp
+        self._quarantined = quarantined
         self._groups = 0
         self._example = ""
         self._written: list[Written] = []
@@ -144,7 +147,7 @@ class LandingReader:
             Their rows and what became of each file.
         """
         self._create_table(EXACT_ROWS, (*self._source.columns, SOURCE_FILE))
-        self._create_table(NEWLY_QUARANTINED, QUARANTINE_COLUMNS)
+        self._create_table(self._quarantined.table, QUARANTINE_COLUMNS)
         with tempfile.TemporaryDirectory(dir=self._spill_folder()) as folder:
             self._example = self._write_example(Path(folder))
             refused = self._read_strictly([Input(file, file.path) for file in files])
@@ -156,7 +159,13 @@ class LandingReader:
                     self._gone.append(input_.file.name)
         self._write_exact_rows()
         written_files = [file for written in self._written for file in written.files]
-        return LandingRead(self._prefix, Written(self._written[-1].schema, written_files), self._entries, self._gone)
+        return LandingRead(
+            self._prefix,
+            Written(self._written[-1].schema, written_files),
+            self._entries,
+            self._quarantined,
+            self._gone,
+        )
 
     def _create_table(self, name: str, columns: Sequence[Column]) -> None:
         declared = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
@@ -322,7 +331,7 @@ class LandingReader:
         self._entries.append(entry)
 
     def _forget(self, file: LandingFile) -> None:
-        for table in (EXACT_ROWS, NEWLY_QUARANTINED):
+        for table in (EXACT_ROWS, self._quarantined.table):
             self._cursor.execute(f"DELETE FROM {table} WHERE {SOURCE_FILE.name} = {literal(file.name)}")
 
     def _read_records(self, file: LandingFile, lines: BinaryIO | None) -> tuple[LedgerEntry, int]:
@@ -368,7 +377,7 @@ class LandingReader:
             return
         columns = [list(values) for values in zip(*rows, strict=True)]
         self._cursor.register("batch", _arrow_table(QUARANTINE_COLUMNS, columns))
-        self._cursor.execute(f"INSERT INTO {NEWLY_QUARANTINED} SELECT * FROM batch")
+        self._cursor.execute(f"INSERT INTO {self._quarantined.table} SELECT * FROM batch")
 
     def _write_exact_rows(self) -> None:
         (is_empty,) = self._cursor.sql(f"SELECT count(*) = 0 FROM {EXACT_ROWS}").fetchall()[0]

@@ -1,5 +1,6 @@
 """What computes in a Spark session."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePath
@@ -12,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from stedi_assets.contract import SOURCE_FILE, Source
-from stedi_assets.engines.engine import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
 from stedi_assets.engines.spark.errors import errors_explained
 from stedi_assets.engines.spark.frames import FILE_NAME, files_read, spark_schema
 from stedi_assets.engines.spark.landing import LandingReader, staging_folder
@@ -26,6 +27,8 @@ from stedi_assets.query import Query
 from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
+
+QUARANTINED = "newly_quarantined"
 
 SIGNED_TYPES = {
     pa.uint8(): pa.int16(),
@@ -64,7 +67,6 @@ class SparkEngine:
     def __init__(self, session: Session, pseudonyms: Pseudonyms | None = None) -> None:
         self._session = session
         self._pseudonyms = pseudonyms
-        self._staged: tuple[Location, str] | None = None
 
     @cached_property
     def _spark(self) -> SparkSession:
@@ -89,18 +91,16 @@ class SparkEngine:
     def write(self, value: Any, folder: Location) -> Written:
         """See `Engine`."""
         with errors_explained(), attempt(folder) as name:
-            written = write_parquet(self._frame(value), folder, name)
-        if isinstance(value, Query) and NEWLY_QUARANTINED in value.tables:
-            self._discard_staged()
-        return written
+            return write_parquet(self._frame(value), folder, name)
 
     def read_landing(
         self, query: Query, source: Source, files: Sequence[LandingFile], folder: Location, stamp: ReadStamp
     ) -> LandingRead:
         """See `Engine`."""
         with errors_explained(), attempt(folder) as prefix:
-            self._staged = folder, staging_folder(prefix)
-            return LandingReader(self._spark, query, source, folder, prefix, stamp).read(files)
+            discard = functools.partial(folder.files.delete, folder.path, staging_folder(prefix))
+            quarantined = Quarantined(QUARANTINED, discard)
+            return LandingReader(self._spark, query, source, folder, prefix, stamp, quarantined).read(files)
 
     def without_source_files(
         self, files: Sequence[str], source_files: Sequence[str], folder: Location
@@ -133,12 +133,6 @@ class SparkEngine:
             )
         with errors_explained():
             return loader(self._spark.table(name))
-
-    def _discard_staged(self) -> None:
-        """Deletes what the last reading staged, once the quarantine is stored."""
-        if self._staged:
-            folder, name = self._staged
-            folder.files.delete(folder.path, name)
 
     def _frame(self, value: Any) -> DataFrame:
         if isinstance(value, Query):

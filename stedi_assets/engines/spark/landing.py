@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
 from stedi_assets.contract import SOURCE_FILE, Column, Source
-from stedi_assets.engines.engine import NEWLY_QUARANTINED, LandingRead, ReadStamp, Written
+from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
 from stedi_assets.engines.spark.frames import FILE_URI, files_read, path_in_spark
 from stedi_assets.engines.spark.parquet import WRITE_OPTIONS, parquet_files, write_parquet
 from stedi_assets.errors import StediError
@@ -80,6 +80,7 @@ class LandingReader:
         folder: The landing table's folder.
         prefix: The beginning of the names of the folders that are written in it.
         stamp: What marks the quarantined stretches.
+        quarantined: Names the view of them.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class LandingReader:
         folder: Location,
         prefix: str,
         stamp: ReadStamp,
+        quarantined: Quarantined,
     ) -> None:
         self._spark = spark
         self._query = query
@@ -97,6 +99,7 @@ class LandingReader:
         self._folder = folder
         self._prefix = prefix
         self._stamp = stamp
+        self._quarantined = quarantined
         self._entries: list[LedgerEntry] = []
 
     def read(self, files: Sequence[LandingFile]) -> LandingRead:
@@ -123,7 +126,7 @@ class LandingReader:
         rows += self._read_whole([file for file in files if file.size and file.name not in accepted])
         read = {entry.name for entry in self._entries}
         gone = [file.name for file in listed if file.name not in read]
-        return LandingRead(self._prefix, self._write(rows), self._entries, gone)
+        return LandingRead(self._prefix, self._write(rows), self._entries, self._quarantined, gone)
 
     def _read_lines(self, files: Sequence[LandingFile]) -> tuple[set[str], list[DataFrame]]:
         """Reads the files that nothing is lost of line by line, and returns their names and their rows."""
@@ -153,7 +156,7 @@ class LandingReader:
             "stretch.*",
             F.lit(self._stamp.run_id).alias("runId"),
             F.lit(self._stamp.read_at).cast("bigint").alias("quarantinedAt"),
-        ).createOrReplaceTempView(NEWLY_QUARANTINED)
+        ).createOrReplaceTempView(self._quarantined.table)
         return [staged.where("row IS NOT NULL")]
 
     def _stage_whole(self, separator: str | None, files: Sequence[LandingFile]) -> Location:
