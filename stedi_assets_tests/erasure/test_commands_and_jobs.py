@@ -93,7 +93,7 @@ def test_a_vacuum_keeps_versions_within_the_retention(built_project: Project) ->
 def test_no_retention_needs_a_flag(built_project: Project) -> None:
     refused = run("stedi", "vacuum", "--retention-days", "0", folder=built_project.landing, **built_project.variables)
     assert refused.exit_code == 2
-    assert "say so with --no-retention" in refused.output
+    assert "confirm with --no-retention" in refused.output
     allowed = ("stedi", "vacuum", "--retention-days", "0", "--no-retention", "--json")
     assert run(*allowed, folder=built_project.landing, **built_project.variables).exit_code == 0
 
