@@ -1,7 +1,7 @@
 """The data contract: every source and every table once, as data.
 
-Dagster's column schemas, the DDL, the landing reader, the checks and the documentation all come from here. To add a
-table, add an entry to `TABLES` and one function to `stedi_assets/assets`.
+Dagster's column schemas, the DDL, the landing reader, the checks and the documentation come from here. A new table is
+an entry in `TABLES` and one function in `stedi_assets/defs/assets`.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ class Column:
     """One column of a source or table.
 
     Attributes:
-        name: The column's name, which is also the JSON key (matched without regard to case).
-        type: Its SQL type, spelt as DuckDB, Spark and Athena all understand it.
-        description: What a value means, with its unit.
-        required: A record without this value is not a row.
-        personal: The value identifies a person, so it is never shown in a message, a preview or statistics.
+        name: The column's name and the JSON key of its values. The landing reader ignores the case of a key.
+        type: The SQL type, in the spelling that DuckDB, Spark and Athena share.
+        description: The meaning of a value, with its unit.
+        required: Whether a record without a value goes to the quarantine.
+        personal: Whether a value identifies a person. No message, preview or statistic shows such a value.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Column:
 
     @property
     def names_customer(self) -> bool:
-        """Whether each record says by it whose it is, which is how the records of erased customers are found."""
+        """Whether this column identifies the customer. The reader finds the records of erased customers by it."""
         return self.required and self.personal
 
 
@@ -40,12 +40,12 @@ class Source:
     """One kind of raw JSON record that arrives in the landing zone.
 
     Attributes:
-        name: The name by which a landing query reads the raw files.
-        path: The folder of its files below the landing root.
-        description: What one record is.
-        columns: The keys of a record that are kept, in table order.
-        landing: The name of the table that holds its records.
-        quarantine: The name of the table that holds what is not a record.
+        name: The name of the raw files in a landing query.
+        path: The folder of the raw files, below the landing root.
+        description: One record, in a sentence.
+        columns: The keys of a record that the landing table keeps, in its order.
+        landing: The name of the table of records.
+        quarantine: The name of the table of everything else in the files.
     """
 
     name: str
@@ -61,11 +61,11 @@ class Table:
     """One table of the lakehouse.
 
     Attributes:
-        name: The asset's name, which is also the table's name in SQL.
-        zone: The part of the lakehouse it belongs to.
-        path: Its folder below the lakehouse root.
-        description: What its rows are and the rule that selects them.
-        columns: Its columns, in order.
+        name: The name of the asset and of the table in SQL.
+        zone: The part of the lakehouse that holds the table.
+        path: The folder of the table, below the lakehouse root.
+        description: The rows, and the rule that selects them.
+        columns: In order.
     """
 
     name: str
@@ -89,7 +89,7 @@ SERIAL_NUMBER = Column("serialNumber", "VARCHAR", "Serial number of the Step Tra
 SENSOR_READING_TIME = Column(
     "sensorReadingTime", "BIGINT", "Instant of the device reading, milliseconds since 1970 UTC.", required=True
 )
-DISTANCE_FROM_OBJECT = Column("distanceFromObject", "BIGINT", "Distance the device measured to the object before it.")
+DISTANCE_FROM_OBJECT = Column("distanceFromObject", "BIGINT", "Distance from the device to the object in front of it.")
 TIMESTAMP = Column("timestamp", "BIGINT", "Instant of the phone reading, milliseconds since 1970 UTC.", required=True)
 ACCELERATION = (
     Column("x", "DOUBLE", "Acceleration along the phone's x axis."),
@@ -100,14 +100,14 @@ ACCELERATION = (
 SUBJECT = Column(
     "subject",
     "VARCHAR",
-    "Pseudonym of the customer: the HMAC-SHA-256 of the email under STEDI_PSEUDONYM_KEY, in hexadecimal. Without that "
-    "key the pseudonyms of each build are others.",
+    "Pseudonym of the customer: the HMAC-SHA-256 of the email under STEDI_PSEUDONYM_KEY, in hexadecimal. Without a "
+    "key, every build makes new pseudonyms.",
     required=True,
 )
 
 CUSTOMER_COLUMNS = (
     Column("customerName", "VARCHAR", "Full name.", personal=True),
-    Column("email", "VARCHAR", "Email address, which names the customer.", required=True, personal=True),
+    Column("email", "VARCHAR", "Email address, by which a customer is known.", required=True, personal=True),
     Column("phone", "VARCHAR", "Telephone number.", personal=True),
     Column("birthDay", "VARCHAR", "Date of birth, as it arrived.", personal=True),
     SERIAL_NUMBER,
@@ -116,17 +116,17 @@ CUSTOMER_COLUMNS = (
     Column(
         "shareWithResearchAsOfDate",
         "BIGINT",
-        "Since when the customer shares data with research, milliseconds since 1970 UTC; blank without consent.",
+        "Start of the consent to share data with research, milliseconds since 1970 UTC; blank without consent.",
     ),
     Column(
         "shareWithPublicAsOfDate",
         "BIGINT",
-        "Since when the customer shares data with the public, milliseconds since 1970 UTC; blank without consent.",
+        "Start of the consent to share data with the public, milliseconds since 1970 UTC; blank without consent.",
     ),
     Column(
         "shareWithFriendsAsOfDate",
         "BIGINT",
-        "Since when the customer shares data with friends, milliseconds since 1970 UTC; blank without consent.",
+        "Start of the consent to share data with friends, milliseconds since 1970 UTC; blank without consent.",
     ),
 )
 ACCELEROMETER_COLUMNS = (
@@ -140,14 +140,12 @@ SOURCE_FILE = Column("sourceFile", "VARCHAR", "Name of the raw file that the row
 
 QUARANTINE_COLUMNS = (
     SOURCE_FILE,
-    Column("byteOffset", "BIGINT", "Where the text begins in the decompressed file, in bytes.", required=True),
+    Column("byteOffset", "BIGINT", "Offset of the text in the decompressed file, in bytes.", required=True),
     Column("byteLength", "BIGINT", "Length of the whole text, in bytes.", required=True),
-    Column(
-        "text", "VARCHAR", "The text itself, no more than its first 10,000 characters.", required=True, personal=True
-    ),
-    Column("reasonCode", "VARCHAR", "Why it is not a row, for programs.", required=True),
-    Column("columnName", "VARCHAR", "The column that the reason concerns, if one is concerned."),
-    Column("reason", "VARCHAR", "Why it is not a row, as a sentence.", required=True),
+    Column("text", "VARCHAR", "The text, up to its first 10,000 characters.", required=True, personal=True),
+    Column("reasonCode", "VARCHAR", "Code of the reason, for programs.", required=True),
+    Column("columnName", "VARCHAR", "The column that the reason concerns, if any."),
+    Column("reason", "VARCHAR", "The reason, as a sentence.", required=True),
     Column("runId", "VARCHAR", "The run that read the file.", required=True),
     Column("quarantinedAt", "BIGINT", "When the file was read, milliseconds since 1970 UTC.", required=True),
 )
@@ -188,7 +186,7 @@ def _quarantine(subject: str) -> Table:
         f"{subject}_quarantine",
         "landing",
         f"{subject}/quarantine",
-        f"What the {subject} landing files hold that is not a row, with where and why. Personal data.",
+        f"The parts of the {subject} landing files that are no rows, with file, offset and reason. Personal data.",
         QUARANTINE_COLUMNS,
     )
 
@@ -256,19 +254,19 @@ TABLES = {
             "curated",
             "machine_learning/curated",
             "Each trusted device reading with each trusted phone reading of the same instant "
-            "(timestamp = sensorReadingTime), whoever they belong to; no user. To train a model, use "
-            "machine_learning_pseudonymized: this one, kept as the course defines it, pairs devices with strangers' "
-            "phones, has readings from before the consent, and names each customer by the serial number.",
+            "(timestamp = sensorReadingTime), of any customers; no user. To train a model, use "
+            "machine_learning_pseudonymized. This table follows the course's definition: it pairs devices with "
+            "strangers' phones, has readings from before the consent, and identifies a customer by the serial number.",
             (SENSOR_READING_TIME, SERIAL_NUMBER, DISTANCE_FROM_OBJECT, TIMESTAMP, *ACCELERATION),
         ),
         Table(
             "machine_learning_pseudonymized",
             "curated",
             "machine_learning/pseudonymized",
-            "What to train a model with: each trusted device reading with each trusted phone reading of the same "
-            "customer at the same instant, at or after the customer's consent to research. The consent is that of the "
-            "customer's latest record (lastUpdateDate, null as 0), and without one there is no row. A serial number "
-            "that records of several customers carry is left out. A pseudonym stands for the customer.",
+            "The table to train a model with: each trusted device reading with each trusted phone reading of the same "
+            "customer at the same instant, at or after the customer's consent to research. The customer's latest "
+            "record (lastUpdateDate, null as 0) gives the consent; a customer without one has no rows. The table "
+            "leaves out serial numbers that records of several customers share. A pseudonym replaces the customer.",
             (SUBJECT, SENSOR_READING_TIME, DISTANCE_FROM_OBJECT, *ACCELERATION),
         ),
     )

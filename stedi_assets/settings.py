@@ -1,4 +1,4 @@
-"""The settings: STEDI_* environment variables, read once and validated."""
+"""The settings: STEDI_* environment variables, read and validated once."""
 
 import json
 import os
@@ -23,10 +23,9 @@ HEXADECIMAL_KEY = re.compile(rf"([0-9a-fA-F]{{2}}){{{KEY_BYTES},}}")
 
 
 def project_folder() -> Path:
-    """Returns the folder that default paths are anchored at.
+    """Returns the folder of default paths: the checkout of this package, or else the current folder.
 
-    It is the checkout that this package lies in, so that the current folder does not matter; for a package installed
-    elsewhere, where there is no checkout, it is the current folder.
+    In a checkout, the current folder of a command does not matter. An installed package has no checkout.
     """
     checkout = Path(__file__).resolve().parent.parent
     return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
@@ -82,7 +81,7 @@ Key = Annotated[SecretStr | None, AfterValidator(_key)]
 
 
 class Settings(BaseSettings):
-    """What a user can choose, one environment variable a field: `STEDI_` and the field's name in capitals."""
+    """The choices of a user: each field is an environment variable, `STEDI_` and the field's name in capitals."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENVIRONMENT_PREFIX, frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True
@@ -90,7 +89,8 @@ class Settings(BaseSettings):
 
     aws: Aws = Field(default_factory=Aws, repr=False)
     landing_links: Literal["refuse", "follow"] = Field(
-        default="refuse", description="What becomes of a symbolic link that leads out of the landing root."
+        default="refuse",
+        description="Whether a run follows a symbolic link that leads out of the landing root, or stops.",
     )
     landing: Annotated[FolderOrBucket, AfterValidator(_with_links)] = Field(
         default_factory=lambda: Location.parse(str(project_folder() / "data")),
@@ -105,50 +105,49 @@ class Settings(BaseSettings):
         default=None,
         description="The AWS Glue database in which every table is registered, created where it does not exist.",
     )
-    engine: Literal["duckdb", "spark"] = Field(default="duckdb", description="What computes a query.")
+    engine: Literal["duckdb", "spark"] = Field(default="duckdb", description="The engine that computes.")
     executor: Literal["in_process", "multiprocess"] = Field(
-        default="in_process", description="How Dagster runs the steps of a run: in one process or in one each."
+        default="in_process", description="Whether Dagster runs all steps in one process, or each in its own."
     )
     expected_counts: LocalPath | None = Field(
         default=None,
-        description="A JSON file, an object from table to its expected rows. Without it, expected_counts.json in the "
-        "landing root, where there is one.",
+        description="A JSON file: an object from table to expected rows. By default expected_counts.json in the "
+        "landing root, if it exists.",
     )
     max_quarantined: float = Field(
         default=0.01,
         ge=0,
         le=1,
-        description="The greatest fraction of a source's records that may be in quarantine; more fail the run.",
+        description="The largest fraction of a source's records that may be in quarantine. A larger one fails the run.",
     )
     lease_wait_timeout: int = Field(
         default=WAIT_TIMEOUT_SECONDS,
         ge=0,
-        description="How many seconds a run, an erasure, a vacuum or a removal waits while another one holds the "
-        "lakehouse.",
+        description="Seconds for which a run, an erasure, a vacuum or a removal waits for another one to end.",
     )
     full_refresh: bool = Field(
-        default=False, description="Whether to read all landing files again, and not only those that changed."
+        default=False, description="Whether to read all landing files again, or only new and changed ones."
     )
     pseudonym_key: Key = Field(
         default=None,
-        description="The key of the pseudonyms, 32 bytes or more as hexadecimal digits. By default a random one for "
-        "each build.",
+        description="The key of the pseudonyms: 32 bytes or more, as hexadecimal digits. By default every build makes "
+        "a random key.",
     )
     duckdb_memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] | None = Field(
-        default=None, description="The most memory DuckDB may use, such as 4GB. By default 80% of the machine's."
+        default=None, description="The memory limit of DuckDB, such as 4GB. By default 80% of the machine's memory."
     )
     duckdb_spill_folder: Annotated[str, AfterValidator(_existing_folder)] | None = Field(
         default=None,
-        description="Where DuckDB spills what does not fit in memory. By default the system's temporary folder.",
+        description="The folder to which DuckDB spills. By default the system's temporary folder.",
     )
     spark_master: str = Field(
         default="local[*]",
         min_length=1,
-        description="Where Spark runs: local[*], spark://host:port, yarn or k8s://… . SPARK_REMOTE goes before it.",
+        description="Where Spark runs: local[*], spark://host:port, yarn or k8s://… . SPARK_REMOTE overrides it.",
     )
     spark_jars: Annotated[str, AfterValidator(_existing_folder)] | None = Field(
         default=None,
-        description="A folder with the jars that Spark loads. By default those for S3, where a root is there.",
+        description="A folder with jars for Spark. By default Spark fetches the jars for S3 if a root is in a bucket.",
     )
     spark_conf: Annotated[dict[str, str], NoDecode, BeforeValidator(_spark_options)] = Field(
         default={}, description='Any options of Spark, as a JSON object such as {"spark.driver.memory": "8g"}.'

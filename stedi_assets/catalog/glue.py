@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from stedi_assets.contract import TABLES
 from stedi_assets.engines.engine import Written
-from stedi_assets.errors import StediError
+from stedi_assets.errors import CredentialsError, StediError
 from stedi_assets.storage.aws import Aws
+from stedi_assets.storage.causes import ACCESS_DENIED, CAUSES, Cause
 from stedi_assets.storage.location import Location
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_glue.type_defs import TableInputTypeDef, TableTypeDef
 
@@ -44,14 +46,8 @@ ATTEMPTS = 3
 
 CONFLICTS = frozenset({"AlreadyExistsException", "ConcurrentModificationException"})
 
-REFUSALS = {
-    "AccessDeniedException": ("access was denied", "Allow the action, or use other credentials"),
-    "403": ("access was denied", "Allow the action, or use other credentials"),
-    "UnrecognizedClientException": ("the access key is not known", "Correct AWS_ACCESS_KEY_ID or AWS_PROFILE"),
-    "InvalidSignatureException": ("the secret key is wrong", "Correct AWS_SECRET_ACCESS_KEY or AWS_PROFILE"),
-    "ExpiredTokenException": ("the session has expired", "Sign in again"),
-}
-"""From Glue's error code to the cause and the remedy."""
+DENIED_WITHOUT_CODE = "403"
+"""The code that botocore sets if Glue, or another server with its protocol, denies access without a code."""
 
 
 class GlueCatalog:
@@ -272,17 +268,25 @@ def _holds(present: Any, wanted: Any) -> bool:
 
 
 @contextmanager
-def _refusals_explained(what: str, afterwards: str = "") -> Iterator[None]:
+def _refusals_explained(problem: str, afterwards: str = "") -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
         yield
     except ClientError as error:
-        code = error.response["Error"]["Code"]
-        why, remedy = REFUSALS.get(code, (f"it answered {code}", "Try again, or see AWS's own documentation"))
-        raise StediError(f"{what}: {why}, glue:{error.operation_name}.", f"{remedy}{afterwards}.") from None
+        raise _refusal(error, problem, afterwards) from None
     except BotoCoreError as error:
         raise StediError(
-            f"{what}: it could not be reached, {type(error).__name__}.",
+            f"{problem}: it could not be reached, {type(error).__name__}.",
             f"Check AWS_ENDPOINT_URL, AWS_REGION and the network{afterwards}.",
         ) from None
+
+
+def _refusal(error: "ClientError", problem: str, afterwards: str) -> StediError:
+    code = error.response["Error"]["Code"]
+    unknown = Cause(f"it answered {code}", "Try again, or see AWS's own documentation")
+    cause = ACCESS_DENIED if code == DENIED_WITHOUT_CODE else CAUSES.get(code, unknown)
+    message, remedy = f"{problem}: {cause.sentence}, glue:{error.operation_name}.", f"{cause.remedy}{afterwards}."
+    if cause.is_about_credentials:
+        return CredentialsError(message, remedy, code=code, service="glue")
+    return StediError(message, remedy)

@@ -71,7 +71,7 @@ class Unexpected:
         chain = [error]
         while chain[-1].cause is not None:
             chain.append(chain[-1].cause)
-        is_explanation = chain[-1].cls_name in _names_of_explanations()
+        is_explanation = chain[-1].message.partition(": ")[0] in _names_of_explanations()
         return cls(chain[-1].message, _nearest([each.stack for each in chain]), is_explanation)
 
     def line(self, where: str, remedy: str) -> str:
@@ -169,5 +169,12 @@ def _nearest(stacks: Sequence[Sequence[str]]) -> Sequence[str]:
 
 
 def _names_of_explanations() -> set[str]:
-    # Dagster records the name of an exception's class, and not the class.
-    return {StediError.__name__, *(kind.__name__ for kind in StediError.__subclasses__())}
+    """The names of `StediError` and of all classes below it, with their modules, as Python prints them.
+
+    Dagster records how an exception is printed, and not its class. Another library's class may have the same bare name,
+    and its message is not for everybody to read.
+    """
+    kinds: list[type[StediError]] = [StediError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return {f"{kind.__module__}.{kind.__qualname__}" for kind in kinds}

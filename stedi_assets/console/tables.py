@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from stedi_assets.console.folders import folder_names
 from stedi_assets.contract import OTHER_TABLES, TABLES
-from stedi_assets.errors import StediError
+from stedi_assets.errors import MissingTableError, StediError
 from stedi_assets.storage.delta import open_table
 from stedi_assets.storage.location import Location
 
@@ -52,7 +51,7 @@ def other_entries(lakehouse: Location) -> list[TableEntry]:
         StediError: The folder cannot be read.
     """
     folder = lakehouse / OTHER_TABLES
-    return [TableEntry(name, OTHER_ZONE, folder / name) for name in folder_names(folder)]
+    return [TableEntry(name, OTHER_ZONE, folder / name) for name in folder.files.folders(folder.path)]
 
 
 def open_by_name(lakehouse: Location, name: str) -> tuple[TableEntry, DeltaTable]:
@@ -66,20 +65,24 @@ def open_by_name(lakehouse: Location, name: str) -> tuple[TableEntry, DeltaTable
         The entry and the table.
 
     Raises:
-        StediError: The table does not exist, and the message names the existing tables; or it cannot be read.
+        MissingTableError: The table does not exist. The message names the existing tables.
+        StediError: The table cannot be read.
     """
     for entry in _named(contract_entries(lakehouse), name) or _named(other_entries(lakehouse), name):
         table = _open(entry)
         if table is not None:
             return entry, table
     existing = [entry.name for entry, _ in existing_tables(lakehouse)]
-    is_in_contract = any(_named(contract_entries(lakehouse), name))
-    problem = "has not been built" if is_in_contract else "does not exist"
-    raise StediError(
+    in_contract = _named(contract_entries(lakehouse), name)
+    problem = "has not been built" if in_contract else "does not exist"
+    folder = in_contract[0].folder if in_contract else lakehouse / OTHER_TABLES / name
+    raise MissingTableError(
         f"The table {name} {problem} at {lakehouse}.",
         f"The tables that exist are {', '.join(existing)}."
         if existing
         else "No table exists yet: stedi run builds them.",
+        name=name,
+        folder=str(folder),
     )
 
 

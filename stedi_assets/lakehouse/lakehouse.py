@@ -12,7 +12,7 @@ from deltalake import DeltaTable, Schema
 
 from stedi_assets.contract import OTHER_TABLES, SOURCE_FILE, TABLES, Source, table_path
 from stedi_assets.engines.engine import Engine, LandingRead, ReadStamp, Written
-from stedi_assets.errors import StediError
+from stedi_assets.errors import MissingTableError
 from stedi_assets.lakehouse.landing import LandingPlan, plan_landing
 from stedi_assets.lakehouse.stopwatch import Stopwatch
 from stedi_assets.lakehouse.stored import Catalog, CommittedVersion, Landed, Stored
@@ -390,9 +390,11 @@ class Lakehouse:
         folder = self._folder(name)
         table = delta.open_table(folder)
         if table is None:
-            raise StediError(
+            raise MissingTableError(
                 f"The table {name} does not exist at {folder}.",
                 f"Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:{name}'.",
+                name=name,
+                folder=str(folder),
             )
         return table
 

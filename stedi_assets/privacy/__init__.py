@@ -1,1 +1,1 @@
-"""What keeps persons out of sight: what the lower floors need of it."""
+"""Personal data: pseudonyms, tombstones, and the masking of messages."""

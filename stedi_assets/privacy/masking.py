@@ -1,4 +1,4 @@
-"""Which columns name a person, and what stands for their values."""
+"""Masks personal values and secrets in messages."""
 
 import os
 import re
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from stedi_assets.contract import TABLES
 
 MASK = "***"
-"""What stands for a personal value."""
+"""Replaces a personal value or a secret."""
 
 PERSONAL = frozenset(name.casefold() for table in TABLES.values() for name in table.personal_columns)
-"""The names of personal columns. They are masked in every table: other people's tables are made from those of the
-contract."""
+"""The names of personal columns in lower case. They are masked in every table, because other people derive tables from
+those of the contract."""
 
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "STEDI_PSEUDONYM_KEY")
-"""The environment variables whose values are nobody's business."""
+"""The environment variables that hold secrets."""
 
 NAMED = re.compile(
     rf"""\b((?:{"|".join(sorted(PERSONAL))})["'`]?\s*[:=]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;)}}\]]+)""",
@@ -29,16 +29,16 @@ CREDENTIALS = re.compile(
 
 PART_OF_AN_ADDRESS = r"""[^\s"'`<>()\[\]{},;:=]"""
 
-# Sought from the beginning of a word alone: within a word of a megabyte it would be sought from every letter.
+# The lookbehind starts a match only at the beginning of a word. Without it, a word of a megabyte takes quadratic time.
 EMAIL = re.compile(rf"(?<!{PART_OF_AN_ADDRESS}){PART_OF_AN_ADDRESS}+(?:@|%40){PART_OF_AN_ADDRESS}+")
 
 NUMBER = re.compile(r"(?<![\w-])[\w-]*\+?\(?\d(?:[\s()./-]*\d){6,}[\w-]*")
-"""Seven digits or more, with what a phone number or a date has between them: an instant in milliseconds has 13."""
+"""Seven digits or more, with the separators of phone numbers and dates: a timestamp in milliseconds has 13 digits."""
 
 TOKEN = re.compile(r"[\w-]{8,}")
 
 DIGITS_OF_A_SERIAL_NUMBER = 4
-"""A word of eight characters or more with so many digits may be a serial number: no type or function is called so."""
+"""A word of eight characters or more may be a serial number if it has this many digits. No type or function does."""
 
 
 def masked_columns(columns: Iterable[str], origins: Mapping[str, Iterable[str]] | None = None) -> frozenset[str]:
@@ -60,12 +60,9 @@ def masked_columns(columns: Iterable[str], origins: Mapping[str, Iterable[str]] 
 
 
 def masked(text: str) -> str:
-    """Masks what may name a person, or is a secret, in a text that nobody wrote for others to read.
+    """Masks secrets, and values that may identify a person, in a text such as another library's error message.
 
-    It cannot recognise a person's name that has no column name before it.
-
-    Args:
-        text: Such as an error's message.
+    It recognises a person's name only after the name of a column.
     """
     for name in SECRETS:
         secret = os.environ.get(name, "").strip()

@@ -1,4 +1,4 @@
-"""Pseudonyms: what stands for a customer in training data, so that only the holder of the key can say who is who."""
+"""Pseudonyms stand for customers in training data. Only the holder of the key can tell whom a pseudonym stands for."""
 
 import hashlib
 import hmac
@@ -6,25 +6,25 @@ import secrets
 from typing import Self
 
 FUNCTION = "pseudonym"
-"""The name of the function, in queries, from a text to its pseudonym."""
+"""The name of the SQL function from a text to its pseudonym."""
 
 KEY_BYTES = 32
-"""The least length of a key: that of the digest, below which the key is easier to guess than the digest."""
+"""The least length of a key: a key shorter than the digest is easier to guess than the digest."""
 
 BLOCK_BYTES = 64
 """The length to which HMAC pads a key for SHA-256."""
 
 
 class Pseudonyms:
-    """Makes pseudonyms under one key.
+    """Makes pseudonyms with one key.
 
-    The key is in none of its texts. It can be pickled, key and all, for a process that makes the same pseudonyms.
+    No text of this object shows the key. A pickle holds it, so that other processes make the same pseudonyms.
 
     Args:
-        key: `KEY_BYTES` bytes or more. Without one the key is random, and never known to anybody.
+        key: `KEY_BYTES` bytes or more. Without a key, a random one is used and never shown.
 
     Attributes:
-        is_linkable: Whether others with the same key make the same pseudonyms.
+        is_linkable: Whether other builds with the same key make the same pseudonyms.
     """
 
     def __init__(self, key: bytes | None = None) -> None:
@@ -35,23 +35,16 @@ class Pseudonyms:
         return f"Pseudonyms(under a {'given' if self.is_linkable else 'random'} key)"
 
     def __call__(self, text: str) -> str:
-        """Makes the pseudonym of a text.
-
-        Args:
-            text: Such as an email.
-
-        Returns:
-            The HMAC-SHA-256 of its UTF-8 bytes, in hexadecimal.
-        """
+        """Returns the pseudonym of a text: the HMAC-SHA-256 of its UTF-8 bytes, in hexadecimal."""
         return hmac.digest(self._key, text.encode(), "sha256").hex()
 
     def for_build(self) -> Self:
-        """Returns what makes the pseudonyms of one build: under a random key of its own where no key is given."""
+        """Returns the pseudonyms for one build: without a given key, those of a new random key."""
         return self if self.is_linkable else type(self)()
 
     @property
     def pads(self) -> tuple[bytes, bytes]:
-        """The inner and the outer pad of RFC 2104, as secret as the key, for an engine that computes SHA-256 itself."""
+        """The inner and the outer pad of RFC 2104, for an engine that computes SHA-256 itself. They are secret too."""
         key = self._key if len(self._key) <= BLOCK_BYTES else hashlib.sha256(self._key).digest()
         padded = key.ljust(BLOCK_BYTES, b"\0")
         return bytes(byte ^ 0x36 for byte in padded), bytes(byte ^ 0x5C for byte in padded)

@@ -1,6 +1,6 @@
-"""Tombstones: what is left of customers who were erased, so that a later delivery of their records stays out.
+"""Tombstones: keyed hashes of the emails and serial numbers of erased customers, whose records stay out from then on.
 
-They travel to the workers of an engine, and need nothing but the standard library there.
+Engines send tombstones to their workers, where only the standard library is available.
 """
 
 from dataclasses import dataclass
@@ -9,52 +9,37 @@ from functools import lru_cache
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 
 SERIAL_NUMBER_KEY = "serialnumber"
-"""The column that names a customer by a device, in lower case; every other one does by the email."""
+"""The column that identifies a customer by a device, in lower case. All others identify a customer by the email."""
 
 SHARED_FUNCTION = "shared_with_erased"
-"""The name of the function, in queries, that says whether a customer who was erased had a serial number too."""
+"""The name of the SQL function that tells whether an erased customer shared a serial number with others."""
 
 OF_SHARED_SERIAL_NUMBER = "tombstone of the shared serial number "
-"""What is hashed, with a serial number, for one that an erased customer had in common with others."""
+"""The prefix of the hashed text for a serial number that an erased customer shared with others."""
 
 
 def email_tombstone(pseudonyms: Pseudonyms, email: str) -> str:
-    """Returns the keyed hash by which a tombstone remembers an email; it is not the pseudonym of training data.
-
-    Args:
-        pseudonyms: Holds the key.
-        email: Its case does not matter.
-    """
+    """Returns the keyed hash of an email in any case. It differs from the email's pseudonym in training data."""
     return pseudonyms(f"tombstone of {email.lower()}")
 
 
 def serial_number_tombstone(pseudonyms: Pseudonyms, serial_number: str) -> str:
-    """Returns the keyed hash by which a tombstone remembers a serial number that was the customer's alone.
-
-    Args:
-        pseudonyms: Holds the key.
-        serial_number: Devices are told apart by case too.
-    """
+    """Returns the keyed hash of a serial number that only the customer had. Serial numbers are case-sensitive."""
     return pseudonyms(f"tombstone of the serial number {serial_number}")
 
 
 def shared_serial_number_tombstone(pseudonyms: Pseudonyms, serial_number: str) -> str:
-    """Returns the keyed hash by which a tombstone remembers that a serial number has no single owner.
-
-    Args:
-        pseudonyms: Holds the key.
-        serial_number: Of a device that others' records carry too.
-    """
+    """Returns the keyed hash of a serial number that other customers' records have too."""
     return pseudonyms(OF_SHARED_SERIAL_NUMBER + serial_number)
 
 
 @dataclass(frozen=True)
 class Tombstones:
-    """Which names stay out.
+    """The emails and serial numbers whose records stay out of a lakehouse.
 
     Attributes:
         pseudonyms: Holds the key.
-        hashes: The keyed hashes of the names.
+        hashes: The keyed hashes of the emails and serial numbers.
     """
 
     pseudonyms: Pseudonyms
@@ -65,15 +50,11 @@ class Tombstones:
         return bool(self.hashes)
 
     def has_shared(self, serial_number: str) -> bool:
-        """Whether a customer who was erased had a serial number in common with others.
-
-        Args:
-            serial_number: A device's.
-        """
+        """Whether an erased customer shared a serial number with others."""
         return bool(self.hashes) and shared_serial_number_tombstone(self.pseudonyms, serial_number) in self.hashes
 
     def __contains__(self, named: object) -> bool:
-        """Whether a value stays out, given as a column's name and the value: an email is no serial number."""
+        """Whether a value stays out, given as the column's name and the value."""
         match named:
             case (str(column), str(value)):
                 return _hash(self.pseudonyms, column, value) in self.hashes

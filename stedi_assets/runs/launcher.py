@@ -1,7 +1,7 @@
-"""Dagster's run launcher, by which its run monitoring finds the runs whose processes have ended.
+"""A run launcher for `dagster.yaml`, with which Dagster's run monitoring finds runs whose processes have ended.
 
-Dagster's own asks about no process: where the code server dies with the runs that it began, as with the machine, they
-stay unfinished, and with one run at a time whatever is queued behind them never begins. `dagster.yaml` names this one.
+Dagster's default launcher does not check processes. When the code server or the machine dies, the runs that it started
+stay unfinished, and with one run at a time the queued runs behind them never start.
 """
 
 import dagster
@@ -11,9 +11,9 @@ from stedi_assets.runs.living import end_of_process
 
 
 class RunLauncher(dagster.DefaultRunLauncher):
-    """Dagster's default run launcher, which knows of a run whether its process lives.
+    """Dagster's default run launcher with a check whether a run's process lives.
 
-    Run monitoring asks about every started run, including those of `stedi run`.
+    Run monitoring checks every started run, including those of `stedi run`.
     """
 
     @property

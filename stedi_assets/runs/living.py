@@ -1,8 +1,7 @@
-"""Which runs have a process that lives. The run of a killed process would be unfinished in the history for ever.
+"""Finds the runs of dead processes, which would otherwise stay unfinished in the history for ever.
 
-The process of a run holds a lock on a file in the folder of the history, which the system lets go when the process
-ends, however it ends: by a signal, or with its machine. A process id would say less: another process may have it, and
-in another container it is nobody's.
+The process of a run holds a lock on a file in the folder of the history. The kernel releases the lock when the process
+ends, however it ends. A process ID would say less: a new process may have it, and a container has IDs of its own.
 """
 
 import fcntl
@@ -17,26 +16,22 @@ import dagster
 from stedi_assets.storage.holder import Holder
 
 FOLDER = "stedi_runs"
-"""The folder of the files below that of the history. Each is named after its run."""
+"""The folder of the lock files, below the folder of the history. Each file is named after its run."""
 
 OWNER_READS_AND_WRITES = 0o600
 
 CONTENT_BYTES = 4096
 
 _HELD: dict[Path, int] = {}
-"""The files that this process has locked, and their descriptors."""
+"""From the lock files of this process to their file descriptors."""
 
 
 def hold_until_exit(instance: dagster.DagsterInstance, run_id: str) -> None:
-    """Declares that this process carries out a run, until the process ends.
+    """Locks the file of a run until this process ends.
 
-    The run's end is recorded after its last step, so that nothing earlier than the end of the process is late enough.
-    The file stays, for a process may end by an error before the run's end is recorded; the next run removes it. Where
-    the folder of the history cannot be written or takes no lock, nothing is declared.
-
-    Args:
-        instance: Keeps the history of the run.
-        run_id: The run.
+    Dagster records the run's end after its last step, so that only the end of the process is late enough to release the
+    lock. The file stays, because the process may fail before the run's end is recorded; the next run removes it. Where
+    the folder of the history cannot be written or locked, no file is kept.
     """
     path = _folder(instance) / run_id
     if path in _HELD or not instance.is_persistent:
@@ -50,14 +45,10 @@ def hold_until_exit(instance: dagster.DagsterInstance, run_id: str) -> None:
 
 
 def end_of_process(instance: dagster.DagsterInstance, run_id: str) -> str | None:
-    """Says what became of the process of a run that is not finished.
-
-    Args:
-        instance: Keeps the history of the run.
-        run_id: The run.
+    """Describes the end of the process of an unfinished run, for the history.
 
     Returns:
-        A message for the history where the process has ended on this machine; None where it lives, or nobody knows.
+        The message; None where the process lives, ran on another machine, or is not known.
     """
     with suppress(OSError), _freed(_folder(instance) / run_id) as holder:
         return _message(holder)
@@ -65,24 +56,18 @@ def end_of_process(instance: dagster.DagsterInstance, run_id: str) -> str | None
 
 
 def mark_dead_runs(instance: dagster.DagsterInstance) -> list[str]:
-    """Marks the runs as failed whose processes have ended on this machine without recording the end of the run.
+    """Marks unfinished runs as failed whose processes have ended on this machine, and returns the IDs of the runs.
 
-    Removes the lock files of all processes that have ended. Leaves runs of other machines, and runs without a lock
-    file, alone.
-
-    Args:
-        instance: Keeps the history of the runs.
-
-    Returns:
-        The runs.
+    Removes the lock files of all processes that have ended. Runs of other machines, and runs without a lock file, stay
+    as they are.
     """
     if not instance.is_persistent:
         return []
-    return [path.name for path in sorted(_folder(instance).glob("*")) if _is_marked(instance, path)]
+    return [path.name for path in sorted(_folder(instance).glob("*")) if _mark(instance, path)]
 
 
-def _is_marked(instance: dagster.DagsterInstance, path: Path) -> bool:
-    # A file that another process removes meanwhile is that process's to deal with.
+def _mark(instance: dagster.DagsterInstance, path: Path) -> bool:
+    # Another process may remove the file in the meantime: then that process marks the run.
     with suppress(OSError), _freed(path) as holder:
         run = instance.get_run_by_id(path.name)
         is_dead = run is not None and not run.is_finished
@@ -95,13 +80,10 @@ def _is_marked(instance: dagster.DagsterInstance, path: Path) -> bool:
 
 @contextmanager
 def _freed(path: Path) -> Iterator[Holder]:
-    """Locks the file of a process that has ended on this machine.
-
-    Yields:
-        The process.
+    """Locks the file of a process that has ended on this machine, and yields the process.
 
     Raises:
-        OSError: There is no such file, or its process lives, or it is another machine's.
+        OSError: The file does not exist, its process lives, or the process ran on another machine.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
     try:
@@ -117,9 +99,9 @@ def _freed(path: Path) -> Iterator[Holder]:
 
 def _message(holder: Holder) -> str:
     return (
-        f"The process of this run has ended before the run: process {holder.process} on {holder.host}, which began it "
-        f"at {holder.since}. It was killed, it could not write the history, or its machine went down. The tables are "
-        "whole: start the run again."
+        f"The process of this run has ended before the run: process {holder.process} on {holder.host}, which started "
+        f"the run at {holder.since}. It was killed, it could not write the history, or its machine went down. The "
+        "tables are whole: start the run again."
     )
 
 

@@ -1,1 +1,1 @@
-"""Storage commits: where tables lie and how a version of one becomes current."""
+"""Locations on local disk and in buckets: files, the commits of Delta tables, and the lease of a lakehouse."""

@@ -1,4 +1,4 @@
-"""An attempt to write files into a table's folder, which leaves nothing behind when it fails."""
+"""Names for the files that a run writes into a table's folder, and their deletion when the run fails."""
 
 import re
 import uuid
@@ -11,18 +11,15 @@ from stedi_assets.storage.location import Location
 ATTEMPT = r"part-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}[^/]*"
 
 ATTEMPT_FILE = re.compile(rf"\.?{ATTEMPT}(/.*)?")
-"""The path, in a table's folder, of what an attempt wrote: a file, or a folder of files, and the checksums of both."""
+"""Matches the path, in a table's folder, of a file that an attempt wrote: of its own, in its folder, or a checksum."""
 
 
 @contextmanager
 def attempt(folder: Location) -> Iterator[str]:
-    """Gives an attempt its files' names, and deletes the files when it fails.
+    """Yields a new prefix for the names of an attempt's files, and deletes the files when the block fails.
 
     Args:
         folder: The table's folder, created where it does not exist.
-
-    Yields:
-        The beginning of the name of every file the attempt may write into the folder.
 
     Raises:
         StediError: The folder cannot be created, or a link leads to it.
@@ -36,16 +33,11 @@ def attempt(folder: Location) -> Iterator[str]:
 
 @contextmanager
 def discarded_on_failure(folder: Location, prefix: str) -> Iterator[None]:
-    """Deletes files of a table's folder when the block fails.
-
-    Args:
-        folder: The table's folder.
-        prefix: The beginning of their names.
-    """
+    """Deletes the files in a table's folder whose names begin with a prefix when the block fails."""
     try:
         yield
     except BaseException:
-        # The first failure is the one to tell of.
+        # The error to report is the block's.
         with suppress(StediError, OSError):
             folder.files.delete(folder.path, prefix)
         raise

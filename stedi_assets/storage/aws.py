@@ -1,4 +1,4 @@
-"""Access to AWS, or to a store that speaks its protocol: the settings, the credentials, and the clients of boto3."""
+"""Access to AWS, or to a store that speaks its protocol: settings, credentials, and clients of boto3."""
 
 import re
 from functools import cache, cached_property
@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from stedi_assets.errors import StediError
-from stedi_assets.storage.aws_errors import credentials_explained
+from stedi_assets.errors import CredentialsError, StediError
 from stedi_assets.storage.bucket import Bucket
 from stedi_assets.storage.certificates import authorities
+from stedi_assets.storage.credentials import credentials_explained
 from stedi_assets.storage.proxies import refuse_wrong_proxies
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ DEFAULT_REGION = "us-east-1"
 REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.IGNORECASE)
 
 ATTEMPTS = 8
-"""How often boto3 sends a request; the waits between them double up to about a minute."""
+"""The most times that boto3 sends a request. The waits in between double, and add up to about a minute."""
 
 MACHINE_ROLES = ("iam-role", "container-role")
-"""What boto3 calls the credentials that a machine or a container has by itself."""
+"""botocore's names for the credentials that a machine or a container has by itself."""
 
 
 class Aws(BaseSettings):
-    """The AWS chain as users know it: AWS_* variables, a profile, or the role of the machine or container.
+    """The settings and credentials that AWS's own tools use: AWS_* variables, a profile, or the role of the machine.
 
-    What is not set is not passed on, and what is empty counts as not set, so that nothing masks a role. Temporary
-    credentials are fetched again before they expire: ask for them at each use.
+    An empty variable counts as unset, so that it does not hide a role. boto3 renews temporary credentials before they
+    expire: call `credentials` at each use.
     """
 
     model_config = SettingsConfigDict(
@@ -58,7 +58,7 @@ class Aws(BaseSettings):
     ca_bundle: str | None = None
 
     def refuse_nonsense(self) -> None:
-        """Looks at everything that can be looked at without asking AWS.
+        """Validates the settings, without a request.
 
         Raises:
             StediError: A variable or the profile is not legal.
@@ -82,11 +82,11 @@ class Aws(BaseSettings):
     def client(self, service: Literal["glue"], region: str | None = None) -> "GlueClient": ...
 
     def client(self, service: Any, region: str | None = None) -> Any:
-        """Opens a client of boto3, which waits for a service that is gone or asks to slow down.
+        """Opens a client of boto3, which retries while a service is unreachable or asks to slow down.
 
         Args:
-            service: The service's name, such as s3.
-            region: Its region; that of the settings where it is not given.
+            service: The name of the service.
+            region: The region; by default that of the settings.
 
         Raises:
             StediError: The settings are not legal.
@@ -100,14 +100,14 @@ class Aws(BaseSettings):
                 region_name=region or self._session.region_name or DEFAULT_REGION,
                 verify=self.authorities,
                 config=Config(
-                    # The newer modes give a client one quota of retries, which threads use up in a second.
+                    # The newer modes share one quota of retries among the threads, which use it up in a second.
                     retries={"mode": "legacy", "total_max_attempts": ATTEMPTS},
-                    # An object is read from a position on: its checksum would be computed, but not compared.
+                    # Objects are read by ranges: boto3 would compute a checksum of each, and compare it with nothing.
                     response_checksum_validation="when_required",
-                    # Over TLS a checksum is sent behind the body. Stores other than AWS's trip over it: versitygw 1.8
-                    # answers one request in a hundred that follows on the connection with 400.
+                    # Over TLS boto3 sends the checksum after the body, which not every store understands: versitygw 1.8
+                    # answers one in a hundred of the next requests on the connection with 400.
                     request_checksum_calculation="when_required",
-                    # DuckDB asks there, whatever it is given. The older name for the same serves every region.
+                    # DuckDB always uses the regional endpoint. boto3 would use the older global one in us-east-1.
                     s3={"us_east_1_regional_endpoint": "regional"},
                 ),
             )
@@ -116,7 +116,7 @@ class Aws(BaseSettings):
 
     @cached_property
     def s3(self) -> "S3Client":
-        """The client of the object store, opened once; it may be used by several threads.
+        """The client of the object store, which threads may share.
 
         Raises:
             StediError: There are no credentials, or the settings are not legal.
@@ -129,47 +129,46 @@ class Aws(BaseSettings):
         """The file of certificates, in PEM, that servers are verified with.
 
         Raises:
-            StediError: AWS_CA_BUNDLE names no such file.
+            StediError: AWS_CA_BUNDLE does not name a readable file of certificates.
         """
         return authorities(self.bundle)
 
     @property
     def bundle(self) -> str | None:
-        """The file that AWS_CA_BUNDLE or the profile names, where one does."""
+        """The file of certificates that AWS_CA_BUNDLE or the profile names; None where neither does."""
         return self.ca_bundle or self._of_profile("ca_bundle")
 
     @cached_property
     def buckets(self) -> dict[str, Bucket]:
-        """The buckets that were asked for, by name."""
+        """All buckets that `bucket` was called for, by name."""
         return {}
 
     def bucket(self, name: str) -> Bucket:
-        """Returns what knows how each library reaches a bucket.
-
-        Args:
-            name: The bucket's.
-        """
+        """Returns the bucket of a name, without a request."""
         return self.buckets.setdefault(name, Bucket(self, name))
 
     def credentials(self) -> "ReadOnlyCredentials":
-        """Returns the credentials that hold now.
+        """Returns the current credentials, and renews temporary ones that are about to expire.
 
         Raises:
-            StediError: There are none, or the settings are not legal.
+            CredentialsError: There are none, or they cannot be renewed.
+            StediError: The settings are not legal.
         """
         with credentials_explained(self.profile_name, self._source_profile):
             found = self._session.get_credentials()
             frozen: ReadOnlyCredentials | None = found.get_frozen_credentials() if found else None
         if frozen and frozen.access_key and frozen.secret_key:
             return frozen
-        raise StediError(
+        raise CredentialsError(
             f"No AWS credentials were found{f' for the profile {self.profile_name!r}' if self.profile_name else ''}.",
             "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role gives them.",
+            code="NoCredentialsError",
+            profile=self.profile_name,
         )
 
     @property
     def profile_name(self) -> str | None:
-        """The profile that is chosen, if one is."""
+        """The chosen profile; None where none is chosen."""
         return self.profile or self.default_profile
 
     @property
@@ -195,7 +194,7 @@ class Aws(BaseSettings):
         return services.get(service, {}).get("endpoint_url") or None
 
     def _source_profile(self) -> str | None:
-        """The profile whose credentials the chosen one takes its role with, or the chosen one itself."""
+        """The profile at the end of the chosen one's chain of `source_profile`, or the chosen one itself."""
         profiles = self._chain.full_config["profiles"]
         name, seen = self.profile_name, set[str | None]()
         while name not in seen and (source := profiles.get(name, {}).get("source_profile")):
@@ -205,13 +204,13 @@ class Aws(BaseSettings):
 
     @cached_property
     def _chain(self) -> "botocore.session.Session":
-        # Imported here: boto3 is an extra, and it takes a tenth of a second.
+        # Imported late, because boto3 is an extra and takes a tenth of a second.
         try:
             import botocore.session  # noqa: PLC0415
         except ImportError:
             raise StediError("S3 needs boto3, which is not installed.", "pip install 'stedi_assets[s3]'.") from None
 
-        # Read here, for botocore looks for a profile without a name where the variable is empty.
+        # Where AWS_PROFILE is empty, botocore by itself would look for a profile with an empty name.
         chain = botocore.session.get_session({"profile": (None, None, self.profile_name, None)})
         chain.register_component("data_loader", _service_descriptions())
         return chain
@@ -237,7 +236,7 @@ class Aws(BaseSettings):
 
 @cache
 def _service_descriptions() -> "Loader":
-    """What botocore knows of AWS's services: the same for every session, and a tenth of a second to read."""
+    """The descriptions of services in botocore, which take a tenth of a second to read: all sessions share them."""
     from botocore.session import get_session  # noqa: PLC0415
 
     loader: Loader = get_session().get_component("data_loader")
@@ -249,7 +248,7 @@ def _plain(secret: SecretStr | None) -> str | None:
 
 
 def _give_up_on_certificates(caught_exception: Exception | None = None, **_: object) -> None:
-    """Ends the retries of a request whose server is not the one that it should be, which no wait changes."""
+    """Ends the retries of a request to a server with an untrusted certificate, which no wait would change."""
     from botocore.exceptions import SSLError  # noqa: PLC0415
 
     if isinstance(caught_exception, SSLError):

@@ -1,4 +1,4 @@
-"""How each library reaches one bucket: all of them at the address that botocore resolves for it."""
+"""The options with which each library reaches a bucket, all at the address that botocore resolves."""
 
 import io
 import threading
@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from stedi_assets.storage.aws_errors import unreachable
 from stedi_assets.storage.certificates import show_delta_rs
 from stedi_assets.storage.proxies import for_delta_rs, for_hadoop, proxy_to
+from stedi_assets.storage.refusals import unanswered
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu")
 
 PRIVATE_ENDPOINT = ".vpce."
-"""In the name of an endpoint in a customer's own network, which serves one region."""
+"""In the host name of an endpoint in a customer's own network, which serves one region."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-ABOUT_BUCKETS = threading.Lock()
-"""Held while a client is asked about a bucket: clients are shared, and one question is caught before it is sent."""
+HEAD_BUCKET_LOCK = threading.Lock()
+"""Held during each HeadBucket. `_resolved` intercepts its own request in a client that other threads share."""
 
-PATIENCE_SECONDS = 60
-"""About how long a store that is gone, or asks to slow down, is waited for."""
+RETRY_SECONDS = 60
+"""About how long each library retries while a store is unreachable or asks to slow down."""
 
 DELTA_RETRIES = {
     "max_retries": "100",
@@ -36,20 +36,20 @@ DELTA_RETRIES = {
     "backoff_config.max_backoff": "2s",
     "backoff_config.base": "2",
 }
-"""What makes deltalake wait as long; by default it gives up after two or three seconds."""
+"""Options that make deltalake retry for `RETRY_SECONDS`; by default it gives up after two or three seconds."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a bucket is.
+    """The address of a bucket.
 
     Attributes:
         scheme: http or https.
-        host: The endpoint's host, with its port where that is not the usual one.
+        host: The endpoint's host, with its port where it is not the scheme's default.
         path: The endpoint's own path: empty, or with a slash at its beginning.
-        is_virtual_host: Whether the bucket's name stands before the host, and not behind the path.
-        region: The bucket's.
-        proxy: The URL of the proxy on the way; empty where there is none.
+        is_virtual_host: Whether URLs have the bucket's name in front of the host, instead of after the path.
+        region: The bucket's region.
+        proxy: The URL of the proxy to the endpoint; empty where there is none.
     """
 
     scheme: str
@@ -61,16 +61,16 @@ class Address:
 
     @property
     def endpoint(self) -> str:
-        """The URL that the bucket's name is joined to."""
+        """The endpoint's URL, without the bucket's name."""
         return f"{self.scheme}://{self.host}{self.path}"
 
 
 class Bucket:
-    """What each library needs to reach one bucket.
+    """The options with which each library reaches one bucket.
 
     Args:
-        aws: The settings and the credentials.
-        name: The bucket's.
+        aws: The settings and credentials.
+        name: The bucket's name.
     """
 
     def __init__(self, aws: "Aws", name: str) -> None:
@@ -79,7 +79,7 @@ class Bucket:
 
     @cached_property
     def s3(self) -> "S3Client":
-        """The client of boto3, in the bucket's own region; it may be used by several threads.
+        """The client of boto3 in the bucket's own region, which threads may share.
 
         Raises:
             StediError: There are no credentials, or the settings are not legal.
@@ -90,7 +90,7 @@ class Bucket:
 
     @cached_property
     def address(self) -> Address:
-        """Where the bucket is.
+        """The bucket's address.
 
         Raises:
             StediError: There are no credentials, or the settings are not legal.
@@ -99,7 +99,7 @@ class Bucket:
         parts = urlsplit(url)
         before, after = f"{self._name}.", f"/{self._name}"
         path = parts.path.rstrip("/")
-        # The endpoint's host, or its path, may begin or end with the bucket's name too.
+        # The endpoint's own host may begin with the bucket's name, and its own path end with it.
         is_virtual_host = parts.netloc.startswith(before) and url.rstrip("/") != f"{endpoint.rstrip('/')}{after}"
         return Address(
             scheme=parts.scheme,
@@ -111,16 +111,11 @@ class Bucket:
         )
 
     def path_of(self, url: str) -> str | None:
-        """Returns the path of an object by its URL; None where it is not in this bucket.
-
-        Args:
-            url: Where a library asked for the object, with nothing encoded.
-        """
+        """Returns the s3:// path of the object at an HTTP URL without percent-encoding; None in another bucket."""
         address = self.address
-        for host in (address.host, _kept_by_duckdb(address)):
-            in_virtual_host = f"{address.scheme}://{self._name}.{host}{address.path}/"
-            in_path = f"{address.scheme}://{host}{address.path}/{self._name}/"
-            begin = in_virtual_host if address.is_virtual_host else in_path
+        for host in (address.host, _host_for_duckdb(address)):
+            root = f"{address.scheme}://{self._host(host)}{address.path}/"
+            begin = root if address.is_virtual_host else f"{root}{self._name}/"
             if url.startswith(begin):
                 return f"s3://{self._name}/{url.removeprefix(begin)}"
         return None
@@ -135,7 +130,7 @@ class Bucket:
             "SECRET": credentials.secret_key,
             "SESSION_TOKEN": credentials.token,
             "REGION": address.region,
-            "ENDPOINT": f"{_kept_by_duckdb(address)}{address.path}",
+            "ENDPOINT": f"{_host_for_duckdb(address)}{address.path}",
             "URL_STYLE": "vhost" if address.is_virtual_host else "path",
             "USE_SSL": str(address.scheme == "https"),
         }
@@ -145,8 +140,8 @@ class Bucket:
         """Returns deltalake's storage options."""
         credentials, address = self._aws.credentials(), self.address
         show_delta_rs(self._aws.authorities)
-        # deltalake asks for the name of the bucket in a virtual host.
-        host = f"{self._name}.{address.host}" if address.is_virtual_host else address.host
+        # deltalake wants the bucket's name in the endpoint of a virtual host.
+        host = self._host(address.host)
         endpoint = f"{address.scheme}://{host}{address.path}"
         options = {
             "aws_access_key_id": credentials.access_key,
@@ -154,24 +149,25 @@ class Bucket:
             "aws_session_token": credentials.token,
             "aws_region": address.region,
             "aws_endpoint_url": endpoint,
-            # Else deltalake takes the variable of that name by itself, also where it is empty.
+            # Without this option deltalake reads the variable AWS_ENDPOINT_URL_S3, even where it is empty.
             "aws_endpoint_url_s3": endpoint,
             "aws_virtual_hosted_style_request": str(address.is_virtual_host).lower(),
             "aws_allow_http": str(address.scheme == "http").lower(),
             "aws_conditional_put": "etag",
             **for_delta_rs(address.proxy, host),
-            # Variables of the same names would count else.
+            # Without these options deltalake reads the variables of the same names.
             "aws_skip_signature": "false",
             "aws_s3_express": "false",
             **DELTA_RETRIES,
-            "retry_timeout": f"{PATIENCE_SECONDS}s",
+            "retry_timeout": f"{RETRY_SECONDS}s",
         }
         return {name: value for name, value in options.items() if value}
 
     def hadoop_options(self) -> dict[str, str]:
         """Returns the options of Hadoop's s3a file system for this bucket.
 
-        A role of an instance or a container is left to s3a, which finds it on every machine and renews its credentials.
+        They hold no credentials of a machine's or a container's role: s3a finds the role on each machine of a cluster,
+        and renews its credentials.
         """
         address = self.address
         options = {
@@ -196,26 +192,29 @@ class Bucket:
             "aws.credentials.provider": f"org.apache.hadoop.fs.s3a.{provider}",
         }
 
+    def _host(self, host: str) -> str:
+        return f"{self._name}.{host}" if self.address.is_virtual_host else host
+
     def _region(self, home: "S3Client") -> str:
-        """Returns the bucket's region, which a request tells where the store is AWS's own."""
+        """Returns the bucket's region: on AWS by a request, elsewhere the client's."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         host = urlsplit(home.meta.endpoint_url).hostname or ""
         if not host.endswith(AWS_DOMAINS) or PRIVATE_ENDPOINT in host:
             return home.meta.region_name
         try:
-            with ABOUT_BUCKETS:
+            with HEAD_BUCKET_LOCK:
                 answer: Any = home.head_bucket(Bucket=self._name)
         except ClientError as error:
-            # AWS tells the region even to a client that may not list the bucket.
+            # AWS names the region even in its refusal.
             answer = error.response
         except BotoCoreError as error:
-            raise unreachable(error, f"s3://{self._name}") from None
+            raise unanswered(error, f"s3://{self._name}") from None
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
         return str(headers.get("x-amz-bucket-region") or home.meta.region_name)
 
     def _resolved(self) -> str:
-        """Returns the URL to which botocore would send a request about the bucket, and sends none."""
+        """Returns the URL that botocore resolves for a request to the bucket, without sending it."""
         seen: list[str] = []
 
         def keep(request: "AWSPreparedRequest", **_: object) -> Any:
@@ -223,7 +222,7 @@ class Bucket:
             return _no_answer(request.url)
 
         events = self.s3.meta.events
-        with ABOUT_BUCKETS:
+        with HEAD_BUCKET_LOCK:
             events.register("before-send.s3.HeadBucket", keep)
             try:
                 self.s3.head_bucket(Bucket=self._name)
@@ -232,8 +231,8 @@ class Bucket:
         return seen[0]
 
 
-def _kept_by_duckdb(address: Address) -> str:
-    """Returns the host as DuckDB takes it: in place of s3.dualstack it would ask s3, unless there is a port."""
+def _host_for_duckdb(address: Address) -> str:
+    """Returns the host with its port where DuckDB would otherwise ask s3 instead of s3.dualstack."""
     is_replaced = address.host.startswith("s3.dualstack.") and address.host.endswith(AWS_DOMAINS)
     return f"{address.host}:{DEFAULT_PORTS[address.scheme]}" if is_replaced else address.host
 

@@ -1,4 +1,7 @@
-"""The authorities that vouch for servers: one file for every library, each of which would look elsewhere by itself."""
+"""The certificate authorities that servers are verified with: one file for all libraries.
+
+By default botocore, DuckDB, delta-rs and Java each look in another place.
+"""
 
 import os
 import ssl
@@ -9,19 +12,18 @@ from pathlib import Path
 from stedi_assets.errors import StediError
 
 VARIABLE = "SSL_CERT_FILE"
-"""Where OpenSSL and delta-rs look for another file than the machine's."""
+"""The variable that replaces the machine's file of certificates for OpenSSL and delta-rs."""
 
 FOLDER_VARIABLE = "SSL_CERT_DIR"
+"""The variable that adds a folder of certificates to it."""
 
 
 def authorities(bundle: str | None) -> str:
-    """Finds the file of certificates that every library verifies servers with.
+    """Returns the path of the file of certificates, in PEM, that every library verifies servers with.
 
     Args:
-        bundle: The file of AWS_CA_BUNDLE or of a profile's `ca_bundle`, where there is one. It alone counts then.
-
-    Returns:
-        The path of a file of certificates in PEM: the bundle, that of SSL_CERT_FILE, the machine's, or certifi's.
+        bundle: The file that AWS_CA_BUNDLE or a profile's `ca_bundle` names. Without one, the file is that of
+            SSL_CERT_FILE, else the machine's, else certifi's.
 
     Raises:
         StediError: The bundle cannot be read, or holds no certificate.
@@ -33,33 +35,32 @@ def authorities(bundle: str | None) -> str:
     of_machine = ssl.get_default_verify_paths().cafile
     if of_machine:
         return of_machine
-    # Imported here: machines with certificates of their own need not wait for it.
+    # Imported late, because most machines have certificates and need no certifi.
     import certifi  # noqa: PLC0415
 
     return certifi.where()
 
 
 def show_delta_rs(file: str) -> None:
-    """Makes delta-rs verify servers with a file. It takes no option for that, and reads the variable at each use.
+    """Makes delta-rs verify servers with a file of certificates in PEM.
 
-    Args:
-        file: Certificates in PEM.
+    delta-rs has no option for the file. It reads the variable each time it opens a store.
     """
     if file != ssl.get_default_verify_paths().cafile:
         os.environ[VARIABLE] = file
-        # What lies there would count besides.
+        # delta-rs would trust the certificates of that folder too.
         os.environ.pop(FOLDER_VARIABLE, None)
 
 
 def write_java_trust_store(file: str, target: Path, password: str) -> None:
-    """Writes the trust store by which Java verifies servers.
+    """Writes a trust store for Java in PKCS 12.
 
     Args:
-        file: Certificates in PEM.
-        target: The trust store, in PKCS 12.
-        password: Java reads none without one. It protects nothing: the certificates are public.
+        file: The certificates in PEM.
+        target: The file to write.
+        password: Java reads no trust store without a password. It protects nothing, because certificates are public.
     """
-    # Imported here: Spark alone needs it.
+    # Imported late, because only Spark needs it.
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization.pkcs12 import (  # noqa: PLC0415
         PKCS12Certificate,

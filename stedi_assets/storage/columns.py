@@ -1,4 +1,4 @@
-"""The columns of tables and files, as names and types: whether a column may be null does not matter to a reader."""
+"""The names and types of a schema's columns. Nullability is left out, because it does not matter to a reader."""
 
 import json
 from collections.abc import Mapping
@@ -7,34 +7,27 @@ from typing import Any
 from deltalake import Field, Schema
 
 NOT_OF_THE_TYPE = frozenset({"nullable", "containsNull", "valueContainsNull", "metadata"})
-"""What Delta's JSON says of a column, or of a part of one, besides its name and its type."""
+"""The keys in Delta's JSON of a column, or of a part of one, that are not its name or type."""
 
 ORDER_KEY = "stedi.order"
-"""The metadata of a schema's first column that makes the schema unequal to one of the same columns."""
+"""A key in the metadata of a schema's first column, which makes the schema unequal to one of the same columns."""
 
 
 def column_types(schema: Schema) -> Mapping[str, str]:
-    """Returns the columns of a schema.
+    """Returns the type of each column of a schema, in order.
 
-    Args:
-        schema: Of a table or a file.
-
-    Returns:
-        From a column's name to its type, in order: Delta's name of it, or JSON where it has parts.
+    A type is Delta's name of it, such as long, or Delta's JSON for a struct, an array or a map.
     """
     fields = json.loads(schema.to_json())["fields"]
     return {field["name"]: _text(_bare(field["type"])) for field in fields}
 
 
 def difference(columns: Mapping[str, str], expected: Mapping[str, str]) -> str:
-    """Says how columns differ from those that they should be.
+    """Describes how columns differ from the expected ones, whatever their order; empty where they do not differ.
 
     Args:
-        columns: As `column_types` returns them, in any order.
-        expected: The same.
-
-    Returns:
-        A phrase; empty where they do not differ.
+        columns: From a column's name to its type, as `column_types` returns them.
+        expected: The expected columns in the same form.
     """
     retyped = [
         f"{name} is {kind} and not {expected[name]}"
@@ -47,14 +40,14 @@ def difference(columns: Mapping[str, str], expected: Mapping[str, str]) -> str:
 
 
 def in_order(schema: Schema, current: Schema) -> Schema:
-    """Returns a schema that deltalake writes into the log even where only the order of the columns is another.
+    """Returns a table's new schema in a form that deltalake writes into the log even if only the order has changed.
 
-    deltalake takes schemas of the same columns for equal, whatever their order, and then leaves the log's as it is. A
-    mark makes them unequal; the next commit that has the same order takes it away.
+    deltalake considers schemas with the same columns equal, whatever their order, and keeps the log's schema then. A
+    mark in the first column's metadata makes them unequal. The next commit with the same order removes the mark.
 
     Args:
         schema: The table's new schema.
-        current: The log's.
+        current: The schema in the log.
     """
     names, names_now = ([field.name for field in each.fields] for each in (schema, current))
     if names == names_now or sorted(names) != sorted(names_now):

@@ -1,7 +1,7 @@
-"""Delta tables: a commit makes Parquet files that an engine wrote the table's current version, all at once.
+"""Delta tables: one atomic commit makes the Parquet files of an engine the table's current version.
 
-Only the transaction log is written here, never data. Tables stay at reader version 1 and writer version 2, which every
-Delta reader understands.
+This module writes the transaction log only, never data. Tables stay at reader version 1 and writer version 2, which
+every Delta reader understands.
 """
 
 import errno
@@ -23,47 +23,47 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.columns import column_types, difference, in_order
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.refusals import refusal_told
+from stedi_assets.storage.refusals import refusal_in_text
 
 COMMIT_KEY = "stedi.commit"
-"""Marks a commit, so that it can be found again among those of others."""
+"""The key of a commit's metadata whose value is unique, so that the commit can be found among those of others."""
 
 COMMITS_WITHOUT_ROWS = frozenset({"VACUUM START", "VACUUM END", "OPTIMIZE", "SET TBLPROPERTIES"})
 """Operations that leave a table's rows as they are."""
 
 FIRST_READER_WITH_FEATURES = 2
-"""The protocol's reader version from which files may not hold a table's rows as they are."""
+"""The protocol's first reader version in which a Parquet file may hold rows that the table does not have."""
 
 COLUMN_MAPPING = "delta.columnMapping.mode"
 
 READ_FEATURES = frozenset({"columnMapping", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
-"""The reader features that change no row of a Parquet file. A table may list column mapping and not use it."""
+"""The reader features that leave the rows of Parquet files as they are. A table may list columnMapping without use."""
 
 RECENT_COMMITS = 20
 """How many of the newest commits are searched."""
 
-
 WITHOUT_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
-"""The errors of a disk that takes no hard links."""
+"""The errors of a file system without hard links."""
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""A terminal's escape sequence for a colour."""
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """One Parquet file that an engine wrote into a table's folder.
+    """One Parquet file of a table.
 
     Attributes:
-        path: Its path relative to the table's folder.
-        size: Bytes.
-        rows: Number of rows.
-        schema: The columns of its rows.
-        statistics: Per statistic (minValues, maxValues, nullCount) a value by column, as the Delta protocol names
-            them.
+        path: The path relative to the table's folder.
+        size: The size in bytes.
+        rows: The number of rows.
+        schema: The columns of the rows.
+        statistics: From a statistic's name in the Delta protocol (minValues, maxValues, nullCount) to its value for
+            each column.
     """
 
     path: str
@@ -85,13 +85,7 @@ class DataFile:
 
 
 def open_table(table: Location) -> DeltaTable | None:
-    """Opens a table at its current version.
-
-    Args:
-        table: The table's folder.
-
-    Returns:
-        The table, or None where there is none.
+    """Opens the table in a folder at its current version; None where the folder holds no table.
 
     Raises:
         StediError: A bucket refuses, a link leads to the folder, or the table needs a feature of Delta that this
@@ -106,13 +100,10 @@ def open_table(table: Location) -> DeltaTable | None:
 
 
 def refuse_unread_features(table: DeltaTable) -> None:
-    """Refuses a version of a table whose Parquet files do not hold its rows as they are.
-
-    Args:
-        table: The table, at the version that is to be read.
+    """Refuses a table whose Parquet files, at its opened version, do not hold exactly the table's rows.
 
     Raises:
-        StediError: A file has deletion vectors or mapped columns, or the table needs a feature that is not known here.
+        StediError: A file has deletion vectors or mapped columns, or the table needs a feature unknown to this program.
     """
     protocol = table.protocol()
     if protocol.min_reader_version < FIRST_READER_WITH_FEATURES:
@@ -132,11 +123,11 @@ def refuse_unread_features(table: DeltaTable) -> None:
 
 
 def refresh(current: DeltaTable, table: Location) -> None:
-    """Brings an open table up to its newest version, which takes far less time than opening it.
+    """Updates an open table to its newest version, in far less time than opening it takes.
 
     Args:
-        current: The table.
-        table: Its folder.
+        current: The open table.
+        table: The table's folder.
 
     Raises:
         StediError: A bucket refuses.
@@ -146,25 +137,18 @@ def refresh(current: DeltaTable, table: Location) -> None:
 
 
 def data_files(table: DeltaTable) -> list[str]:
-    """Returns the paths of the Parquet files that are a table's current version.
-
-    Args:
-        table: The table.
+    """Returns the absolute paths of the Parquet files of a table's opened version.
 
     Raises:
         StediError: This version needs a feature of Delta that this program does not read.
     """
     refuse_unread_features(table)
-    # deltalake gives URIs, in which a space or an umlaut of the folder's name is encoded.
+    # deltalake percent-encodes spaces and umlauts of the folder's name.
     return [unquote(uri) for uri in table.file_uris()]
 
 
 def current_files(table: DeltaTable) -> list[DataFile]:
-    """Returns the Parquet files that are a table's current version, without their statistics.
-
-    Args:
-        table: The table.
-    """
+    """Returns the Parquet files of a table's opened version, without their statistics."""
     actions = table.get_add_actions(flatten=True)
     paths, sizes, rows = (actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records"))
     schema = table.schema()
@@ -179,24 +163,24 @@ def commit(
     metadata: Mapping[str, str],
     description: str | None,
 ) -> int:
-    """Makes the files the whole content of the table, in one atomic commit.
+    """Replaces the whole content of a table by staged files, in one atomic commit.
 
-    Readers see the old version until the commit, and the new one, whole, after it.
+    Readers see all of the old version until the commit, and all of the new one after it.
 
     Args:
-        current: The table that the commit follows, or None where there is none.
+        current: The table at the version that the commit follows; None to create the table.
         table: The table's folder, which holds the files.
         schema: The table's new schema.
         files: The new content.
-        metadata: Kept with the commit in the table's history, such as the run.
-        description: Kept with the table when it is created.
+        metadata: Stored with the commit in the table's history, such as the run.
+        description: Stored with the table when the commit creates it.
 
     Returns:
-        The version that the commit made.
+        The version of the commit.
 
     Raises:
-        StediError: Another writer committed in between, and the table is at that writer's version; or a file has
-            other columns than the schema, and none of the files is left.
+        ConflictError: Another writer committed first. The table is at that writer's version.
+        StediError: A file's columns differ from the schema, and all the files are deleted; or the store refuses.
     """
     _refuse_other_columns(table, schema, files)
     marker, properties = _marked(metadata)
@@ -204,30 +188,31 @@ def commit(
     if current is not None:
         schema = in_order(schema, current.schema())
         replace = partial(current.create_write_transaction, [*actions], "overwrite", schema)
-        return _committed(table, marker, current.version() + 1, partial(replace, commit_properties=properties))
+        return _committed(table, marker, current.version(), partial(replace, commit_properties=properties))
     create = partial(create_table_with_add_actions, table.path, schema, actions, mode="error", description=description)
     options = table.delta_options
-    return _committed(table, marker, 0, partial(create, storage_options=options, commit_properties=properties))
+    return _committed(table, marker, None, partial(create, storage_options=options, commit_properties=properties))
 
 
 def amend(
     current: DeltaTable, table: Location, added: Sequence[DataFile], removed: Sequence[str], metadata: Mapping[str, str]
 ) -> int:
-    """Adds files to a table and takes others away, in one atomic commit.
+    """Adds staged files to a table and removes others, in one atomic commit.
 
     Args:
-        current: The table, at the version that the files were chosen by.
-        table: Its folder, which holds the files.
+        current: The table at the version that the removed files were chosen from.
+        table: The table's folder, which holds the added files.
         added: The new files.
-        removed: The paths of files that are no longer part of it.
-        metadata: Kept with the commit in the table's history.
+        removed: The absolute paths of the files to remove from the table. The files themselves stay until a vacuum.
+        metadata: Stored with the commit in the table's history.
 
     Returns:
-        The version that the commit made.
+        The version of the commit.
 
     Raises:
-        StediError: Another writer committed in between, and the table is at that writer's version; or a new file has
-            other columns than the table, and none of the new files is left.
+        ConflictError: Another writer committed first. The table is at that writer's version.
+        StediError: The columns of an added file differ from the table's, and all the added files are deleted; or the
+            store refuses.
     """
     _refuse_other_columns(table, current.schema(), added)
     marker, properties = _marked(metadata)
@@ -235,34 +220,30 @@ def amend(
     actions: list[AddAction | RemoveAction] = [file.add_action() for file in added]
     names = [PurePath(path).relative_to(table.path).as_posix() for path in removed]
     actions += [RemoveAction(name, data_change=True, deletion_timestamp=now) for name in names]
-    replace = partial(current.create_write_transaction, actions, "append", current.schema())
-    return _committed(table, marker, current.version() + 1, partial(replace, commit_properties=properties))
+    # In the mode "overwrite" deltalake would remove every file of the table. In the mode "append" it commits the
+    # actions as they are, removals too.
+    append = partial(current.create_write_transaction, actions, "append", current.schema())
+    return _committed(table, marker, current.version(), partial(append, commit_properties=properties))
 
 
 def foreign_files(table: Location, names: Sequence[str]) -> list[str]:
-    """Finds the files in a table's folder that are not the table's: no version has them, and no attempt wrote them.
+    """Returns the files in a table's folder that no version of the table names and no attempt wrote.
 
     Args:
         table: The table's folder.
-        names: The paths of files in it.
-
-    Returns:
-        Those that belong to somebody else.
+        names: Paths of files relative to the folder.
 
     Raises:
         StediError: A bucket refuses.
     """
     unknown = [name for name in names if not ATTEMPT_FILE.fullmatch(name)]
-    # Other programs name their files as they like. Their names take the whole log to know, which few tables need.
+    # Another program's data files can have any name, and only the whole log tells which they are. Few tables have some.
     named = _files_named_in_log(table) if unknown else frozenset()
     return [name for name in unknown if name not in named]
 
 
 def _files_named_in_log(table: Location) -> frozenset[str]:
-    """Names the data files of every version that the log holds, each with that of its checksum.
-
-    A log that cannot be read names none.
-    """
+    """Returns the data files of every version in the log and their checksum files; nothing for an unreadable log."""
     with suppress(DeltaError, OSError), _refusals_explained(table):
         opened = DeltaTable(table.path, storage_options=table.delta_options)
         current = opened.get_add_actions().column("path").to_pylist()
@@ -275,20 +256,21 @@ def _files_named_in_log(table: Location) -> frozenset[str]:
 
 
 def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> Sequence[str]:
-    """Deletes the files that no version within a retention needs: of old versions, and of attempts that failed.
+    """Deletes the files of versions older than a retention, and of attempts that failed.
 
-    A file that neither a version nor an attempt brought stays, whoever put it there.
+    Files that neither a version names nor an attempt wrote stay.
 
     Args:
         table: The table's folder.
-        retention: How old a version may be and still be read. With 0, only while no run writes the table.
+        retention: Versions up to this age stay readable. A retention of 0 would delete the staged files of a run that
+            is writing the table.
         dry_run: Whether to delete nothing.
 
     Returns:
-        The paths of the files, relative to the table's folder; none where there is no table.
+        The paths of the deleted files, relative to the table's folder; none where there is no table.
 
     Raises:
-        StediError: They cannot be deleted.
+        StediError: A file cannot be deleted.
     """
     current = open_table(table)
     if current is None:
@@ -298,7 +280,7 @@ def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> S
         unneeded = current.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
     except (DeltaError, OSError) as error:
         raise _failure(table, error) from None
-    # deltalake would delete them all, also what a person keeps in the folder.
+    # deltalake itself would also delete files that a person keeps in the folder.
     foreign = set(foreign_files(table, unneeded))
     own = [name for name in dict.fromkeys(unneeded) if name not in foreign]
     if not dry_run:
@@ -307,13 +289,9 @@ def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> S
 
 
 def newest_metadata(table: DeltaTable) -> Mapping[str, Any]:
-    """Looks up what the last commit that changed a table's rows keeps.
+    """Updates a table to its newest version, and returns the metadata of the last commit that changed its rows.
 
-    Args:
-        table: The table, which is brought up to its newest version, so that it is that commit's.
-
-    Returns:
-        The commit's metadata, without the keys of this program where another one made it.
+    The metadata of another program's commit lacks the keys of this one.
     """
     return next((entry for entry in _history(table) if entry["operation"] not in COMMITS_WITHOUT_ROWS), {})
 
@@ -327,19 +305,19 @@ def _refusals_explained(table: Location) -> Iterator[None]:
     except (DeltaError, OSError) as error:
         if table.is_local:
             raise
-        raise refusal_told(str(error), table.path) from None
+        raise refusal_in_text(str(error), table.path) from None
 
 
 def _refuse_other_columns(table: Location, schema: Schema, files: Sequence[DataFile]) -> None:
-    """Refuses files that a reader of the table could not read by its log, and deletes them."""
+    """Refuses files whose columns differ from the log's, which no reader of the table could read, and deletes them."""
     expected = column_types(schema)
-    others = (column_types(file.schema) for file in files if file.schema != schema)
-    wrong = next(filter(None, (difference(columns, expected) for columns in others)), None)
+    differing = (column_types(file.schema) for file in files if file.schema != schema)
+    wrong = next(filter(None, (difference(columns, expected) for columns in differing)), None)
     if wrong is None:
         return
-    # An engine may have written them into a folder of their own.
+    # Spark writes the files of an attempt into a folder of their own.
     for name in {PurePosixPath(file.path).parts[0] for file in files}:
-        # The columns are the failure to tell of.
+        # The error to report is the difference in columns.
         with suppress(StediError, OSError):
             table.files.delete(table.path, name)
     raise StediError(
@@ -351,31 +329,47 @@ def _refuse_other_columns(table: Location, schema: Schema, files: Sequence[DataF
 
 def _marked(metadata: Mapping[str, str]) -> tuple[str, CommitProperties]:
     marker = uuid.uuid4().hex
-    # No retry: deltalake would add an append to what another run has just committed, and the rows would be there twice.
+    # A retry would put an append on top of another writer's commit, and the rows of both would be in the table.
     return marker, CommitProperties(custom_metadata={**metadata, COMMIT_KEY: marker}, max_commit_retries=0)
 
 
-def _committed(table: Location, marker: str, next_version: int, make: Callable[[], None]) -> int:
+def _committed(table: Location, marker: str, expected: int | None, make: Callable[[], None]) -> int:
+    """Commits, and returns the version of the commit.
+
+    Args:
+        table: The table's folder.
+        marker: The commit's value of `COMMIT_KEY`.
+        expected: The version that the commit follows; None where it creates the table.
+        make: Commits once, without retries.
+    """
     try:
         make()
     except (DeltaError, OSError) as error:
-        # A store that took the commit may lose its answer, and refuse the second try: the commit is there all the same.
-        version = _version_of(table, marker)
-        if version is None:
-            raise _failure(table, error) from None
-        return version
-    # Without retries deltalake makes no other version than the one after that which it knew.
-    return next_version
+        # A store may take the commit, lose its answer, and refuse the second request. The commit is in the log then.
+        stored = open_table(table)
+        version = _version_of(stored, marker) if stored else None
+        if version is not None:
+            return version
+        if _is_conflict(error):
+            raise ConflictError(
+                f"Another run changed the table at {table} while this one wrote it; this run's rows were not stored.",
+                "Materialize the asset again, with one run at a time.",
+                folder=str(table),
+                expected=expected,
+                found=stored.version() if stored else None,
+            ) from None
+        raise _failure(table, error) from None
+    # Without retries, deltalake commits no other version than the next one.
+    return 0 if expected is None else expected + 1
+
+
+def _is_conflict(error: Exception) -> bool:
+    return isinstance(error, CommitFailedError) or "already exists" in str(error)
 
 
 def _failure(table: Location, error: Exception) -> StediError:
-    if isinstance(error, CommitFailedError) or "already exists" in str(error):
-        return StediError(
-            f"Another run changed the table at {table} while this one wrote it; this run's rows were not stored.",
-            "Materialize the asset again, with one run at a time.",
-        )
     if not table.is_local:
-        return refusal_told(str(error), table.path)
+        return refusal_in_text(str(error), table.path)
     if not _takes_hard_links(table):
         return StediError(
             f"The table at {table} could not be committed: its disk takes no hard links, without which delta-rs cannot "
@@ -396,20 +390,21 @@ def _takes_hard_links(table: Location) -> bool:
             file.touch()
             Path(folder, "link").hardlink_to(file)
     except OSError as error:
-        # A disk that is full or a folder that may not be written says nothing of links.
+        # A full disk, or a folder without write permission, may have hard links all the same.
         return error.errno not in WITHOUT_HARD_LINKS
     return True
 
 
 def _in_one_line(error: Exception) -> str:
-    # delta-rs tells each cause in a line of its own, with an arrow in colour before it.
+    # delta-rs writes each cause on a line of its own, after an arrow in colour.
     return ": ".join(filter(None, (line.strip(" ↳") for line in COLOUR.sub("", str(error)).splitlines())))
 
 
 def _history(table: DeltaTable) -> list[dict[str, Any]]:
-    """Returns the newest commits, at the last of which the table then is.
+    """Updates a table to its newest version, and returns its newest commits, the last one first.
 
-    deltalake tells those of the log, whatever version the table is at, and numbers them as if it were at the last.
+    deltalake reads the newest commits of the log whatever version the table is opened at, but counts their versions
+    down from the opened one. They are right where the table is at the newest version before and after.
     """
     while True:
         version = table.version()
@@ -419,7 +414,5 @@ def _history(table: DeltaTable) -> list[dict[str, Any]]:
             return entries
 
 
-def _version_of(table: Location, marker: str) -> int | None:
-    stored = open_table(table)
-    history = _history(stored) if stored else []
-    return next((int(entry["version"]) for entry in history if entry.get(COMMIT_KEY) == marker), None)
+def _version_of(table: DeltaTable, marker: str) -> int | None:
+    return next((int(entry["version"]) for entry in _history(table) if entry.get(COMMIT_KEY) == marker), None)

@@ -1,11 +1,11 @@
-"""Files by their path: what is asked of local disk and of a bucket, and how local disk does it."""
+"""Files by their path: the operations that local disk and a bucket share, and local disk's."""
 
 import errno
 import io
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
@@ -15,50 +15,52 @@ from stedi_assets.errors import GoneError, StediError
 from stedi_assets.storage.listing import Listing, LocalListing, StoredFile
 
 OWNER_ALONE = 0o700
-"""The rights on folders that are made: tables hold personal data."""
+"""The permissions of new folders: tables hold personal data."""
 
-HIDDEN = ".incomplete-"
-"""The beginning of the names of files that are being written, which readers of a folder pass over."""
+INCOMPLETE_PREFIX = ".incomplete-"
+"""Begins the names of files that are being written. Readers of a folder skip hidden files."""
 
 
 class Files(Protocol):
-    """What lists, opens and deletes files."""
+    """Lists, opens, writes and deletes files. `S3Files` does so in a bucket, `LocalFiles` on local disk."""
 
-    def list(self, folder: str, root: str, limit: int | None = None, *, follows_links: bool = False) -> Listing:
-        """Lists the files that lie below a folder of raw files.
+    def list(self, folder: str, root: str, limit: int | None, *, follows_links: bool) -> Listing:
+        """Lists the files below a folder of raw files.
 
         Args:
-            folder: Its path.
-            root: The path of the folder that links may not lead out of.
-            limit: List no more than the first so many.
-            follows_links: Whether they may after all.
+            folder: The folder's path.
+            root: The folder that links may not lead out of.
+            limit: List only the first so many files.
+            follows_links: Whether links may lead out of the root after all.
 
         Raises:
             StediError: The folder cannot be read, or a link leads out of the root.
         """
         ...
 
-    def open(self, file: StoredFile) -> io.RawIOBase:
-        """Opens a file, as it is stored, for one reading from its beginning to its end.
-
-        Args:
-            file: As it was listed.
+    def folders(self, folder: str) -> Sequence[str]:
+        """Lists the names of the folders that lie directly in a folder, sorted; none where it does not exist.
 
         Raises:
-            GoneError: The file has been removed since it was listed.
+            StediError: The folder cannot be read.
+        """
+        ...
+
+    def open(self, file: StoredFile) -> io.RawIOBase:
+        """Opens a listed file, as it is stored, for one reading from beginning to end.
+
+        Raises:
+            GoneError: The file was removed after it was listed.
             StediError: The file cannot be opened.
         """
         ...
 
     def walk(self, folder: str, *, follows_links: bool = False) -> Iterator[StoredFile]:
-        """Finds all files below a folder, hidden ones too; none where the folder does not exist.
+        """Yields all files below a folder, hidden ones too; none where the folder does not exist.
 
         Args:
-            folder: Its path.
-            follows_links: Whether links to folders are gone into.
-
-        Yields:
-            The files.
+            folder: The folder's path.
+            follows_links: Whether links to folders are followed.
 
         Raises:
             StediError: A folder cannot be read.
@@ -66,46 +68,35 @@ class Files(Protocol):
         ...
 
     def replace(self, file: StoredFile, content: BinaryIO) -> None:
-        """Gives a file other content, all at once: readers see what was there before or what is there now.
+        """Replaces the content of a listed file atomically: readers see all of the old content or all of the new.
 
         Args:
-            file: As it was listed.
+            file: The file as it was listed.
             content: Read from its current position to its end.
 
         Raises:
-            StediError: The file has changed since it was listed, or cannot be written. It is as it was.
+            StediError: The file changed after it was listed, or cannot be written. Its content is the old one.
         """
         ...
 
     def write(self, path: str, content: bytes) -> None:
-        """Writes a small file, all at once.
-
-        Args:
-            path: Its whole path; its folder is made where it does not exist.
-            content: All of it.
+        """Writes a small file atomically, and creates its folder where it does not exist.
 
         Raises:
-            StediError: It cannot be written.
+            StediError: The file cannot be written.
         """
         ...
 
     def make_folder(self, folder: str) -> None:
-        """Makes a folder, and those above it, where it does not exist, for the owner's eyes alone.
-
-        Args:
-            folder: Its path.
+        """Creates a folder and its parents where they do not exist, readable by the owner alone.
 
         Raises:
-            StediError: The folder cannot be made.
+            StediError: The folder cannot be created.
         """
         ...
 
     def delete(self, folder: str, prefix: str) -> None:
-        """Deletes the files of a folder, and the folders in it, whose name has a prefix.
-
-        Args:
-            folder: Its path.
-            prefix: Not empty.
+        """Deletes the files and folders in a folder whose names begin with a prefix, which is not empty.
 
         Raises:
             StediError: A file cannot be deleted.
@@ -113,14 +104,14 @@ class Files(Protocol):
         ...
 
     def delete_files(self, folder: str, names: Iterable[str]) -> None:
-        """Deletes files, one after the other; a file that is gone already is no error.
+        """Deletes files in order. A file that is gone already is no error.
 
         Args:
-            folder: The folder that they lie in or below.
-            names: Their paths in it.
+            folder: The folder that the files lie in or below.
+            names: The files' paths relative to the folder.
 
         Raises:
-            StediError: A file cannot be deleted. Those before it are gone.
+            StediError: A file cannot be deleted. The files before it are gone.
         """
         ...
 
@@ -128,7 +119,7 @@ class Files(Protocol):
 class LocalFiles:
     """Files on local disk; see `Files`."""
 
-    def list(self, folder: str, root: str, limit: int | None = None, *, follows_links: bool = False) -> Listing:
+    def list(self, folder: str, root: str, limit: int | None, *, follows_links: bool) -> Listing:
         """See `Files`."""
         try:
             return LocalListing(Path(folder), Path(root), follows_links=follows_links).listing(limit)
@@ -138,12 +129,21 @@ class LocalFiles:
                 "Put the files there, or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",
             ) from None
 
+    def folders(self, folder: str) -> Sequence[str]:
+        """See `Files`."""
+        try:
+            return sorted(path.name for path in Path(folder).iterdir() if path.is_dir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StediError(f"The folder {folder} cannot be read: {error.strerror}.", "Make it readable.") from None
+
     def open(self, file: StoredFile) -> io.RawIOBase:
         """See `Files`."""
         try:
             return io.FileIO(file.path)
         except FileNotFoundError:
-            raise GoneError(f"The file {file.path} is gone since it was listed.", "Try again.") from None
+            raise GoneError(f"The file {file.path} was removed after it was listed.", "Try again.") from None
         except OSError as error:
             raise StediError(f"The file {file.path} cannot be read: {error.strerror}.", "Make it readable.") from None
 
@@ -151,14 +151,14 @@ class LocalFiles:
         """See `Files`."""
         known: set[str] = set()
         for parent, folders, names in os.walk(folder, onerror=_refuse_folder, followlinks=follows_links):
-            # Links may lead in a circle.
+            # A link may lead to a folder above itself.
             folders[:] = sorted(name for name in folders if os.path.realpath(Path(parent, name)) not in known)
             known.update(os.path.realpath(Path(parent, name)) for name in folders)
             for path in (Path(parent, name) for name in sorted(names)):
                 try:
                     status = path.stat()
                 except OSError as error:
-                    # Another process may remove it meanwhile, and a link may lead nowhere.
+                    # Another process may have removed the file, and a link may lead nowhere.
                     if error.errno in (errno.ENOENT, errno.ELOOP):
                         continue
                     raise StediError(
@@ -169,7 +169,7 @@ class LocalFiles:
 
     def replace(self, file: StoredFile, content: BinaryIO) -> None:
         """See `Files`."""
-        # A link stays one, and what it leads to gets the content.
+        # The target of a link is replaced, so that the link stays a link.
         path = Path(file.path).resolve()
         try:
             incomplete = _incomplete(path)
@@ -230,8 +230,8 @@ class LocalFiles:
 
 
 def _incomplete(path: Path) -> Path:
-    # Not made of the file's own name, which may be as long as a name can be.
-    return path.with_name(f"{HIDDEN}{uuid.uuid4().hex}")
+    # The file's own name may have the greatest length that the disk allows.
+    return path.with_name(f"{INCOMPLETE_PREFIX}{uuid.uuid4().hex}")
 
 
 def _refuse_folder(error: OSError) -> None:

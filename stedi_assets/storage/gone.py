@@ -1,17 +1,17 @@
-"""What is said of a table's file that is gone, whichever engine missed it."""
+"""The error for a table's file that is gone, whichever engine missed it."""
 
 from stedi_assets.contract import TABLES
 from stedi_assets.errors import StediError
 
 DATA_FILE = ".parquet"
-"""What the names of tables' files end in, and those of raw files do not."""
+"""Ends the names of tables' files. Raw files have no such names."""
 
 
 def data_file_gone(path: str) -> StediError:
-    """Explains that a file is gone which the current version of a table needs.
+    """Explains that a file of a table's current version is gone.
 
     Args:
-        path: The file's, as the engine names it.
+        path: The file's path or URL, as the engine names it.
     """
     return StediError(
         f"A file of the table {_table_of(path)} is gone: {path}.",
@@ -20,7 +20,7 @@ def data_file_gone(path: str) -> StediError:
 
 
 def _table_of(path: str) -> str:
-    # The lakehouse itself may lie below folders that are called as those of tables: the last one is the table's.
+    # The lakehouse may lie below folders with the names of tables' folders. The last such name in the path counts.
     places = {name: path.rfind(f"/{table.path}/") for name, table in TABLES.items()}
     name = max(places, key=lambda each: places[each])
     return name if places[name] >= 0 else "that holds it"

@@ -1,4 +1,4 @@
-"""Who holds the lease of a lakehouse, as the lease itself says."""
+"""The holder of a lease, as the lease's file or object names it."""
 
 import json
 import os
@@ -15,14 +15,14 @@ LEASE_NAME = ".lease"
 
 @dataclass(frozen=True)
 class Holder:
-    """A process that holds a lease, or asks for it.
+    """A process that holds a lease or asks for it.
 
     Attributes:
         name: The run or the command.
-        host: Its machine.
-        process: Its process id.
-        since: When it asked for the lease, in UTC.
-        token: Its own, and no other's.
+        host: The name of the process's machine.
+        process: The process ID.
+        since: The time at which the process asked for the lease, in ISO 8601 and UTC.
+        token: A random value, which makes every holder unique.
     """
 
     name: str
@@ -33,34 +33,19 @@ class Holder:
 
     @classmethod
     def here(cls, name: str) -> Self:
-        """Describes this process.
-
-        Args:
-            name: The run or the command.
-        """
+        """Returns this process as a holder."""
         return cls(name, socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"))
 
     @classmethod
     def from_json(cls, content: bytes) -> Self | None:
-        """Reads who holds a lease.
-
-        Args:
-            content: What the lease holds.
-
-        Returns:
-            The holder; None where the content does not say, because somebody writes it just now.
-        """
+        """Reads the holder from a lease's content; None where a process is just writing it."""
         with suppress(ValueError, TypeError, KeyError):
             stored = json.loads(content)
             return cls(**{name: stored[name] for name in cls.__dataclass_fields__})
         return None
 
     def to_json(self, **others: int | bool) -> bytes:
-        """Returns what the lease holds.
-
-        Args:
-            others: What the lease says besides.
-        """
+        """Returns the lease's content, with further values that are not about the holder."""
         return json.dumps({**asdict(self), **others}).encode()
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
-"""The lease of a lakehouse: whoever changes tables holds it, so that one run at a time reads its inputs and publishes.
+"""The lease of a lakehouse: a process that changes tables holds it, so that only one run at a time does.
 
-On local disk it is a lock that the kernel takes from a process that dies. In a bucket it is an object that its holder
-renews, and that others take over when it was not renewed for a while.
+On local disk the lease is a lock, which the kernel frees when its process dies. In a bucket it is an object that its
+holder renews. Another process takes the object over when nobody has renewed it for `LEASE_SECONDS`.
 """
 
 import logging
@@ -12,28 +12,29 @@ from contextlib import contextmanager
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import ConflictError
 from stedi_assets.storage.holder import Holder
 from stedi_assets.storage.lease_in_bucket import BucketLock
 from stedi_assets.storage.lease_on_disk import DiskLock
 from stedi_assets.storage.location import Location
 
 WAIT_TIMEOUT_SECONDS = 600
-"""How long a run waits for a lakehouse that another one holds."""
+"""How long a run waits by default for a lakehouse that another run holds."""
 
 LOG = logging.getLogger(__name__)
 
 
 class Lock(Protocol):
-    """What only one process can have."""
+    """A lock that one process at a time can have, on local disk or in a bucket.
+
+    Attributes:
+        poll_seconds: How long to wait between two attempts to take the lock.
+    """
 
     poll_seconds: float
 
     def take(self) -> bool:
-        """Takes the lock if it is free.
-
-        Returns:
-            Whether it is this process's now.
+        """Takes the lock if it is free, and returns whether this process has it now.
 
         Raises:
             StediError: The lakehouse cannot be written.
@@ -41,27 +42,28 @@ class Lock(Protocol):
         ...
 
     def holder(self) -> Holder | None:
-        """Returns who holds the lock; None where that cannot be read, because it just changes hands."""
+        """Returns the holder of the lock; None where it cannot be read, because the lock is changing hands."""
         ...
 
     def confirm(self) -> None:
-        """Makes sure that the lock is still this process's.
+        """Checks that this process still has the lock.
 
         Raises:
-            StediError: Another process has taken it over.
+            ConflictError: Another process has taken the lock over.
+            StediError: Somebody has removed the lock's file.
         """
         ...
 
     def release(self) -> None:
-        """Gives the lock back. One that was lost stays with whoever has it."""
+        """Releases the lock. A lock that was lost stays with the process that has it."""
         ...
 
 
 class Lease:
-    """A lease that is held.
+    """A lease that this process holds.
 
     Attributes:
-        users: How many have taken it, and not released it yet.
+        users: How many callers have taken the lease and not released it yet.
     """
 
     def __init__(self, lock: Lock) -> None:
@@ -69,15 +71,16 @@ class Lease:
         self.users = 1
 
     def confirm(self) -> None:
-        """Makes sure that the lease is still held.
+        """Checks that this process still holds the lease.
 
         Raises:
-            StediError: Another process has taken it over.
+            ConflictError: Another process has taken the lease over.
+            StediError: Somebody has removed the lease's file.
         """
         self._lock.confirm()
 
     def release(self) -> None:
-        """Gives the lease back when its last user does."""
+        """Releases the lease once all its users have."""
         with _HELD_GUARD:
             self.users -= 1
             if self.users:
@@ -88,24 +91,27 @@ class Lease:
 
 
 _HELD: WeakValueDictionary[tuple[Location, str], Lease] = WeakValueDictionary()
-"""The leases of this process. A run may have an I/O manager of each engine, which would wait for one another."""
+"""The leases of this process, which its threads share: the I/O managers of two engines would wait for each other."""
 
 _HELD_GUARD = threading.Lock()
 
 
 def take_lease(lakehouse: Location, name: str, timeout: float) -> Lease:
-    """Takes the lease of a lakehouse, and waits where it is held. What a process has under the same name is shared.
+    """Takes the lease of a lakehouse, and waits while another process or name holds it.
+
+    Callers in one process that give the same name share one lease.
 
     Args:
         lakehouse: The root of the tables; a local one is created where it does not exist.
-        name: Who takes it, as others are told: the run, or the command.
+        name: The run or the command, for the messages of processes that wait.
         timeout: How many seconds to wait.
 
     Returns:
-        The lease. Whoever took it releases it.
+        The lease, which the caller has to release.
 
     Raises:
-        StediError: It was not free in time, with who holds it; or the lakehouse cannot be written.
+        ConflictError: Another process held the lease all the time. The message names it.
+        StediError: The lakehouse cannot be written.
     """
     key = (lakehouse, name)
     with _HELD_GUARD:
@@ -123,19 +129,7 @@ def take_lease(lakehouse: Location, name: str, timeout: float) -> Lease:
 
 @contextmanager
 def lease_held(lakehouse: Location, name: str, timeout: float) -> Iterator[Lease]:
-    """Holds the lease of a lakehouse while the block is on.
-
-    Args:
-        lakehouse: See `take_lease`, as for the others.
-        name: Who takes it.
-        timeout: How many seconds to wait.
-
-    Yields:
-        The lease.
-
-    Raises:
-        StediError: See `take_lease`.
-    """
+    """Holds the lease of a lakehouse during the block; arguments and errors are those of `take_lease`."""
     lease = take_lease(lakehouse, name, timeout)
     try:
         yield lease
@@ -145,15 +139,16 @@ def lease_held(lakehouse: Location, name: str, timeout: float) -> Iterator[Lease
 
 def _wait_for(lock: Lock, lakehouse: Location, timeout: float) -> None:
     last_moment = time.monotonic() + timeout
-    is_told = False
+    has_warned = False
     while not lock.take():
         if time.monotonic() >= last_moment:
-            raise StediError(
+            raise ConflictError(
                 f"The lakehouse at {lakehouse} is held by {lock.holder() or 'another run'}, and was not free within "
                 f"{timeout:g} seconds.",
                 "Try again when that has ended, or end it; STEDI_LEASE_WAIT_TIMEOUT says how long to wait.",
+                folder=str(lakehouse),
             )
-        if not is_told:
-            is_told = True
+        if not has_warned:
+            has_warned = True
             LOG.warning("Waiting for the lakehouse at %s, held by %s.", lakehouse, lock.holder() or "another run")
         time.sleep(lock.poll_seconds)

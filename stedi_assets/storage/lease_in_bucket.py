@@ -1,7 +1,7 @@
-"""The lock of a lakehouse in a bucket: an object that its holder renews, always by a conditional put.
+"""The lock of a lakehouse in a bucket: an object that its holder renews by conditional puts.
 
-No clock is compared with another machine's: whoever waits takes the object over when its ETag stayed the same for
-`LEASE_SECONDS` of its own monotonic clock. A holder that was paused for so long finds out by its next put.
+No process compares its clock with another machine's. A process that waits takes the object over when its ETag has
+stayed the same for `LEASE_SECONDS` of the process's own monotonic clock. The next put of the old holder then fails.
 """
 
 import threading
@@ -9,19 +9,20 @@ import time
 import weakref
 from contextlib import suppress
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.holder import LEASE_NAME, Holder
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.s3 import S3Files
 
 LEASE_SECONDS = 60.0
-"""How long a lease lasts that is not renewed."""
+"""How long a lease lasts without a renewal."""
 
 RENEWALS_IN_A_LEASE = 4
-"""How often it is renewed in that time: a request may fail, and the next one comes in time."""
+"""The number of renewals in `LEASE_SECONDS`: after a failed request, the next one still comes in time."""
 
 FREE = "is_free"
+"""The key of the object's JSON that marks a released lease."""
 
 
 class BucketLock:
@@ -29,7 +30,7 @@ class BucketLock:
 
     Args:
         lakehouse: The root of the tables.
-        holder: Who asks for the lock.
+        holder: This process.
     """
 
     poll_seconds = 1.0
@@ -52,7 +53,7 @@ class BucketLock:
         if tag != self._tag:
             self._tag, self._tag_since = tag, time.monotonic()
         is_held = tag is not None and not _says_free(content)
-        # Since before the request: what it answers may be as old as that.
+        # Measured from before the request, because the answer may be as old as that.
         if is_held and asked - self._tag_since < LEASE_SECONDS:
             return False
         if not self._is_written():
@@ -72,27 +73,31 @@ class BucketLock:
         with self._guard:
             if self._is_written():
                 return
-        raise StediError(
+        raise ConflictError(
             f"The lease of the lakehouse at {self._lakehouse} was lost to {self.holder() or 'another run'}: "
             f"{self._holder} did not renew it for {LEASE_SECONDS:g} seconds, and stores nothing more.",
             "Materialize again.",
+            folder=str(self._lakehouse),
         )
 
     def release(self) -> None:
         """See `Lock`."""
         self._is_released.set()
-        # A marker, for not every store deletes conditionally. Where it fails, the lease ends by itself.
+        # A marker instead of a deletion, because not every store deletes conditionally. If the put fails, the lease
+        # expires.
         with self._guard, suppress(StediError):
             self._files.write_tagged(self._path, self._holder.to_json(**{FREE: True}), self._tag)
 
     def _is_written(self) -> bool:
-        """Makes the object this holder's, or renews it, if it is as it was."""
-        # Counted, because an equal content would have an equal ETag, and nobody would see that it was renewed.
+        """Takes or renews the object if its ETag has not changed, and returns whether this process has it now."""
+        # The counter changes the content at each put: the same content would have the same ETag, and a renewal would
+        # look like none.
         self._puts += 1
         content = self._holder.to_json(puts=self._puts)
         tag = self._files.write_tagged(self._path, content, self._tag)
         if tag is None:
-            # A put whose answer was lost is sent again, and refused, for the object is no longer as it was: it is ours.
+            # boto3 repeats a put whose answer was lost, and the store refuses the repetition because the first put has
+            # changed the object. The object has this put's content then.
             stored = self._files.read_tagged(self._path)
             tag = stored[1] if stored and stored[0] == content else None
         if tag is None:
@@ -106,9 +111,9 @@ def _says_free(content: bytes) -> bool:
 
 
 def _renew(lock: "weakref.ref[BucketLock]", is_released: threading.Event, seconds: float) -> None:
-    # A lock that nobody refers to any more was not released, and must end all the same.
+    # The weak reference ends the renewals of a lock that was dropped without being released.
     while not is_released.wait(seconds) and (held := lock()) is not None:
-        # Where the store cannot be reached, the next renewal may; and whoever commits is told of what was lost.
+        # The next renewal may reach the store again. A lease that is lost fails the next commit, which confirms it.
         with suppress(StediError):
             held.confirm()
         del held

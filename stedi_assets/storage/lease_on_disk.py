@@ -1,4 +1,4 @@
-"""The lock of a lakehouse on local disk: flock on a hidden file, which the kernel frees when its holder dies."""
+"""The lock of a lakehouse on local disk: flock on a hidden file. The kernel frees the lock when its holder dies."""
 
 import errno
 import fcntl
@@ -14,7 +14,7 @@ from stedi_assets.storage.location import Location
 OWNER_READS_AND_WRITES = 0o600
 
 WITHOUT_RIGHTS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-"""The errors of who may not make a file in a folder."""
+"""The errors of a process that may not create a file in the folder."""
 
 
 class DiskLock:
@@ -22,7 +22,7 @@ class DiskLock:
 
     Args:
         lakehouse: The root of the tables.
-        holder: Who asks for the lock.
+        holder: This process.
     """
 
     poll_seconds = 0.1
@@ -42,7 +42,7 @@ class DiskLock:
         try:
             opened = self._opened()
         except FileNotFoundError:
-            # Another run has just removed the folder that it had made.
+            # Another run has just removed the folder, which it had created itself.
             return False
         if not self._is_locked(opened):
             opened.close()
@@ -61,33 +61,34 @@ class DiskLock:
 
     def confirm(self) -> None:
         """See `Lock`."""
-        # Nobody takes a lock from a process that lives. But somebody may have removed the file, and the lock with it.
+        # The kernel keeps the lock of a living process. But a person may have removed the file, and the next process
+        # would lock a new one.
         if self._locked is None or not self._locked.is_at_its_path():
             raise StediError(
                 f"The lease of the lakehouse at {self._lakehouse} was removed while {self._holder} held it; nothing "
                 "more was stored.",
-                f"Let {LEASE_NAME} be, and materialize again.",
+                f"Do not remove {LEASE_NAME}, and materialize again.",
             )
 
     def release(self) -> None:
         """See `Lock`."""
         if self._locked is None:
             return
-        # While the lock is held: others who wait for this file find it gone from its path, and open the next one.
+        # Removed before the lock is: a process that waits for this file then finds another at its path, and opens that.
         if self._locked.path == self._path and self._locked.is_at_its_path():
             with suppress(OSError):
                 self._path.unlink()
         if self._has_made_folder:
-            # A run that stored nothing leaves nothing.
+            # A run that stored nothing leaves no folder.
             with suppress(OSError):
                 self._path.parent.rmdir()
-        # A child process that was forked has the file too, and closing it here alone would leave it locked.
+        # A forked child process has the file open too: closing it in this process alone would leave it locked.
         fcntl.flock(self._locked.descriptor, fcntl.LOCK_UN)
         self._locked.close()
         self._locked = None
 
     def _opened(self) -> "_Opened":
-        # A link would let somebody have another file overwritten.
+        # Through a link, somebody could have this process overwrite another file.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             return _Opened(self._path, os.open(self._path, flags, OWNER_READS_AND_WRITES))
@@ -98,7 +99,8 @@ class DiskLock:
                 raise StediError(
                     f"The file {self._path} cannot be opened: {error.strerror}.", "Remove it, and try again."
                 ) from None
-        # Who may not make the file may load tables, or write those that are there: the folder is locked in its place.
+        # A user without permission to create the file may still read tables, or write existing ones. The folder itself
+        # is locked instead.
         try:
             return _Opened(self._path.parent, os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC))
         except OSError as error:
@@ -117,17 +119,12 @@ class DiskLock:
                 f"The lakehouse at {self._lakehouse} cannot be locked: {error.strerror}.",
                 "Set STEDI_LAKEHOUSE to a folder on a file system with locks (flock).",
             ) from None
-        # Whoever held it may have removed it meanwhile, and somebody else may have the next one.
+        # The holder may have removed the file in the meantime, and another process may have locked a new one.
         return opened.is_at_its_path()
 
 
 class _Opened:
-    """A file or folder that is open until it is closed, or nobody refers to it any more.
-
-    Args:
-        path: Its path when it was opened.
-        descriptor: The file descriptor.
-    """
+    """An open file or folder, which is closed explicitly or with its last reference."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""What lies below a folder of raw files: the files to read, and the entries that are passed over."""
+"""Lists a folder of raw files: the files to read, and the other entries with the reason why each is skipped."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,14 +9,14 @@ from stat import S_ISDIR, S_ISREG
 from stedi_assets.errors import StediError
 
 HIDDEN_PREFIXES = (".", "_")
-"""How the names begin that Hadoop, Spark and Hive take for markers and unfinished files, such as _SUCCESS."""
+"""The prefixes that mark files as unfinished or as markers in Hadoop, Spark and Hive, such as _SUCCESS."""
 
 IS_HIDDEN = "its name begins with . or _"
 IS_NOT_UTF8 = "its name is not UTF-8"
 IS_NO_FILE = "it is neither a file nor a folder"
 LEADS_NOWHERE = "it is a link that leads nowhere"
 LEADS_TO_FOLDER = "it is a link to another folder of the landing root, whose files are read there"
-"""Why an entry is passed over."""
+"""The reasons why an entry is skipped."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class StoredFile:
     """One file.
 
     Attributes:
-        path: Its whole path.
-        name: Its name in its folder; in a `Listing`, its path below the folder that was listed.
-        size: Bytes, as stored.
-        modified: A mark that changes when the file does: its modification time in nanoseconds since 1970, or its ETag.
+        path: The absolute path, or s3://bucket/key.
+        name: The last part of the path; in a `Listing`, the path relative to the listed folder.
+        size: The stored size in bytes.
+        modified: A text that changes with the file: the modification time in nanoseconds since 1970, or the ETag.
     """
 
     path: str
@@ -38,12 +38,12 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder.
+    """The content of a folder of raw files.
 
     Attributes:
         files: The regular files, sorted by name.
-        passed_over: From the name of each other entry to why it is not read. A hidden file without a byte is not among
-            them: nothing of it could be missing.
+        passed_over: From the name of each other entry to the reason why it is skipped. Empty hidden files are left out,
+            because they hold nothing that a table could lack.
         is_cut: Whether the listing ended at its limit.
     """
 
@@ -53,21 +53,17 @@ class Listing:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a path below a folder is hidden, by its own name or by that of a folder in it.
-
-    Args:
-        name: The path, with slashes.
-    """
+    """Whether a relative path, with slashes, is hidden by its own name or a folder's."""
     return any(part.startswith(HIDDEN_PREFIXES) for part in name.split("/"))
 
 
 class LocalListing:
-    """Finds what lies below a folder on local disk.
+    """Lists a folder of raw files on local disk, once.
 
     Args:
-        folder: The folder.
+        folder: The folder to list.
         root: The folder that links may not lead out of.
-        follows_links: Whether they may after all.
+        follows_links: Whether links may lead out of the root after all.
     """
 
     def __init__(self, folder: Path, root: Path, *, follows_links: bool) -> None:
@@ -80,10 +76,10 @@ class LocalListing:
         self._known_folders = {os.path.realpath(folder)}
 
     def listing(self, limit: int | None) -> Listing:
-        """Returns the files and the entries that are passed over.
+        """Walks the folder.
 
         Args:
-            limit: Return no more than the first so many files.
+            limit: Return only the first so many files; None for all.
 
         Raises:
             OSError: The folder, or one below it, cannot be read.
@@ -101,7 +97,7 @@ class LocalListing:
             with os.scandir(folder) as entries:
                 yield from entries
         except FileNotFoundError:
-            # Whoever delivers files may also take a folder away while it is looked into.
+            # A folder below may have been removed while it was listed.
             if folder == self._folder:
                 raise
 
@@ -110,12 +106,12 @@ class LocalListing:
         try:
             status = entry.stat()
         except FileNotFoundError:
-            # A file may be renamed between being listed and being looked at: then it is listed by its other name.
+            # A file that was renamed after it was listed is found under its new name.
             if entry.is_symlink():
                 self._pass_over(name, LEADS_NOWHERE)
             return
         except OSError:
-            # Links that lead in a circle.
+            # A link that leads in a circle.
             self._pass_over(name, LEADS_NOWHERE)
             return
         is_file, is_folder = S_ISREG(status.st_mode), S_ISDIR(status.st_mode)
@@ -151,7 +147,7 @@ class LocalListing:
         if not self._follows_links and not self._is_inside(target):
             raise StediError(
                 f"The link {path} leads out of the landing root {self._root}.",
-                "Put what it leads to in its place, or set STEDI_LANDING_LINKS=follow.",
+                "Replace the link by its target, or set STEDI_LANDING_LINKS=follow.",
             )
 
 

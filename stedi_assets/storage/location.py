@@ -1,4 +1,4 @@
-"""Locations: a folder on local disk or in a bucket, joined and validated."""
+"""Locations: validated paths of folders on local disk or in a bucket."""
 
 import os
 import re
@@ -16,10 +16,10 @@ S3_SCHEME = "s3://"
 S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^/]+)*/*")
 
 UNUSABLE = re.compile(r"%[0-9a-fA-F]{2}|[\\\x00-\x1f\x7f-\x9f]")
-"""What deltalake takes for something else in a path: an escaped character, a separator of folders, or nothing."""
+"""Parts of a path that deltalake misreads: it decodes %XX, splits at a backslash, and drops control characters."""
 
 UNUSABLE_IN_BUCKET = re.compile(rf"{UNUSABLE.pattern}|[?#\[\]^|]|(?<=/)\.\.?(?=/|$)")
-"""The same in a bucket: also where a query or a fragment of a URL begins, and what deltalake does not start with."""
+"""The same in a bucket, where ? and # begin a query and a fragment, and deltalake refuses the other characters."""
 
 ACCESS_POINT = "s3://arn:"
 
@@ -31,9 +31,9 @@ class Location:
     """A folder on local disk or in a bucket.
 
     Attributes:
-        path: Its absolute, normalized path, or `s3://bucket/prefix`.
-        aws: How a bucket is reached.
-        follows_links: Whether a link in it that leads out of it is followed, where raw files are listed.
+        path: The absolute, normalized path, or `s3://bucket/prefix` without a slash at the end.
+        aws: The settings and credentials for a bucket; None for local disk.
+        follows_links: Whether a landing root may hold links that lead out of it.
     """
 
     path: str
@@ -42,18 +42,15 @@ class Location:
 
     @classmethod
     def parse(cls, text: str, aws: Aws | None = None) -> Self:
-        """Reads a location as a user writes it.
+        """Parses a location as a user writes it. Symbolic links are resolved, so that equal folders compare equal.
 
         Args:
-            text: A path, relative to the current folder or absolute, a file:// URI, or s3://bucket/prefix.
-            aws: How a bucket is reached; by what the environment says where it is not given.
-
-        Returns:
-            The location; a path is absolute, with symbolic links resolved so that equal folders compare equal.
+            text: A path, absolute or relative to the current folder, a file:// URI, or s3://bucket/prefix.
+            aws: The settings and credentials for a bucket; by default those of the environment.
 
         Raises:
-            ValueError: The text is empty, names neither a local folder nor a bucket, or a folder with a character that
-                Delta tables cannot have in their path.
+            ValueError: The text is empty, names neither a local folder nor a bucket, or has a character that the path
+                of a Delta table cannot have. The message is a clause about the text.
         """
         if not text.strip():
             raise ValueError("it is empty; give a folder")
@@ -64,7 +61,7 @@ class Location:
             raise ValueError("it is a directory bucket of S3 Express, which DuckDB does not read; use another bucket")
         if S3_LOCATION.fullmatch(text):
             path, access = text.rstrip("/"), aws or Aws()
-            # DuckDB and Spark are given what they need for every bucket that is known when they begin.
+            # Makes the bucket known to `aws`: DuckDB and Spark get credentials for all known buckets when they start.
             access.bucket(split_path(path)[0])
             return cls(path, access)
         if text.startswith(ACCESS_POINT):
@@ -88,17 +85,17 @@ class Location:
 
     @property
     def files(self) -> Files:
-        """What lists, opens and deletes its files."""
+        """The operations on the files of this location."""
         return S3Files(self.aws) if self.aws else LocalFiles()
 
     @property
     def delta_options(self) -> dict[str, str] | None:
-        """What deltalake needs to reach it."""
+        """The storage options of deltalake; None for local disk."""
         return self.aws.bucket(split_path(self.path)[0]).delta_options() if self.aws else None
 
     @property
     def local_path(self) -> Path:
-        """The folder as a path, where it is local."""
+        """The path of a local folder."""
         return Path(self.path)
 
     @property
@@ -107,9 +104,9 @@ class Location:
         return self.local_path.as_uri() if self.is_local else self.path
 
     def refuse_links(self) -> None:
-        """Refuses a folder that a symbolic link leads to, for a library may see another folder there than this program.
+        """Refuses a folder that lies behind a symbolic link, which libraries may resolve differently from this program.
 
-        The root itself may be a link: `parse` resolves it.
+        The root itself may be a link, because `parse` resolves it.
 
         Raises:
             StediError: The folder, or one above it, is a link.
@@ -122,16 +119,16 @@ class Location:
             )
 
     def refuse_unusable_for_tables(self) -> None:
-        """Refuses a prefix of a bucket under which the libraries would not find the same tables.
+        """Refuses a prefix of a bucket in which the libraries would not find the same tables.
 
         Raises:
-            ValueError: It has a character or a step that they read in different ways.
+            ValueError: The prefix has a character or a folder name that libraries read in different ways.
         """
         if not self.is_local:
             _refuse(UNUSABLE_IN_BUCKET, self.path)
 
     def overlaps(self, other: Self) -> bool:
-        """Whether the two folders are the same or one lies in the other."""
+        """Whether the two folders are the same, or one lies in the other."""
         mine, others = PurePosixPath(self.path), PurePosixPath(other.path)
         return mine.is_relative_to(others) or others.is_relative_to(mine)
 

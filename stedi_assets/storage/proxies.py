@@ -1,4 +1,4 @@
-"""The proxy on the way to a store: the one that botocore takes, spelled for each library."""
+"""The proxy between this machine and a store: botocore chooses it, and every other library is set to the same."""
 
 import os
 from collections.abc import Mapping
@@ -10,23 +10,20 @@ from stedi_assets.errors import StediError
 DEFAULT_PORT = 80
 
 NOWHERE = "http://127.0.0.1:9"
-"""A proxy that is never asked."""
+"""A proxy at which nothing listens. delta-rs never asks it, because the store's host is excluded from it."""
 
-OTHER_VARIABLE = "AWS_PROXY_URL"
-"""A variable that delta-rs alone reads."""
+DELTA_RS_VARIABLE = "AWS_PROXY_URL"
+"""A variable that only delta-rs reads."""
 
 
 def proxy_to(endpoint: str) -> str:
-    """Finds the proxy that botocore takes to an endpoint.
+    """Returns the URL of the proxy that botocore uses for an endpoint; empty where it uses none.
 
     Args:
         endpoint: The endpoint's URL, without the name of a bucket.
 
-    Returns:
-        The proxy's URL; empty where there is none.
-
     Raises:
-        StediError: The variable does not name a proxy that every library can ask.
+        StediError: The variable names a proxy that not every library can use.
     """
     from botocore.utils import get_environ_proxies  # noqa: PLC0415
 
@@ -36,10 +33,10 @@ def proxy_to(endpoint: str) -> str:
 
 
 def refuse_wrong_proxies() -> None:
-    """Looks at the variables that name proxies.
+    """Validates HTTP_PROXY and HTTPS_PROXY.
 
     Raises:
-        StediError: One does not name a proxy that every library can ask.
+        StediError: One of them names a proxy that not every library can use.
     """
     for scheme, url in getproxies().items():
         if scheme in ("http", "https"):
@@ -47,12 +44,9 @@ def refuse_wrong_proxies() -> None:
 
 
 def for_duckdb(proxy: str) -> dict[str, str]:
-    """Returns DuckDB's settings.
+    """Returns DuckDB's settings for a proxy's URL, or for none where the URL is empty.
 
-    Empty ones count too: DuckDB would take HTTP_PROXY by itself, also for a host that NO_PROXY names.
-
-    Args:
-        proxy: The proxy's URL, or nothing.
+    Empty settings are necessary: without them DuckDB uses HTTP_PROXY, even for a host that NO_PROXY names.
     """
     parts = urlsplit(proxy)
     return {
@@ -63,24 +57,22 @@ def for_duckdb(proxy: str) -> dict[str, str]:
 
 
 def for_delta_rs(proxy: str, host: str) -> dict[str, str]:
-    """Returns deltalake's options: by itself it reads the variables differently from botocore.
+    """Returns deltalake's options, which keep it from reading the variables otherwise than botocore.
 
     Args:
-        proxy: The proxy's URL, or nothing.
+        proxy: The proxy's URL; empty for none.
         host: The store's host, with its port where it has one.
     """
     if proxy:
         return {"proxy_url": proxy}
-    is_tempted = any(value and _names_proxy(name) for name, value in os.environ.items())
-    return {"proxy_url": NOWHERE, "proxy_excludes": urlsplit(f"//{host}").hostname or ""} if is_tempted else {}
+    if not any(value and _names_proxy(name) for name, value in os.environ.items()):
+        return {}
+    # delta-rs has no option for no proxy: it gets one that excludes the store's host.
+    return {"proxy_url": NOWHERE, "proxy_excludes": urlsplit(f"//{host}").hostname or ""}
 
 
 def for_hadoop(proxy: str) -> dict[str, str]:
-    """Returns s3a's options.
-
-    Args:
-        proxy: The proxy's URL, or nothing.
-    """
+    """Returns s3a's options for a proxy's URL; none where it is empty."""
     if not proxy:
         return {}
     parts = urlsplit(proxy)
@@ -93,17 +85,17 @@ def for_hadoop(proxy: str) -> dict[str, str]:
 
 
 def are_proxies_named_oddly() -> bool:
-    """Whether a variable names a proxy that botocore does not take, where other libraries would."""
+    """Whether a variable names a proxy that other libraries would use, and botocore does not."""
     is_emptied = any(os.environ.get(f"{scheme}_proxy") == "" for scheme in ("http", "https"))
     return is_emptied or "all" in getproxies()
 
 
 def _names_proxy(variable: str) -> bool:
-    return variable == OTHER_VARIABLE or variable.lower() in ("http_proxy", "https_proxy", "all_proxy")
+    return variable == DELTA_RS_VARIABLE or variable.lower() in ("http_proxy", "https_proxy", "all_proxy")
 
 
 def _legal(scheme: str, url: str) -> str:
-    # As botocore completes it.
+    # botocore completes a URL without a scheme in this way.
     whole = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(whole)
@@ -114,7 +106,7 @@ def _legal(scheme: str, url: str) -> str:
         # The value may hold a password.
         raise StediError(
             f"{scheme.upper()}_PROXY is not legal.",
-            "Set it to http://host:port, or http://user:password@host:port with special characters as %XX. DuckDB asks "
-            "no other proxies.",
+            "Set it to http://host:port, or http://user:password@host:port with special characters as %XX. DuckDB can "
+            "use no other proxies.",
         )
     return f"http://{parts.netloc}"

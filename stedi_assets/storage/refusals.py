@@ -1,96 +1,118 @@
-"""Why a store refuses: its codes, and what each library passes on of them, as one line with what to do."""
+"""Explains in one line why a store refused a request, with the remedy: for boto3 and for delta-rs."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stedi_assets.errors import StediError
-from stedi_assets.storage.aws_errors import unreachable, untrusted
+from stedi_assets.errors import CredentialsError, StediError
+from stedi_assets.storage.causes import ABOUT_KMS, CAUSES, KMS, Cause
+from stedi_assets.storage.credentials import credentials_refused, is_about_credentials
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-REFUSALS = {
-    "NoSuchBucket": ("The bucket does not exist", "Create it, or correct STEDI_LANDING and STEDI_LAKEHOUSE"),
-    "AccessDenied": ("Access was denied", "Allow the action, or use other credentials"),
-    "InvalidAccessKeyId": ("The access key is not known", "Correct AWS_ACCESS_KEY_ID or AWS_PROFILE"),
-    "SignatureDoesNotMatch": ("The secret key is wrong", "Correct AWS_SECRET_ACCESS_KEY or AWS_PROFILE"),
-    **dict.fromkeys(
-        ("ExpiredToken", "InvalidToken"), ("The session has expired", "Sign in again, or unset AWS_SESSION_TOKEN")
-    ),
-    "PreconditionFailed": ("The file has changed since it was listed", "Materialize the asset again"),
-    "InvalidObjectState": (
-        "The object is archived (GLACIER or DEEP_ARCHIVE) and cannot be read now",
-        "Restore it with aws s3api restore-object, or take it out of the folder",
-    ),
-    "KMS": (
-        "The object is encrypted with a key that may not be used",
-        "Allow kms:Decrypt and kms:GenerateDataKey on the key, or use other credentials",
-    ),
-    **dict.fromkeys(
-        ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
-        ("The bucket is in another region", "Set AWS_REGION to the bucket's"),
-    ),
-    "RequestTimeTooSkewed": ("The clock of this machine is wrong", "Set it right"),
-    "403": (
-        "Access was denied",
-        "Allow the action, and with a key of AWS KMS kms:Decrypt and kms:GenerateDataKey, or use other credentials",
-    ),
-    "404": ("It does not exist", "Correct STEDI_LANDING and STEDI_LAKEHOUSE"),
-}
-"""From a store's error code to what is wrong and what to do."""
-
 REQUEST = re.compile(r"performing (GET|HEAD|PUT|POST|DELETE) (\S+)")
 ERROR_CODE = re.compile(r"<Code>(\w+)</Code>")
 STATUS = re.compile(r"\b([45]\d\d) [A-Z]")
+"""How delta-rs passes on its request, the store's error code, and the HTTP status."""
 
-ABOUT_KEY = "kms:"
-"""In the name of the action that a store misses, where it is about a key."""
-
-UNTRUSTED = "invalid peer certificate"
+UNTRUSTED_IN_DELTA_RS = "invalid peer certificate"
 
 ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}
+"""From a request's method to the permission that it needs."""
 
 
 def refusal(code: str, path: str, action: str) -> StediError:
-    """Says why a store refused, naming the bucket and the action.
+    """Explains why a store refused, with the object and the action.
 
     Args:
         code: The store's error code, or the HTTP status.
         path: The bucket, folder or object.
-        action: Which permission is needed, such as s3:ListBucket.
+        action: The permission that the request needs, such as s3:ListBucket.
+
+    Returns:
+        A `CredentialsError` where other credentials or permissions would help.
     """
-    what, remedy = REFUSALS.get(code, (f"The store answered {code}", "Try again, or see the store's own log"))
-    return StediError(f"{what}: {action} on {path}.", f"{remedy}.")
+    unknown = Cause(f"the store answered {code}", "Try again, or see the store's own log")
+    cause = CAUSES.get(code, unknown)
+    what, remedy = f"{cause.sentence[0].upper()}{cause.sentence[1:]}: {action} on {path}.", f"{cause.remedy}."
+    if cause.is_about_credentials:
+        return CredentialsError(what, remedy, code=code, service=action.partition(":")[0])
+    return StediError(what, remedy)
 
 
-def refusal_told(text: str, path: str) -> StediError:
-    """Says why a store refused deltalake, which passes on what the store said.
+def unreachable(path: str, why: str) -> StediError:
+    """Explains that a request got no answer.
 
     Args:
-        text: Its message.
-        path: The table's folder.
+        path: The bucket, folder or object.
+        why: The words of the library that sent the request.
     """
-    if UNTRUSTED in text:
+    return StediError(
+        f"The store of {path} could not be reached: {why}.",
+        "Check AWS_ENDPOINT_URL, the proxy and the network, and try again.",
+    )
+
+
+def untrusted(path: str) -> StediError:
+    """Explains that no known authority vouches for a server.
+
+    Args:
+        path: The bucket, folder or object.
+    """
+    return StediError(
+        f"The server of {path} showed a certificate that is not trusted.",
+        "Correct the endpoint, or set AWS_CA_BUNDLE to a file, in PEM, with the certificate of the server's authority.",
+    )
+
+
+def unanswered(error: Exception, path: str) -> StediError:
+    """Explains why a request of boto3 got no answer, or was not sent.
+
+    Args:
+        error: The `BotoCoreError`.
+        path: The bucket, folder or object.
+    """
+    from botocore.exceptions import ProxyConnectionError, SSLError  # noqa: PLC0415
+
+    # botocore renews credentials in the middle of a request.
+    if is_about_credentials(error):
+        profile = os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
+        return credentials_refused(error, profile, profile)
+    if isinstance(error, SSLError):
+        return untrusted(path)
+    if isinstance(error, ProxyConnectionError):
+        return StediError(f"The proxy to {path} could not be reached.", "Correct HTTPS_PROXY, HTTP_PROXY or NO_PROXY.")
+    return unreachable(path, type(error).__name__)
+
+
+def refusal_in_text(text: str, path: str) -> StediError:
+    """Explains why a store refused delta-rs, whose message quotes the store's answer.
+
+    Args:
+        text: The message.
+        path: The table's folder, named where the message names no object.
+    """
+    if UNTRUSTED_IN_DELTA_RS in text:
         return untrusted(path)
     request = REQUEST.search(text)
     code = ERROR_CODE.search(text) or STATUS.search(text)
     if request is None or code is None:
-        what = text.splitlines()[0].removesuffix(".")
-        return StediError(f"The store of {path} could not be reached: {what}.", "Check the network, and try again.")
+        return unreachable(path, text.splitlines()[0].removesuffix("."))
     method, target = request.groups()
     action = "s3:ListBucket" if "list-type" in target else ACTIONS.get(method, "s3:PutObject")
-    return refusal("KMS" if ABOUT_KEY in text else code[1], path, action)
+    return refusal(KMS if ABOUT_KMS in text else code[1], path, action)
 
 
 @contextmanager
 def refusals_explained(path: str, action: str) -> Iterator[None]:
-    """Explains why a store refuses what the block asks of it.
+    """Explains the exceptions of boto3 when a store refuses a request of the block.
 
     Args:
         path: The bucket, folder or object.
-        action: Which permission is needed, such as s3:ListBucket.
+        action: The permission that the request needs, such as s3:ListBucket.
 
     Raises:
         StediError: The store refuses, or cannot be reached.
@@ -102,16 +124,15 @@ def refusals_explained(path: str, action: str) -> Iterator[None]:
     except ClientError as error:
         raise refusal(error_code(error), path, action) from None
     except BotoCoreError as error:
-        raise unreachable(error, path) from None
+        raise unanswered(error, path) from None
 
 
 def error_code(error: "ClientError") -> str:
-    """Returns the code by which a store refused boto3.
+    """Returns the code by which a store refused boto3: `KMS` for all refusals that are about a key.
 
     Args:
-        error: What boto3 raised.
+        error: The exception of boto3.
     """
     code = error.response["Error"].get("Code", "")
-    # AWS reports a forbidden key as AccessDenied, and names the action on the key in the message.
-    is_about_key = code.startswith("KMS.") or ABOUT_KEY in error.response["Error"].get("Message", "")
-    return "KMS" if is_about_key else code
+    is_about_key = code.startswith("KMS.") or ABOUT_KMS in error.response["Error"].get("Message", "")
+    return KMS if is_about_key else code

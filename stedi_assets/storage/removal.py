@@ -1,9 +1,8 @@
-"""Removing a table: only one that this program wrote, and never so that a reader takes a part of it for the whole.
+"""Removes a table that this program wrote, so that no reader ever takes a part of the table for all of it.
 
-First one commit empties the table, so that every reader sees all of it or nothing. Then go the files that it no longer
-names, and the log last, for it says whose table it is: a removal that was interrupted is known again by it, and goes
-on. Of the log, the newest commit of this program goes last: as long as it is there, what is left of the log is an empty
-table, or none.
+First one commit empties the table: every reader sees all of it or nothing. Then the removal deletes the data files, and
+the log last, because the log says whose table it is: a removal that was interrupted finds the log and continues. The
+last file to go is the newest commit of this program. While it exists, the rest of the log is an empty table or none.
 """
 
 import json
@@ -17,7 +16,7 @@ from typing import Any
 
 from deltalake.exceptions import DeltaError
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.listing import StoredFile
@@ -26,10 +25,10 @@ from stedi_assets.storage.location import Location
 LOG = "_delta_log/"
 COMMIT = re.compile(r"_delta_log/\d{20}\.json")
 LOG_FILE = re.compile(r"_delta_log/(\.?\d{20}\.[\w.-]+|\.?_last_checkpoint(\.crc)?|_commit_[\w-]+\.json\.tmp)?")
-"""What Delta's writers put into a log. An empty name is the log's folder itself, which may be an object."""
+"""The files that Delta's writers put into a log. An empty name is the log's folder itself, which may be an object."""
 
 REMOVAL_KEY = "stedi.removal"
-"""Marks the commit that empties a table which is being removed."""
+"""The key in the metadata of the commit that empties a table before its removal."""
 
 SHOWN = 3
 """How many foreign files a refusal names."""
@@ -37,11 +36,11 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class TableFiles:
-    """What lies in a table's folder.
+    """The files in a table's folder.
 
     Attributes:
-        folder: The folder.
-        files: Its files; the name of each is its path in the folder.
+        folder: The table's folder.
+        files: All files below it; the name of each is its path relative to the folder.
     """
 
     folder: Location
@@ -49,18 +48,12 @@ class TableFiles:
 
     @property
     def bytes(self) -> int:
-        """The size of all files."""
+        """The total size of the files."""
         return sum(file.size for file in self.files)
 
 
 def files_below(folder: Location) -> list[StoredFile]:
-    """Lists the files in a folder and in its folders.
-
-    Args:
-        folder: It need not exist.
-
-    Returns:
-        The files, each named by its path in the folder.
+    """Lists all files below a folder, each named by its path relative to the folder; none where it does not exist.
 
     Raises:
         StediError: The folder cannot be read, or a link leads to it.
@@ -70,13 +63,10 @@ def files_below(folder: Location) -> list[StoredFile]:
 
 
 def why_not_ours(table: TableFiles) -> str | None:
-    """Says why a folder must not be removed.
-
-    Args:
-        table: A folder that holds files.
+    """Returns the reason why a folder with files must not be removed.
 
     Returns:
-        The reason; None where it holds a table that this program wrote, or has begun to remove, and nothing else.
+        A clause; None where the folder holds only a table that this program wrote or has begun to remove.
 
     Raises:
         StediError: The log cannot be read.
@@ -84,7 +74,7 @@ def why_not_ours(table: TableFiles) -> str | None:
     names = [file.name for file in table.files]
     if not any(COMMIT.fullmatch(name) for name in names):
         return "it is not a Delta table"
-    # The folder itself may be an object, whose name in it is empty.
+    # A bucket may have an object for the folder itself, whose relative name is empty.
     data = [name for name in names if name and not LOG_FILE.fullmatch(name)]
     foreign = delta.foreign_files(table.folder, data)
     if foreign:
@@ -94,21 +84,18 @@ def why_not_ours(table: TableFiles) -> str | None:
 
 
 def remove(folder: Location) -> None:
-    """Removes a table that is this program's.
-
-    Args:
-        folder: Its folder.
+    """Removes the table in a folder. A removal that was interrupted continues.
 
     Raises:
-        StediError: It is not this program's, another run changes it, or a file cannot be deleted. What has begun goes
-            on when it is removed again.
+        ConflictError: Another writer changed the table. Nothing is removed.
+        StediError: The table is not this program's, or a file cannot be deleted.
     """
     found = TableFiles(folder, files_below(folder))
     reason = why_not_ours(found)
     if reason is not None:
         raise StediError(f"The folder {folder} is not this program's: {reason}.", "Move or remove that yourself.")
     _empty(found)
-    # The commit has brought a file, and may have brought a checkpoint.
+    # The commit added a file to the log, and perhaps a checkpoint.
     emptied = TableFiles(folder, files_below(folder))
     last = _newest_own_commit(emptied)
     _delete(folder, [file for file in emptied.files if not file.name.startswith(LOG)])
@@ -126,11 +113,16 @@ def _empty(table: TableFiles) -> None:
         if current is not None:
             delta.amend(current, table.folder, [], delta.data_files(current), {REMOVAL_KEY: "begun"})
     except (DeltaError, OSError, StediError) as error:
-        raise StediError(
-            f"The table at {table.folder} could not be emptied, and nothing of it was removed: "
-            f"{str(error).splitlines()[0]}",
-            "End what else writes it, and try again; or remove the folder yourself.",
-        ) from None
+        raise _not_emptied(table.folder, error) from None
+
+
+def _not_emptied(folder: Location, error: Exception) -> StediError:
+    reason = str(error).splitlines()[0]
+    what = f"The table at {folder} could not be emptied, and nothing of it was removed: {reason}"
+    remedy = "End any other program that writes the table, and try again; or remove the folder yourself."
+    if isinstance(error, ConflictError):
+        return ConflictError(what, remedy, folder=error.folder, expected=error.expected, found=error.found)
+    return StediError(what, remedy)
 
 
 def _commits(table: TableFiles) -> list[StoredFile]:
@@ -158,7 +150,7 @@ def _on_disk(folder: Location) -> Iterator[StoredFile]:
             raise StediError(f"The folder {error.filename} cannot be read: {error.strerror}.", "Make it readable.")
 
     for parent, folders, names in os.walk(root, onerror=fail):
-        # A link to a folder is not gone into, so it must count as something that is there.
+        # Links to folders are not followed, but a folder that holds one is not empty.
         links = [name for name in folders if Path(parent, name).is_symlink()]
         for path in sorted(Path(parent, name) for name in [*names, *links]):
             status = path.lstat()

@@ -1,10 +1,10 @@
-"""Files in a bucket."""
+"""Files in a bucket: the operations of `Files`, and those that only a bucket has."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stedi_assets.errors import GoneError
 from stedi_assets.storage.aws import ATTEMPTS, Aws
@@ -13,28 +13,29 @@ from stedi_assets.storage.refusals import refusal, refusals_explained
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+    from botocore.paginate import PageIterator
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectIdentifierTypeDef
 
 DELETED_AT_ONCE = 1_000
-"""How many objects one request may delete."""
+"""The most objects that one request may delete."""
 
 UNMET_CONDITIONS = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
-"""A store's error codes for a conditional put of an object that is not as it was, changes just now, or is gone."""
+"""A store's error codes for a conditional put of an object that has changed, is being changed, or is gone."""
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """The storage classes whose objects cannot be read before they are restored."""
 
 IS_RESTORED = 'ongoing-request="false"'
-"""What a store says of an archived object that can be read for some days."""
+"""In the Restore header of an archived object that can be read for some days."""
 
 
 class S3Files:
     """Files in a bucket; see `Files`.
 
     Args:
-        aws: How the bucket is reached.
+        aws: The settings and credentials.
     """
 
     def __init__(self, aws: Aws) -> None:
@@ -43,14 +44,14 @@ class S3Files:
     def _s3(self, bucket: str) -> "S3Client":
         return self._aws.bucket(bucket).s3
 
-    def list(self, folder: str, root: str, limit: int | None = None, *, follows_links: bool = False) -> Listing:
+    def list(self, folder: str, root: str, limit: int | None, *, follows_links: bool) -> Listing:
         """See `Files`; a bucket has no links."""
         del root, follows_links
         files: list[StoredFile] = []
         passed_over: dict[str, str] = {}
         for file, storage_class in self._entries(folder):
-            name = file.path.removeprefix(f"{folder.rstrip('/')}/")
-            # A key that ends with a slash stands for a folder.
+            name = file.path.removeprefix(f"{folder}/")
+            # Consoles mark an empty folder by an object whose key ends with a slash.
             if not file.name or (is_hidden(name) and not file.size):
                 continue
             if is_hidden(name):
@@ -63,6 +64,13 @@ class S3Files:
             files.append(replace(file, name=name))
         return Listing(files, passed_over)
 
+    def folders(self, folder: str) -> Sequence[str]:
+        """See `Files`."""
+        with refusals_explained(folder, "s3:ListBucket"):
+            pages = self._pages(f"{folder}/", Delimiter="/")
+            found = [common["Prefix"] for page in pages for common in page.get("CommonPrefixes", [])]
+        return sorted(prefix.removesuffix("/").rpartition("/")[2] for prefix in found)
+
     def open(self, file: StoredFile) -> io.RawIOBase:
         """See `Files`."""
         return S3Object(self._aws, file)
@@ -72,22 +80,22 @@ class S3Files:
         del follows_links
         return (file for file, _ in self._entries(folder))
 
+    def _pages(self, prefix: str, **options: Any) -> "PageIterator[ListObjectsV2OutputTypeDef]":
+        bucket, key = split_path(prefix)
+        return self._s3(bucket).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **options)
+
     def _entries(self, folder: str) -> Iterator[tuple[StoredFile, str]]:
-        bucket, prefix = split_path(folder)
+        """Yields every object below a folder with its storage class."""
+        bucket, _ = split_path(folder)
         with refusals_explained(folder, "s3:ListBucket"):
-            pages = (
-                self._s3(bucket)
-                .get_paginator("list_objects_v2")
-                .paginate(Bucket=bucket, Prefix=f"{prefix}/".lstrip("/"))
-            )
-            for page in pages:
+            for page in self._pages(f"{folder}/"):
                 for entry in page.get("Contents", []):
                     path, name = f"s3://{bucket}/{entry['Key']}", entry["Key"].rpartition("/")[2]
                     file = StoredFile(path, name, entry["Size"], entry["ETag"].strip('"'))
                     yield file, entry.get("StorageClass", "STANDARD")
 
     def _refuse_archived(self, file: StoredFile) -> None:
-        # Found here, and not by the engine that reads it, which would not say why.
+        # Refused here, because an engine that reads an archived object does not say why it cannot.
         bucket, key = split_path(file.path)
         with refusals_explained(file.path, "s3:GetObject"):
             restored = self._s3(bucket).head_object(Bucket=bucket, Key=key).get("Restore", "")
@@ -107,13 +115,7 @@ class S3Files:
             self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content)
 
     def read_tagged(self, path: str) -> tuple[bytes, str] | None:
-        """Reads a small object.
-
-        Args:
-            path: Its whole path.
-
-        Returns:
-            Its content and its ETag; None where it does not exist.
+        """Returns the content and the ETag of a small object; None where it does not exist.
 
         Raises:
             StediError: The store refuses.
@@ -131,10 +133,7 @@ class S3Files:
             return answer["Body"].read(), answer["ETag"]
 
     def ask_for(self, path: str) -> None:
-        """Asks for the first byte of an object.
-
-        Args:
-            path: Its whole path.
+        """Requests the first byte of an object, to learn why the store refuses it.
 
         Raises:
             StediError: The store refuses.
@@ -144,15 +143,15 @@ class S3Files:
             self._s3(bucket).get_object(Bucket=bucket, Key=key, Range="bytes=0-0")["Body"].close()
 
     def write_tagged(self, path: str, content: bytes, tag: str | None) -> str | None:
-        """Writes a small object if it is still as it was.
+        """Writes a small object by a conditional put.
 
         Args:
-            path: Its whole path.
-            content: All of it.
-            tag: The ETag that it has; None where it must not exist.
+            path: The object's path.
+            content: The new content.
+            tag: The ETag that the object must have; None where it must not exist.
 
         Returns:
-            Its new ETag; None where it is no longer as it was, and nothing was written.
+            The new ETag; None where the condition is not met, and nothing was written.
 
         Raises:
             StediError: The store refuses.
@@ -160,37 +159,30 @@ class S3Files:
         from botocore.exceptions import ClientError  # noqa: PLC0415
 
         bucket, key = split_path(path)
+        condition: Any = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
         with refusals_explained(path, "s3:PutObject"):
             try:
-                if tag is None:
-                    return self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*")["ETag"]
-                return self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content, IfMatch=tag)["ETag"]
+                return self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content, **condition)["ETag"]
             except ClientError as error:
                 if error.response["Error"]["Code"] not in UNMET_CONDITIONS:
                     raise
                 return None
 
     def old_versions(self, folder: str) -> Sequence[tuple[str, str]]:
-        """Finds what a bucket with versioning keeps of objects that were replaced or deleted.
-
-        Args:
-            folder: Its path.
+        """Lists the versions that a bucket with versioning keeps of replaced and deleted objects below a folder.
 
         Returns:
-            The key and the version of each; none where versioning is off.
+            The key and the version ID of each; none where versioning is off.
 
         Raises:
             StediError: The store refuses.
         """
-        bucket, prefix = split_path(folder)
+        bucket, prefix = split_path(f"{folder}/")
         with refusals_explained(folder, "s3:ListBucketVersions"):
             if not self._s3(bucket).get_bucket_versioning(Bucket=bucket).get("Status"):
                 return []
-            pages = (
-                self._s3(bucket)
-                .get_paginator("list_object_versions")
-                .paginate(Bucket=bucket, Prefix=f"{prefix}/".lstrip("/"))
-            )
+            paginator = self._s3(bucket).get_paginator("list_object_versions")
+            pages = paginator.paginate(Bucket=bucket, Prefix=prefix)
             found = [entry for page in pages for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))]
         return [(entry["Key"], entry["VersionId"]) for entry in found if not entry["IsLatest"] or "Size" not in entry]
 
@@ -198,8 +190,8 @@ class S3Files:
         """Deletes old versions of objects for good.
 
         Args:
-            folder: A folder of the bucket.
-            versions: As `old_versions` found them.
+            folder: Any folder of their bucket.
+            versions: As `old_versions` lists them.
 
         Raises:
             StediError: The store refuses.
@@ -218,22 +210,13 @@ class S3Files:
             raise refusal(error.get("Code", ""), f"s3://{bucket}/{error.get('Key')}", "s3:DeleteObject")
 
     def make_folder(self, folder: str) -> None:
-        """See `Files`; a bucket has no folders that could be made."""
+        """See `Files`. Does nothing: a bucket has no folders, only keys with slashes."""
 
     def delete(self, folder: str, prefix: str) -> None:
         """See `Files`."""
-        bucket, parent = split_path(folder)
+        bucket, _ = split_path(folder)
         with refusals_explained(folder, "s3:DeleteObject"):
-            pages = (
-                self._s3(bucket)
-                .get_paginator("list_objects_v2")
-                .paginate(
-                    Bucket=bucket,
-                    Prefix=f"{parent}/{prefix}".lstrip("/"),
-                    PaginationConfig={"PageSize": DELETED_AT_ONCE},
-                )
-            )
-            for page in pages:
+            for page in self._pages(f"{folder}/{prefix}", PaginationConfig={"PageSize": DELETED_AT_ONCE}):
                 keys: list[ObjectIdentifierTypeDef] = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
                 if keys:
                     self._delete(bucket, keys)
@@ -248,21 +231,22 @@ class S3Files:
 
 
 class S3Object(io.RawIOBase):
-    """An object's content, read once from its beginning to its end; a connection that breaks is taken up again."""
+    """The content of a listed object, read once from beginning to end.
+
+    A read that fails is resumed at its offset. The object must still have its listed ETag then.
+
+    Args:
+        aws: The settings and credentials.
+        file: The object as it was listed.
+
+    Raises:
+        StediError: The store refuses.
+    """
 
     def __init__(self, aws: Aws, file: StoredFile) -> None:
-        """Opens the object.
-
-        Args:
-            aws: How the bucket is reached.
-            file: The object as it was listed.
-
-        Raises:
-            StediError: The store refuses.
-        """
         self._aws = aws
         self._file = file
-        self._position = 0
+        self._offset = 0
         self._body: StreamingBody | io.BytesIO = self._requested() if file.size else io.BytesIO()
 
     def readable(self) -> bool:
@@ -275,50 +259,43 @@ class S3Object(io.RawIOBase):
         super().close()
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Reads into a buffer.
-
-        Args:
-            buffer: Filled as far as content is at hand.
+        """Reads the next bytes into a buffer.
 
         Returns:
-            The bytes read; 0 at the end.
+            The number of bytes read; 0 at the end.
 
         Raises:
-            StediError: The store is gone for long, or the object has changed meanwhile.
+            StediError: The store stays unreachable, or the object has changed since it was listed.
         """
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-        if self._position == self._file.size:
+        if self._offset == self._file.size:
             return 0
         view = memoryview(buffer).cast("B")
         for _ in range(ATTEMPTS):
             try:
-                # The stubs ask for a file, where botocore itself fills a buffer.
+                # botocore's method fills a buffer. The stubs declare a file instead.
                 size = self._body.readinto(view)  # type: ignore[arg-type]
             except BotoCoreError:
                 self._body = self._requested()
                 continue
-            self._position += size
+            self._offset += size
             return size
         raise refusal("no whole answer", self._file.path, "s3:GetObject")
 
     def _requested(self) -> "StreamingBody":
         bucket, key = split_path(self._file.path)
         s3 = self._aws.bucket(bucket).s3
-        wanted = f"bytes={self._position}-"
+        wanted = f"bytes={self._offset}-"
         with refusals_explained(self._file.path, "s3:GetObject"):
             try:
                 answer = s3.get_object(Bucket=bucket, Key=key, IfMatch=self._file.modified, Range=wanted)
             except s3.exceptions.NoSuchKey:
-                raise GoneError(f"The file {self._file.path} is gone since it was listed.", "Try again.") from None
+                raise GoneError(f"The file {self._file.path} was removed after it was listed.", "Try again.") from None
             return answer["Body"]
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """Returns the bucket and the key of a path.
-
-    Args:
-        path: s3://bucket/key.
-    """
+    """Splits s3://bucket/key into the bucket and the key, which is empty for the bucket's root."""
     bucket, _, key = path.removeprefix("s3://").partition("/")
     return bucket, key

@@ -1,6 +1,7 @@
-"""Tombstones at rest: each a small file of its own below the lakehouse, named by the keyed hash of a name.
+"""Reads and writes the tombstones of a lakehouse.
 
-Writing one twice changes nothing, and no two writers meet.
+Each tombstone is a small file of its own, named by the keyed hash of an email or a serial number. Writing one twice
+changes nothing, and two writers never conflict.
 """
 
 import json
@@ -12,23 +13,21 @@ from stedi_assets.privacy.tombstones import NO_TOMBSTONES, Tombstones, email_tom
 from stedi_assets.storage.location import Location
 
 FOLDER = "erasure/tombstones"
-"""Their folder below the lakehouse."""
+"""The folder of the tombstones, below the lakehouse."""
 
 KEY_CHECK = "the key of these tombstones"
+"""A text whose own tombstone is written with the others: another key gives another hash of it."""
 
 
 def read_tombstones(lakehouse: Location, pseudonyms: Pseudonyms) -> Tombstones:
-    """Reads which names stay out of a lakehouse.
+    """Reads the tombstones of a lakehouse.
 
     Args:
         lakehouse: The root of the tables.
-        pseudonyms: Holds the key that they were written under.
-
-    Returns:
-        The tombstones.
+        pseudonyms: Holds the key that the tombstones were written with.
 
     Raises:
-        StediError: There are some, and the key is not theirs.
+        StediError: The lakehouse has tombstones, and they were written with another key.
     """
     names = {file.name.removesuffix(".json") for file in lakehouse.files.walk(str(lakehouse / FOLDER))}
     if not names:
@@ -36,9 +35,9 @@ def read_tombstones(lakehouse: Location, pseudonyms: Pseudonyms) -> Tombstones:
     key_check = email_tombstone(pseudonyms, KEY_CHECK)
     if key_check not in names:
         raise StediError(
-            f"Customers were erased from the lakehouse at {lakehouse}, and only with the key of that time can be told "
-            "whether new files hold them.",
-            "Set STEDI_PSEUDONYM_KEY to that key.",
+            f"Customers were erased from the lakehouse at {lakehouse} with another key, and only that key shows "
+            "whether new files hold their records.",
+            "Set STEDI_PSEUDONYM_KEY to the key of the erasure.",
         )
     return Tombstones(pseudonyms, frozenset(names - {key_check}))
 
@@ -46,16 +45,16 @@ def read_tombstones(lakehouse: Location, pseudonyms: Pseudonyms) -> Tombstones:
 def write_tombstones(
     lakehouse: Location, pseudonyms: Pseudonyms, hashes: Iterable[str], reason: dict[str, str]
 ) -> None:
-    """Writes tombstones.
+    """Adds tombstones to a lakehouse.
 
     Args:
         lakehouse: The root of the tables.
         pseudonyms: Holds the key.
-        hashes: Of emails and serial numbers, under that key.
-        reason: Who asked, and when; nothing personal about the customer.
+        hashes: The keyed hashes of emails and serial numbers.
+        reason: Who asked for the erasure, and when. It must not hold personal data of the customer.
 
     Raises:
-        StediError: They cannot be written.
+        StediError: A tombstone cannot be written.
     """
     content = json.dumps(reason).encode()
     for keyed in (email_tombstone(pseudonyms, KEY_CHECK), *hashes):

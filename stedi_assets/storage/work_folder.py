@@ -1,6 +1,6 @@
-"""Folders for temporary files that hold raw records: what a killed process leaves in one, the next process removes.
+"""Folders for temporary files that hold raw records. The next process removes the folder of a killed one.
 
-A process holds a lock on its folder, which the system lets go when the process ends, however it ends.
+A process holds a lock on its folder. The kernel releases the lock when the process ends, however it ends.
 """
 
 import fcntl
@@ -15,23 +15,23 @@ PREFIX = "stedi-work-"
 
 
 def claim_work_folder(parent: str | None = None) -> tuple[Path, int]:
-    """Makes a folder of this process, and removes those of processes that are dead.
+    """Creates a folder for this process, and removes the folders of dead processes.
 
     Args:
-        parent: Where; by default the system's temporary folder.
+        parent: The folder to create it in; by default the system's temporary folder.
 
     Returns:
-        The folder, for the owner's eyes alone, and the descriptor whose closing lets go of it.
+        The folder, readable by the owner alone, and the file descriptor that holds its lock.
 
     Raises:
-        OSError: The folder cannot be made.
+        OSError: The folder cannot be created.
     """
     sweep(parent)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         lock = os.open(folder, os.O_RDONLY)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # Another process may have swept it between the two calls.
+        # Another process may have removed it before it was locked.
         if folder.exists():
             return folder, lock
         os.close(lock)
@@ -39,16 +39,13 @@ def claim_work_folder(parent: str | None = None) -> tuple[Path, int]:
 
 @contextmanager
 def work_folder(parent: str | None = None) -> Iterator[Path]:
-    """Gives a folder for temporary files, and removes it at the end.
+    """Yields a folder for temporary files, and removes it at the end of the block.
 
     Args:
-        parent: Where; by default the system's temporary folder.
-
-    Yields:
-        The folder.
+        parent: The folder to create it in; by default the system's temporary folder.
 
     Raises:
-        OSError: The folder cannot be made.
+        OSError: The folder cannot be created.
     """
     folder, lock = claim_work_folder(parent)
     try:
@@ -59,13 +56,13 @@ def work_folder(parent: str | None = None) -> Iterator[Path]:
 
 
 def sweep(parent: str | None = None) -> None:
-    """Removes the folders of processes that are dead.
+    """Removes the folders of dead processes.
 
     Args:
-        parent: Where they are; by default the system's temporary folder.
+        parent: The folder that holds them; by default the system's temporary folder.
     """
     for folder in Path(parent or tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        # Another user's, or one that another process sweeps.
+        # The folder may be another user's, or another process may be removing it.
         with suppress(OSError):
             _remove_if_dead(folder)
 

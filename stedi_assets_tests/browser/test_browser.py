@@ -108,7 +108,7 @@ def test_a_click_on_materialize_ends_in_success(browser: BrowserContext, built: 
 def test_the_page_of_an_asset_shows_its_rule_schema_query_and_lineage(browser: BrowserContext, built: Built) -> None:
     page = open_asset(browser, built.address, "customer_trusted")
     expect(page.get_by_text("Customers who share their data with research").first).to_be_visible()
-    row = page.locator("tr", has_text="Email address, which names the customer.")
+    row = page.locator("tr", has_text="Email address, by which a customer is known.")
     expect(row).to_contain_text("email")
     expect(row).to_contain_text("personal")
     expect(page.locator("pre", has_text="FROM customer_landing AS customer").first).to_be_visible()

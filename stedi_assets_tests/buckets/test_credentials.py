@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from stedi_assets.errors import CredentialsError
+from stedi_assets.storage.aws import Aws
 from stedi_assets_tests.support.commands import run
 
 STORE = {"STEDI_LAKEHOUSE": "s3://steps-1/lakehouse", "AWS_REGION": "eu-north-1", "AWS_EC2_METADATA_DISABLED": "true"}
@@ -186,6 +188,23 @@ def test_a_session_that_has_expired_is_one_line(tmp_path: Path) -> None:
     assert line_of(finished.output) == (
         "The session of the AWS profile 'steps' has expired, or it never signed in. Run aws sso login --profile steps."
     )
+
+
+@pytest.mark.parametrize(
+    ("configuration", "code"),
+    [("", "ProfileNotFound"), (SSO, "SSOTokenLoadError"), ("[profile steps]\nregion = x\n", "NoCredentialsError")],
+    ids=["unknown", "never signed in", "empty"],
+)
+def test_credentials_that_are_not_to_be_had_are_an_error_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configuration: str, code: str
+) -> None:
+    (tmp_path / "config").write_text(configuration)
+    variables = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
+    for name, value in {**variables, "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CredentialsError) as refused:
+        Aws(profile="steps").credentials()
+    assert (refused.value.code, refused.value.service, refused.value.profile) == (code, None, "steps")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.contract import TABLES, Column, Table
-from stedi_assets.errors import StediError
+from stedi_assets.errors import CredentialsError, StediError
 from stedi_assets.query import Query
 from stedi_assets.settings import read_settings
 from stedi_assets.storage import aws
@@ -130,7 +130,7 @@ def test_columns_have_lower_case_names_and_the_comments_of_the_contract(in_moto:
     assert in_moto.columns("step_trainer_landing") == [
         ("sensorreadingtime", "bigint", "Instant of the device reading, milliseconds since 1970 UTC."),
         ("serialnumber", "string", "Serial number of the Step Trainer."),
-        ("distancefromobject", "bigint", "Distance the device measured to the object before it."),
+        ("distancefromobject", "bigint", "Distance from the device to the object in front of it."),
         ("sourcefile", "string", "Name of the raw file that the row came from."),
     ]
 
@@ -255,6 +255,14 @@ def test_a_refusal_fails_the_asset_with_the_action_and_a_rerun_repairs_it(
     assert project.project.delta("customer_landing").version() == 0
     assert project.rows("customer_landing") == 5
     assert project.rows("customer_quarantine") == 0
+
+
+def test_a_refusal_of_glue_is_an_error_of_its_own(guarded: MotoServer, tmp_path: Path) -> None:
+    aws = bucket(guarded.endpoint, *user_who_may(guarded, "s3:*"), tmp_path).aws
+    with policies_held(guarded), pytest.raises(CredentialsError) as refused:
+        GlueCatalog("stedi", aws).locations()
+    assert (refused.value.service, refused.value.profile) == ("glue", None)
+    assert refused.value.code in ("AccessDeniedException", "403")
 
 
 def test_a_table_whose_registration_failed_is_at_its_new_version(in_moto: GlueProject) -> None:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from stedi_assets.contract import TABLES
 from stedi_assets.engines.duckdb import s3 as s3_module
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.errors import StediError
+from stedi_assets.errors import CredentialsError, StediError
 from stedi_assets.query import Query
 from stedi_assets.storage import aws as aws_module
 from stedi_assets.storage import bucket as bucket_module
@@ -232,6 +232,23 @@ def test_a_wrong_secret_is_one_clear_error_that_names_the_bucket_and_the_action(
     )
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"secret_access_key": SecretStr("wrong")}, "SignatureDoesNotMatch"),
+        ({"access_key_id": "nobody"}, "InvalidAccessKeyId"),
+    ],
+    ids=["a wrong secret", "an unknown key"],
+)
+def test_refused_credentials_are_an_error_of_their_own(
+    project: Project, gateway: Versitygw, wrong: dict[str, Any], code: str
+) -> None:
+    folder = Location(str(project.lakehouse), aws_of(gateway, **wrong))
+    with pytest.raises(CredentialsError) as refused:
+        folder.files.write(f"{folder}/file", b"")
+    assert (refused.value.code, refused.value.service, refused.value.profile) == (code, "s3", None)
+
+
 def test_an_unknown_key_is_one_clear_error_that_names_the_bucket_and_the_action(
     project: Project, gateway: Versitygw
 ) -> None:
@@ -267,7 +284,7 @@ def test_a_store_that_is_not_there_is_one_clear_error(
     messages = refusals(project, aws_of(gateway, endpoint_url="http://127.0.0.1:1"))
     assert messages["customer_landing"] == (
         f"The store of {project.lakehouse}/.lease could not be reached: EndpointConnectionError. "
-        "Check AWS_ENDPOINT_URL and the network, and try again."
+        "Check AWS_ENDPOINT_URL, the proxy and the network, and try again."
     )
 
 
@@ -327,7 +344,7 @@ def test_a_lease_whose_acknowledgement_is_lost_is_taken_all_the_same(behind_prox
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for a store that is gone no longer than a test can."""
     monkeypatch.setattr(aws_module, "ATTEMPTS", 1)
-    monkeypatch.setattr(bucket_module, "PATIENCE_SECONDS", 1)
+    monkeypatch.setattr(bucket_module, "RETRY_SECONDS", 1)
     monkeypatch.setitem(s3_module.SETTINGS, "http_retries", 1)
 
 

@@ -28,6 +28,10 @@ CASES = {
     "that_steers_a_terminal": ("raise ValueError('\\x1b[2Jgone')", r"ValueError: \x1b[2Jgone"),
     "with_what_rich_takes_for_its_own": ("raise ValueError('[bold]a[/] :x:')", "ValueError: [bold]a[/] :x:"),
     "from_another": ("raise RuntimeError('outer') from KeyError('inner')", "KeyError: 'inner'"),
+    "of_a_class_that_has_the_name_of_ours": (
+        "raise type('ConflictError', (Exception,), {})('no ada@example.com here')",
+        "user_assets.ConflictError: no *** here",
+    ),
     "with_an_email": ("raise ValueError('no ada.l+1@example.com here')", "ValueError: no *** here"),
     "with_a_uuid": ("raise KeyError('793a3d45-c319-46e6-9b92-dd050f448c8d')", "KeyError: '***'"),
     "with_a_serial_number": ("raise KeyError('SN_0042-17-A')", "KeyError: '***'"),

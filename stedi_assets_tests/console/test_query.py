@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
+from stedi_assets.console.tables import open_by_name
 from stedi_assets.contract import TABLES
+from stedi_assets.errors import MissingTableError
 from stedi_assets_tests.support.commands import PROGRAMS, environment
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.records import CUSTOMERS
@@ -168,6 +170,17 @@ def test_an_unknown_table_is_one_line_that_names_those_that_exist(built: BuiltTw
     assert line.startswith(f"The table customers does not exist at {built.lakehouse}. The tables that exist are ")
     assert line.endswith("mine.")
     assert all(name in line for name in TABLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("CUSTOMER_TRUSTED", "customer/trusted"), ("mine", "assets/mine")], ids=["ours", "others"]
+)
+def test_a_table_that_does_not_exist_is_an_error_of_its_own(empty_project: Project, name: str, path: str) -> None:
+    with pytest.raises(MissingTableError) as missing:
+        open_by_name(empty_project.location(), name)
+    assert missing.value.name == name
+    assert missing.value.folder == str(empty_project.location(path))
+    assert missing.value.remedy == "No table exists yet: stedi run builds them."
 
 
 def test_a_table_that_has_not_been_built_is_one_line_that_says_how(empty_project: Project) -> None:

@@ -64,7 +64,7 @@ def test_a_salvageable_file_does_not_fail_the_run_and_is_warned_of_without_its_t
     assert {name: value.value for name, value in found.metadata.items()} == {
         "reason: missing_required": 1,
         "file: bad.json": 1,
-        "what_to_do": "Have the files corrected, with the offsets and reasons of this table.",
+        "what_to_do": "Ask the source to correct the files: this table has the offsets and the reasons.",
     }
 
 

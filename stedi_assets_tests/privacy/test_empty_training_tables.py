@@ -89,7 +89,7 @@ def test_an_empty_training_table_is_warned_of_with_the_reason(empty_project: Pro
 def test_a_table_that_is_older_than_the_readings_it_lacks_is_told_so(built_project: Project, table: str) -> None:
     rewrite(built_project, table, "FROM stored WHERE false")
     found = evaluations(check_alone(built_project, table))[table, CHECK]
-    assert metadata(found)["reason"] == "the tables before it have changed since it was built"
+    assert metadata(found)["reason"] == "the tables upstream have changed since the table was built"
 
 
 @pytest.mark.parametrize(("table", "rows"), [(CURATED, 6), (PSEUDONYMIZED, 2)])

@@ -83,7 +83,7 @@ def test_the_readme_lists_every_table() -> None:
 def test_the_readmes_check_finds_what_it_says(project: Project, distance: int, passes: bool) -> None:
     (written,) = re.findall(r"```py\n(.*?)```", README, re.DOTALL)
     made: check.Check = eval(textwrap.dedent(written), vars(check))
-    assert made.what_to_do == "Have the landing files with such readings corrected."
+    assert made.what_to_do == "Ask the source to correct the files with such readings."
     project.land("step_trainer", "more.json", [device_reading("ada", 100, distance)])
     assert project.materialize().success
     with duckdb.connect() as connection:

@@ -13,6 +13,7 @@ from stedi_assets.engines.spark.session import Session
 from stedi_assets.errors import StediError
 from stedi_assets.query import Query
 from stedi_assets_tests.support.commands import run
+from stedi_assets_tests.support.private_names import listed_names, missing
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.raw_files import reading_record
 from stedi_assets_tests.support.runs import failure
@@ -157,3 +158,8 @@ def test_jars_that_do_not_come_in_time_are_one_clear_error(tmp_path: Path, monke
     monkeypatch.setattr(jars, "FETCHING_SECONDS", 0.01)
     with pytest.raises(StediError, match=r"could not be fetched\. Fetch them with make spark-jars"):
         jars.fetch(tmp_path / "jars")
+
+
+@pytest.mark.parametrize(("module", "name", "attribute"), listed_names("pyspark"))
+def test_pyspark_still_has_a_listed_private_name(module: str, name: str, attribute: str | None) -> None:
+    assert not missing(module, name, attribute)

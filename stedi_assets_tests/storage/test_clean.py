@@ -12,7 +12,9 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from stedi_assets.contract import TABLES
+from stedi_assets.errors import ConflictError
 from stedi_assets.lakehouse.cleaning import clean, plan_cleaning
+from stedi_assets.storage import delta
 from stedi_assets.storage.removal import remove
 from stedi_assets_tests.support.cleaning import build_others_table, command, names_below
 from stedi_assets_tests.support.commands import PROGRAMS, environment
@@ -227,6 +229,26 @@ def test_a_table_whose_log_is_damaged_is_named_and_nothing_of_it_goes(project: P
     assert exit_code == 1
     assert f"The table at {project.lakehouse}/customer/trusted could not be emptied, and nothing of it" in output
     assert names_below(project.lakehouse / "customer/trusted") == before
+
+
+@on_duckdb
+def test_a_table_that_another_writer_changes_during_its_removal_is_a_conflict_and_stays(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert project.materialize("customer_landing").success
+    folder = project.location("customer/landing")
+    amend = delta.amend
+
+    def amend_after_another_writer(*arguments: Any) -> int:
+        table = project.delta("customer_landing")
+        write_deltalake(table, table.to_pyarrow_table(), mode="append")
+        return amend(*arguments)
+
+    monkeypatch.setattr(delta, "amend", amend_after_another_writer)
+    with pytest.raises(ConflictError, match="could not be emptied, and nothing of it was removed") as lost:
+        remove(folder)
+    assert (lost.value.folder, lost.value.expected, lost.value.found) == (str(folder), 0, 1)
+    assert project.delta("customer_landing").count() == 10
 
 
 def rows_seen(folder: Path) -> int | None:

@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable, Schema, write_deltalake
 
 from stedi_assets.contract import TABLES
-from stedi_assets.errors import StediError
+from stedi_assets.errors import ConflictError, MissingTableError
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.location import Location
@@ -127,8 +127,10 @@ def test_the_loser_of_two_commits_at_once_is_told_and_the_winner_stays(built_pro
     stale = written(built_project, "customer_landing")
     built_project.materialize("customer_landing", full_refresh=True)
     winner = built_project.rows("customer_landing")
-    with pytest.raises(StediError, match="Another run changed the table at"):
+    with pytest.raises(ConflictError, match="Another run changed the table at") as lost:
         delta.commit(**stale)
+    assert lost.value.folder == str(built_project.location("customer/landing"))
+    assert (lost.value.expected, lost.value.found) == (0, 1)
     assert built_project.rows("customer_landing") == winner
 
 
@@ -143,14 +145,15 @@ def test_a_run_does_not_overwrite_what_another_program_stored_while_it_computed(
 
     with opened_lakehouse(project) as lakehouse:
         lakehouse.store("clock", clock("first"), "a run")
-        with pytest.raises(StediError, match="Another run changed the table at"):
+        with pytest.raises(ConflictError, match="Another run changed the table at"):
             lakehouse.store("clock", clock("fast").lazy().map_batches(overtaken), "a run")
     assert project.rows("clock") == {("fast",): 1}
 
 
 def test_the_loser_of_two_creations_at_once_is_told(built_project: Project) -> None:
-    with pytest.raises(StediError, match="Another run changed the table at"):
+    with pytest.raises(ConflictError, match="Another run changed the table at") as lost:
         delta.commit(**{**written(built_project, "customer_landing"), "current": None})
+    assert (lost.value.expected, lost.value.found) == (None, 0)
 
 
 def test_a_table_that_another_run_has_changed_is_brought_up_to_what_its_last_commit_keeps(tmp_path: Path) -> None:
@@ -197,6 +200,14 @@ def test_metadata_tells_what_was_written(built_project: Project) -> None:
     schema = metadata["dagster/column_schema"]
     assert isinstance(schema, dagster.TableSchema)
     assert [column.name for column in schema.columns] == [column.name for column in TABLES["customer_landing"].columns]
+
+
+def test_a_table_that_does_not_exist_is_an_error_of_its_own(project: Project) -> None:
+    with opened_lakehouse(project) as lakehouse, pytest.raises(MissingTableError) as missing:
+        lakehouse.rows("SELECT * FROM customer_landing")
+    assert missing.value.name == "customer_landing"
+    assert missing.value.folder == str(project.location("customer/landing"))
+    assert missing.value.message == f"{missing.value.what} {missing.value.remedy}"
 
 
 def test_a_missing_upstream_table_is_named_with_the_command_that_makes_it(project: Project) -> None:

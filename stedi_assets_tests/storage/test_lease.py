@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.storage import lease_in_bucket
 from stedi_assets.storage.holder import Holder
 from stedi_assets.storage.lease import lease_held, take_lease
@@ -45,11 +45,12 @@ def is_free(lakehouse: Location) -> bool:
 
 
 def test_a_lease_that_is_held_is_refused_with_who_holds_it(lakehouse: Location) -> None:
-    with lease_held(lakehouse, "run 1", SOON), pytest.raises(StediError) as refused:
+    with lease_held(lakehouse, "run 1", SOON), pytest.raises(ConflictError) as refused:
         take_lease(lakehouse, "run 2", SOON)
     holder = f"run 1 (process {os.getpid()} on {socket.gethostname()}, since 2"
     assert refused.value.message.startswith(f"The lakehouse at {lakehouse} is held by {holder}")
     assert "was not free within 0 seconds. Try again when that has ended" in refused.value.message
+    assert refused.value.folder == str(lakehouse)
 
 
 def test_whoever_waits_gets_the_lease_when_it_is_released(

@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.query import Query
 from stedi_assets.storage import lease_in_bucket
 from stedi_assets.storage.lease import Lease, lease_held, take_lease
@@ -182,8 +182,9 @@ def test_a_run_that_lost_the_lakehouse_stores_nothing_more_and_leaves_no_rows(
     with opened_lakehouse(project) as lakehouse:
         lakehouse.store("mine", Query("SELECT 1 AS a"), "1")
         before = names_below(project.lakehouse)
-        with pytest.raises(StediError, match="was lost to run 2"):
+        with pytest.raises(ConflictError, match="was lost to run 2") as lost:
             lakehouse.store("mine", late, "1")
+    assert lost.value.folder == str(project.location())
     others[0].release()
     assert project.rows("mine") == {(1,): 1}
     assert names_below(project.lakehouse) == before

@@ -10,7 +10,11 @@ import json
 
 import dagster
 
-from stedi_assets.errors import StediError
+from stedi_assets.errors import MissingTableError
+
+
+class MissingPartError(MissingTableError):
+    pass
 
 
 def fail():
@@ -43,7 +47,7 @@ def resource(_):
 
 @dagster.resource
 def refused(_):
-    raise StediError("The port is closed.", "Open it.")
+    raise MissingPartError("The port is closed.", "Open it.", name="port", folder="/ports")
 
 
 @dagster.asset(required_resource_keys={"resource"})

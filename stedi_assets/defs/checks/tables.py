@@ -1,4 +1,4 @@
-"""Asset checks, made by functions that take the rule as an argument."""
+"""The checks of each table, and the functions that make the checks which several tables share."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ def expected_rows(table: str, expected: int) -> Check:
     """
     return Check(
         "has_expected_rows",
-        f"Has exactly {expected} rows. If the landing files are meant to differ, correct the expected counts.",
+        f"Has exactly {expected} rows. If the landing files differ on purpose, correct the expected counts.",
         True,
         counts(f"SELECT count(*) AS actual, {expected} AS expected FROM {table}"),
         lambda findings: findings["actual"] == findings["expected"],
@@ -59,7 +59,7 @@ def contract_schema(table: Table) -> Check:
     return Check(
         "has_the_columns_of_the_contract",
         "Has the columns and types of stedi_assets/contract.py. After a change of the contract, materialize the tables "
-        "that it reads and then this one; where it fails still, correct the SELECT or the contract.",
+        "upstream and then this one. If the check still fails, correct the SELECT or the contract.",
         True,
         find,
         nothing,
@@ -75,15 +75,15 @@ def required_values(table: Table) -> Check:
     nulls = ", ".join(f"count(*) - count(stored.{name}) AS null_{name}" for name in table.required_columns)
     return none_found(
         "has_no_null_in_required_columns",
-        f"Every row has {' and '.join(table.required_columns)}. Have the landing files with such records corrected.",
+        f"Every row has {' and '.join(table.required_columns)}. Ask the source to correct the files with such records.",
         f"SELECT {nulls} FROM {table.name} AS stored",
     )
 
 
 def every_byte_accounted_for(source: Source) -> Check:
-    """Makes the check that the raw files are in the landing table and its quarantine, whole.
+    """Makes the check that the landing table and its quarantine hold every byte of the raw files.
 
-    Where a strict reader took a file whole, that it did is the proof. Everywhere else the bytes were counted.
+    A strict reader that accepts a whole file proves it. The exact reader counts the bytes of the other files.
 
     Args:
         source: The kind of record.
@@ -109,8 +109,8 @@ def every_byte_accounted_for(source: Source) -> Check:
 
     return Check(
         "accounts_for_every_byte_of_every_file",
-        "Every record that a raw file holds is a row or in the quarantine, and every byte belongs to one or lies "
-        "between them. Materialize the landing table with full_refresh.",
+        "Every record of a raw file is a row or in the quarantine, and every byte belongs to a record or lies between "
+        "records. Materialize the landing table with full_refresh.",
         True,
         find,
         nothing,
@@ -118,11 +118,11 @@ def every_byte_accounted_for(source: Source) -> Check:
 
 
 def few_quarantined(source: Source, limit: float) -> Check:
-    """Makes the check that no more than a fraction of the records is in the quarantine.
+    """Makes the check that the quarantine holds at most a fraction of the records.
 
     Args:
         source: The kind of record.
-        limit: The fraction.
+        limit: The fraction, from 0 to 1.
     """
 
     def find(lakehouse: Lakehouse) -> Findings:
@@ -138,8 +138,8 @@ def few_quarantined(source: Source, limit: float) -> Check:
 
     return Check(
         "has_few_records_in_quarantine",
-        f"No more than {limit:.2%} of the records are in the quarantine, so that a garbled delivery does not pass as "
-        "a small one. See the reasons in the quarantine, or raise STEDI_MAX_QUARANTINED.",
+        f"At most {limit:.2%} of the records are in the quarantine: a damaged delivery must not pass as a small one. "
+        "Read the reasons in the quarantine, or raise STEDI_MAX_QUARANTINED.",
         True,
         find,
         passes,
@@ -160,7 +160,8 @@ def no_equal_files(source: Source) -> Check:
 
     return Check(
         "has_no_files_of_equal_content",
-        "No two raw files have the same content. Both are kept: ask the source whether one was delivered twice.",
+        "No two raw files have the same content. The table keeps the rows of both: ask the source whether it delivered "
+        "one file twice.",
         False,
         find,
         nothing,
@@ -168,7 +169,7 @@ def no_equal_files(source: Source) -> Check:
 
 
 def every_file_read(source: Source) -> Check:
-    """Makes the warning that the landing folder holds what is not read, by reason.
+    """Makes the warning that the landing folder holds entries that a run does not read, by reason.
 
     Args:
         source: The kind of record.
@@ -183,7 +184,7 @@ def every_file_read(source: Source) -> Check:
 
     return Check(
         "has_every_file_of_its_folder",
-        "Every entry of the landing folder is a file that is read. Rename, replace or remove the others.",
+        "The landing folder holds nothing but files that a run reads. Rename, replace or remove the others.",
         False,
         find,
         nothing,
@@ -214,7 +215,8 @@ def nothing_quarantined(source: Source) -> Check:
 
     return Check(
         "has_nothing_in_quarantine",
-        "Every record of the raw files is a row. Have the files corrected, with the offsets and reasons of this table.",
+        "Every record of the raw files is a row. Ask the source to correct the files: this table has the offsets and "
+        "the reasons.",
         False,
         find,
         nothing,
@@ -238,7 +240,7 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
     "customer_landing": (
         some_found(
             "has_customers_with_a_blank_consent",
-            "Some customers have not consented to research. Where all have, see if the source holds some back.",
+            "Some customers have not consented to research. If all have, ask whether the source leaves some out.",
             """
             SELECT count(*) AS customers_with_a_blank_consent FROM customer_landing
             WHERE coalesce(shareWithResearchAsOfDate, 0) = 0
@@ -246,8 +248,8 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
         ),
         none_found(
             "has_no_serial_number_of_several_customers",
-            "Each serial number belongs to one customer. Readings of a shared one have no known owner: have the source "
-            "corrected.",
+            "Each serial number belongs to one customer. Nobody knows whose the readings of a shared device are: ask "
+            "the source to correct the records.",
             """
             SELECT count(*) AS shared_serial_numbers FROM (
                 SELECT serialNumber FROM customer_landing GROUP BY serialNumber HAVING count(DISTINCT email) > 1
@@ -325,8 +327,8 @@ def table_checks(table: Table, expected_counts: Mapping[str, int], max_quarantin
 
     Args:
         table: The table.
-        expected_counts: From table name to its expected rows. A table it does not name gets no such check.
-        max_quarantined: The greatest fraction of a source's records that may be in the quarantine.
+        expected_counts: From table name to expected rows. A table without an entry gets no such check.
+        max_quarantined: The largest fraction of a source's records that may be in the quarantine, from 0 to 1.
     """
     quarantines = {source.quarantine: source for source in SOURCES.values()}
     if table.name in quarantines:

@@ -1,4 +1,4 @@
-"""The checks of the tables that models are trained with: whose readings a row holds, and who could tell."""
+"""The checks of the training tables: whose readings a row holds, and whether it identifies a customer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,8 +25,8 @@ CONSENTS = """
     ) AS ranked
     WHERE ranked.place = 1 AND coalesce(ranked.consentedAt, 0) <> 0
 """
-"""Since when each customer consents: what the first of the customer's records says, the latest first and, of several,
-one without consent before all others."""
+"""The start of each customer's consent, by the customer's latest record. Among records of the same date, one without
+consent counts first."""
 
 PAIRS = f"""
     WITH instant AS (
@@ -56,9 +56,9 @@ PAIRS = f"""
         coalesce(sum(instant.stored - instant.devices * instant.consented), 0) AS rows_before_consent
     FROM instant
 """
-"""Whether the curated table has, for each instant, as many rows as its device readings times its phone readings, and
-how many rows are beyond those with phone readings since consent. One grouping, unlike a join of readings, takes a null
-for an instant: device readings without one are left out."""
+"""The instants at which the curated table's rows differ from device readings times phone readings, and the rows with
+phone readings from before the consent. A join drops a null instant and a grouping does not: the query leaves out device
+readings without an instant."""
 
 COMPARED_ROWS = f"""
     WITH consent AS ({CONSENTS}),
@@ -107,9 +107,8 @@ COMPARED_ROWS = f"""
         coalesce(sum(CASE WHEN compared.stored < compared.allowed THEN 1 END), 0) AS groups_with_too_few_rows
     FROM compared
 """
-"""Whether the pseudonymized table has each combination of readings as often as all rules allow. A group is the rows of
-one combination; grouping, unlike joining, takes a null for equal to a null. A phone reading is allowed as often as it
-has device readings."""
+"""The combinations of readings that the pseudonymized table has more or less often than all rules allow. A group is the
+rows of one combination: a grouping compares nulls as equal, and a join does not."""
 
 TRACED_ROWS = f"""
     WITH device AS (
@@ -174,9 +173,9 @@ TRACED_ROWS = f"""
         coalesce(sum(greatest(traced.found - traced.known, 0)), 0) AS rows_of_an_ambiguous_serial_number
     FROM traced
 """
-"""Which rules the rows of the pseudonymized table break. A row can come from any pair of a device reading and a phone
-reading of the same instant. As many rows as a combination of readings has beyond the pairs that keep a rule, so many at
-the least break it."""
+"""The rows of the pseudonymized table that break a rule, at the least. A row can come from any pair of a device reading
+and a phone reading of the same instant. A combination with more rows than pairs that keep the rule breaks it by the
+difference."""
 
 CURATED_WAY = """
     SELECT
@@ -188,7 +187,7 @@ CURATED_WAY = """
             INNER JOIN accelerometer_trusted AS phone ON phone.timestamp = device.sensorReadingTime
         ) AS pairs_of_one_instant
 """
-"""How much is left after each step on the way to the curated table."""
+"""The counts after each step that leads to the curated table."""
 
 PSEUDONYMIZED_WAY = f"""
     WITH consent AS ({CONSENTS}),
@@ -227,7 +226,7 @@ PSEUDONYMIZED_WAY = f"""
         (SELECT count(*) FROM pair) AS pairs_of_one_instant,
         (SELECT count(*) FROM pair WHERE pair.instant >= pair.consentedAt) AS pairs_since_consent
 """
-"""How much is left after each step on the way to the pseudonymized table."""
+"""The counts after each step that leads to the pseudonymized table."""
 
 WHY_EMPTY = {
     "customers_who_consent": "no customer consents to research",
@@ -237,13 +236,13 @@ WHY_EMPTY = {
     "pairs_of_one_instant": "device readings and phone readings have no instant in common",
     "pairs_since_consent": "every pair of readings is from before its customer's consent",
 }
-"""From a step after which nothing is left to the reason."""
+"""From a step with the count 0 to the reason why the table is empty."""
 
-NOT_UP_TO_DATE = "the tables before it have changed since it was built"
+NOT_UP_TO_DATE = "the tables upstream have changed since the table was built"
 
 
 def has_rows(table: str, way: str) -> Check:
-    """Makes the check, a warning when it fails, that a table has a row, which says why where it has none.
+    """Makes the warning that a table is empty, with the reason.
 
     Args:
         table: The table's name.
@@ -269,11 +268,7 @@ def has_rows(table: str, way: str) -> Check:
 
 
 def no_naming_column(table: str) -> Check:
-    """Makes the check that a table has no column that names a person.
-
-    Args:
-        table: The table's name.
-    """
+    """Makes the check that a table has no column with names, emails or telephone numbers."""
     naming = {column.name.lower() for source in SOURCES.values() for column in source.columns if column.personal}
     naming.discard("serialnumber")
 
@@ -293,7 +288,7 @@ def no_personal_value(table: str, named: str) -> Check:
     """Makes the check that no value of a personal column of one table is in any column of another.
 
     Args:
-        table: The table that is to have none.
+        table: The table without personal values.
         named: The table with the personal columns.
     """
     personal = " UNION ".join(
@@ -313,7 +308,7 @@ def no_personal_value(table: str, named: str) -> Check:
     return Check(
         "has_no_value_that_names_a_customer",
         f"No column has a value of {', '.join(TABLES[named].personal_columns)} of any customer. Take the column out of "
-        "the SELECT; where a reading is by chance the same number as such a text, have the record corrected.",
+        "the SELECT. If a reading equals such a text by chance, ask the source to correct the customer's record.",
         True,
         find,
         nothing,
@@ -331,7 +326,7 @@ def _comparable(columns: Mapping[str, str]) -> dict[str, str]:
 def _kept_rule(name: str, description: str, finding: str) -> Check:
     def find(lakehouse: Lakehouse) -> Findings:
         (compared,) = lakehouse.rows(COMPARED_ROWS)
-        # Rows that are no more than all rules allow break none: only others are worth the time of tracing them.
+        # Tracing takes most of the time. Without surplus rows there is nothing to trace.
         is_traced = compared["groups_with_too_many_rows"] > 0
         return counts(TRACED_ROWS, finding)(lakehouse) if is_traced else {finding: 0}
 
@@ -343,8 +338,8 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
         has_rows(CURATED, CURATED_WAY),
         Check(
             "has_the_rows_computed_another_way",
-            "Has as many rows for each sensorReadingTime as counts of the tables before it give. Materialize those and "
-            "this again.",
+            "For each sensorReadingTime, the number of rows equals a count of the tables upstream. Materialize them "
+            "and this table again.",
             True,
             counts(PAIRS, "groups_with_too_many_rows", "groups_with_too_few_rows"),
             nothing,
@@ -352,8 +347,8 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
         no_naming_column(CURATED),
         none_found(
             "has_no_pair_of_different_customers",
-            "No row pairs one customer's device with another's phone, as a join by instant alone does: whose steps "
-            f"those are is not known. Train with {PSEUDONYMIZED}, which has none.",
+            "No row pairs one customer's device with another customer's phone. A join by instant alone makes such "
+            f"pairs, and nobody knows whose steps they are. Train with {PSEUDONYMIZED}, which has none.",
             """
             SELECT stored.pairs - own.pairs AS pairs_of_different_customers
             FROM (SELECT count(*) AS pairs FROM machine_learning_curated) AS stored
@@ -369,15 +364,15 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
         ),
         Check(
             "has_no_row_before_consent",
-            "No row has a phone reading from before its customer's consent to research, which in the course's tables "
-            f"covers readings of any time. Train with {PSEUDONYMIZED}, which has none.",
+            "No row has a phone reading from before its customer's consent to research. The course's tables have "
+            f"readings of any time. Train with {PSEUDONYMIZED}, which has none.",
             False,
             counts(PAIRS, "rows_before_consent"),
             nothing,
         ),
         none_found(
             "has_no_serial_number_that_names_a_customer",
-            "No row has a serial number by which customer_landing tells whose it is, as the course's columns have it. "
+            "No row has a serial number that customer_landing assigns to a customer. The course's columns include it. "
             f"Train with {PSEUDONYMIZED}, which has a pseudonym instead.",
             """
             SELECT count(*) AS rows_that_name_a_customer FROM machine_learning_curated AS stored
@@ -390,14 +385,14 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
         has_rows(PSEUDONYMIZED, PSEUDONYMIZED_WAY),
         none_found(
             "has_the_rows_computed_another_way",
-            "Has, for each combination of readings, as many rows as counts of the landing tables give. Materialize "
-            "those, what lies between, and this again.",
+            "For each combination of readings, the number of rows equals a count of the landing tables. Materialize "
+            "them and every table downstream again.",
             COMPARED_ROWS,
         ),
         _kept_rule(
             "has_no_row_before_consent",
-            "Every row was read at or after its customer's consent to research. Nobody may train with this version: "
-            "correct the SELECT and materialize again.",
+            "Every row is from the time of its customer's consent to research or later. Nobody may train with this "
+            "version: correct the SELECT and materialize again.",
             "rows_before_consent",
         ),
         _kept_rule(
@@ -408,8 +403,8 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
         ),
         _kept_rule(
             "has_no_row_of_an_ambiguous_serial_number",
-            "No row has a device reading whose serial number records of several customers carry. Nobody may train with "
-            "this version: correct the SELECT and materialize again.",
+            "No row has a device reading with a serial number that several customers share. Nobody may train with this "
+            "version: correct the SELECT and materialize again.",
             "rows_of_an_ambiguous_serial_number",
         ),
         no_personal_value(PSEUDONYMIZED, "customer_landing"),

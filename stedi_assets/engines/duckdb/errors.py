@@ -8,9 +8,8 @@ from urllib.parse import unquote
 import duckdb
 
 from stedi_assets.errors import StediError
-from stedi_assets.storage.aws_errors import untrusted
 from stedi_assets.storage.gone import DATA_FILE, data_file_gone
-from stedi_assets.storage.refusals import refusal
+from stedi_assets.storage.refusals import refusal, unreachable, untrusted
 
 OBJECT = re.compile(r"'((?:s3|https?)://[^']+)'|URL (s3://.+?): ")
 """How DuckDB names an object: by its URL, or by the path that it was given."""
@@ -93,11 +92,7 @@ def _not_reached(error: duckdb.Error) -> StediError | None:
     if found is None:
         return None
     reason, url = found.groups()
-    if reason in UNTRUSTED:
-        return untrusted(url)
-    return StediError(
-        f"The store of {url} could not be reached: {reason}.", "Check AWS_ENDPOINT_URL, the proxy and the network."
-    )
+    return untrusted(url) if reason in UNTRUSTED else unreachable(url, reason)
 
 
 def _code(error: duckdb.HTTPException) -> str:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -38,9 +38,6 @@ SIGNED_TYPES = {
 }
 """From the Arrow types that Spark lacks to those that hold their values."""
 
-if TYPE_CHECKING:
-    from pyspark.sql._typing import UserDefinedFunctionLike
-
 FRAME_LOADERS: Mapping[str, Callable[[DataFrame], Any]] = {
     "pyspark.sql.DataFrame": lambda frame: frame,
     "pandas.DataFrame": lambda frame: frame.toArrow().to_pandas(),
@@ -72,7 +69,10 @@ class SparkEngine:
     def _spark(self) -> SparkSession:
         spark = self._session.spark
         if self._pseudonyms:
-            spark.udf.register(FUNCTION, _pseudonym_function(self._pseudonyms))
+            pseudonyms = self._pseudonyms
+            # In Python, because an expression of SQL would show the key in the plans that Spark's pages and logs keep.
+            function = F.udf(lambda text: None if text is None else pseudonyms(text), "string")
+            spark.udf.register(FUNCTION, function)
         # Not in Python: nearly always nobody was erased, and Python sees every row that it is asked about.
         spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {SHARED_FUNCTION}(text STRING) RETURNS BOOLEAN RETURN false")
         return spark
@@ -86,7 +86,8 @@ class SparkEngine:
         """See `Engine`."""
         if tombstones:
             self._spark.sql(f"DROP TEMPORARY FUNCTION IF EXISTS {SHARED_FUNCTION}")
-            self._spark.udf.register(SHARED_FUNCTION, _shared_function(tombstones))
+            function = F.udf(lambda text: text is not None and tombstones.has_shared(text), "boolean")
+            self._spark.udf.register(SHARED_FUNCTION, function)
 
     def write(self, value: Any, folder: Location) -> Written:
         """See `Engine`."""
@@ -149,15 +150,6 @@ class SparkEngine:
 def _from_arrow(spark: SparkSession, table: pa.Table) -> DataFrame:
     types = [pa.field(column.name, SIGNED_TYPES.get(column.type, column.type)) for column in table.schema]
     return spark.createDataFrame(table.cast(pa.schema(types)))
-
-
-def _pseudonym_function(pseudonyms: Pseudonyms) -> "UserDefinedFunctionLike":
-    # In Python, because an expression of SQL would show the key in the plans that Spark's pages and logs keep.
-    return F.udf(lambda text: None if text is None else pseudonyms(text), "string")
-
-
-def _shared_function(tombstones: Tombstones) -> "UserDefinedFunctionLike":
-    return F.udf(lambda text: text is not None and tombstones.has_shared(text), "boolean")
 
 
 def _type_name(kind: Any) -> str:

@@ -9,23 +9,24 @@ from py4j.protocol import Py4JError, Py4JJavaError  # type: ignore[import-untype
 from pyspark.errors import AnalysisException, PySparkException
 
 from stedi_assets.errors import StediError
+from stedi_assets.storage.causes import ABOUT_KMS, KMS
 from stedi_assets.storage.gone import data_file_gone
-from stedi_assets.storage.refusals import refusal as refusal_of_store
+from stedi_assets.storage.refusals import refusal
 
-REFUSALS = re.compile(
+REFUSED_BY_FILE_SYSTEM = re.compile(
     r"[^\n:]+ \(Permission denied\)|Mkdirs failed to create [^\n]+?(?=/_temporary|[\n(]|$)|Permission denied"
     r"|No space left on device|Disk quota exceeded"
 )
-"""What a file system says when it refuses, with the path where it tells it."""
+"""The message of a file system that refuses, with the path where the message has one."""
 
 SIGNS_OF_A_STORE = {
-    "kms:": "KMS",
+    ABOUT_KMS: KMS,
     "InvalidObjectState": "InvalidObjectState",
     "ExpiredToken": "ExpiredToken",
-    # To a question without a body, a store says no more.
+    # The answer to a HEAD request has no body, and so no code: s3a calls every 403 so, also that of a forbidden key.
     "AccessDenied": "403",
 }
-"""From what s3a passes on of a store's answer to the store's code."""
+"""From a part of a store's answer that s3a passes on to the store's error code, or the HTTP status."""
 
 OBJECT = re.compile(r"s3a://([^\n]+?\.(?:parquet|json|gz)\b)")
 
@@ -59,10 +60,10 @@ def explained(error: PySparkException | Py4JError) -> StediError:
     text = str(error)
     if code := next((code for sign, code in SIGNS_OF_A_STORE.items() if sign in text), None):
         found = OBJECT.search(text)
-        return refusal_of_store(code, f"s3://{found[1]}" if found else "the bucket", "s3:GetObject or s3:PutObject")
-    if refusal := REFUSALS.search(text):
+        return refusal(code, f"s3://{found[1]}" if found else "the bucket", "s3:GetObject or s3:PutObject")
+    if refused := REFUSED_BY_FILE_SYSTEM.search(text):
         return StediError(
-            f"Spark could not read or write: {refusal[0].strip()}.",
+            f"Spark could not read or write: {refused[0].strip()}.",
             "Check the folder's permissions and its free space; the table is as it was.",
         )
     if MISSING.search(text):

@@ -1,8 +1,4 @@
-"""Dagster's history of runs, in the SQLite files where Dagster keeps it, by connections that stay open.
-
-Dagster's own storage opens a database anew, with all that prepares its statements, up to five times for each event of a
-run, and a run that checks every table has hundreds of events. `dagster.yaml` names this one instead.
-"""
+"""A storage for `dagster.yaml`: Dagster's own classes with other connections."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
