@@ -30,7 +30,7 @@ test-buckets: go .venv/test-buckets
 test-browser: chromium .venv/test-browser
 	$(PYTEST) -m browser
 
-# Crash walks, daemons, the hooks; then the property tests again, with thirty times as many examples.
+# Crash walks, daemons, the hooks; then the property tests again, with ten times as many examples.
 test-slow: java go chromium .venv/test-spark .venv/test-browser .venv/lint
 	$(PYTEST) -m slow
 	$(PYTEST) -m 'hypothesis and not (slow or spark or bucket)' --hypothesis-profile many
@@ -93,24 +93,24 @@ clean:
 	touch $@
 
 .venv/test: .venv/run
-	$(PIP) '.[report,test]'
+	$(PIP) '.[dg,report,test]'
 	touch $@
 
 .venv/test-buckets: .venv/test .venv/versitygw
-	$(PIP) '.[report,s3,test,test-buckets]'
+	$(PIP) '.[dg,report,s3,test,test-buckets]'
 	touch $@
 
 .venv/test-spark: .venv/test-buckets
-	$(PIP) '.[report,s3,spark,spark-connect,test,test-buckets]'
+	$(PIP) '.[dg,report,s3,spark,spark-connect,test,test-buckets]'
 	touch $@
 
 .venv/test-browser: .venv/test
-	$(PIP) '.[report,test,test-browser]'
+	$(PIP) '.[dg,report,test,test-browser]'
 	touch $@
 
 # The type checker reads every test.
 .venv/lint: .venv/test
-	$(PIP) '.[lint,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
+	$(PIP) '.[dg,lint,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
 	touch $@
 
 .venv/release: .venv/run

@@ -15,7 +15,8 @@ from typing import BinaryIO
 
 from stedi_assets.contract import SOURCES, Column
 from stedi_assets.privacy.tombstones import SERIAL_NUMBER_KEY
-from stedi_assets.salvage.conversion import RecordConverter, RefusalError, members
+from stedi_assets.salvage.conversion import RecordConverter
+from stedi_assets.salvage.values import RefusalError, members
 
 SEARCHED_BYTES = 1 << 22
 """The size of the blocks in which a file is searched."""

@@ -11,10 +11,11 @@ from typing import BinaryIO, Protocol, cast
 
 from stedi_assets.contract import Column
 from stedi_assets.erasure.person import Mention, Person
+from stedi_assets.salvage.buffer import Limits
 from stedi_assets.salvage.content import UTF_8, Content
-from stedi_assets.salvage.conversion import members
-from stedi_assets.salvage.scanning import RecordScanner, Refused, Run, Span
-from stedi_assets.salvage.structure import Limits
+from stedi_assets.salvage.events import Refused, Run, Span
+from stedi_assets.salvage.scanning import RecordScanner
+from stedi_assets.salvage.values import members
 
 BRACKETS = re.compile(rb"[][]")
 COMMA = re.compile(rb",")

@@ -61,6 +61,7 @@ def test_heavy_dependencies_are_extras() -> None:
         "test",
         "test-buckets",
         "test-browser",
+        "dg",
         "lint",
         "release",
     }
