@@ -45,12 +45,14 @@ class Stored:
 class Catalog(Protocol):
     """What other programs look tables up in."""
 
-    def register(self, name: str, stored: Stored) -> str:
-        """Makes the entry of a table what the table is now.
+    def register(self, name: str, folder: Location, version: int, written: Written) -> str:
+        """Creates or updates the entry of a table.
 
         Args:
             name: The table's name.
-            stored: Its current version.
+            folder: The table's folder.
+            version: Its current Delta version.
+            written: The columns and files of that version.
 
         Returns:
             The entry's name.

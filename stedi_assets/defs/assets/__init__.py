@@ -18,3 +18,6 @@ _DECLARED = {
 
 TABLE_ASSETS = tuple(_DECLARED[name] for name in TABLES if name in _DECLARED)
 """Every table's asset, in the order of the contract, in which each can be built after those before it."""
+
+QUERIES = {asset.name: asset.query for asset in TABLE_ASSETS}
+"""From each table with an asset to its query, in the same order."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import dagster
 
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
 from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -91,6 +92,7 @@ def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
         certificate = erase(
             lakehouse,
             plan,
+            QUERIES,
             config["requested_by"],
             context.run_id,
             all_object_versions=config["all_object_versions"],
