@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import click
 
-RETENTION_DAYS = 7
+from stedi_assets.contract import RETENTION_DAYS
 
 
 @click.command()

@@ -3,15 +3,16 @@
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from stedi_assets.console.inventory import TableContent, take_inventory
 from stedi_assets.contract import SOURCES, TABLES, Table
 from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.check import Check, Checks
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.lineage import Lineage, column_lineage
 from stedi_assets.query import Query
@@ -31,30 +32,6 @@ COLUMNS = {
     **{name: [column.name for column in table.columns] for name, table in TABLES.items()},
 }
 """From each source and table to the names of its columns."""
-
-
-class TableCheck(Protocol):
-    """A check of a table, as the report needs it."""
-
-    @property
-    def name(self) -> str:
-        """The rule as a phrase."""
-
-    @property
-    def description(self) -> str:
-        """The rule as a sentence, and the remedy of a failure."""
-
-    @property
-    def blocking(self) -> bool:
-        """Whether a failure is an error and not a warning."""
-
-    @property
-    def find(self) -> Callable[[Lakehouse], Mapping[str, int | str]]:
-        """Computes the findings of the check."""
-
-    @property
-    def passes(self) -> Callable[[Mapping[str, int | str]], bool]:
-        """Whether the findings satisfy the rule."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +138,7 @@ class Report:
         return Counter(result.status for result in self.results)
 
 
-def gather(lakehouse: Lakehouse, queries: Mapping[str, Query], checks: Mapping[str, Sequence[TableCheck]]) -> Report:
+def gather(lakehouse: Lakehouse, queries: Mapping[str, Query], checks: Checks) -> Report:
     """Gathers the report, and runs every check.
 
     Args:
@@ -205,7 +182,7 @@ def _dependencies(queries: Mapping[str, Query]) -> dict[str, Sequence[str]]:
     return {name: sorted(queries[name].tables) if name in queries else [sources[name]] for name in TABLES}
 
 
-def _run_check(table: str, check: TableCheck, lakehouse: Lakehouse) -> CheckResult:
+def _run_check(table: str, check: Check, lakehouse: Lakehouse) -> CheckResult:
     try:
         findings = check.find(lakehouse)
     except StediError as error:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import dagster
 
 from stedi_assets.contract import TABLES
-from stedi_assets.defs.assets.definition import IO_MANAGER_KEY, Checks
+from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
+from stedi_assets.lakehouse.check import Checks
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.query import Query
 from stedi_assets.report.pictures import can_draw, markdown

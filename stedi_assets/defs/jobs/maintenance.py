@@ -4,14 +4,12 @@ from datetime import timedelta
 
 import dagster
 
+from stedi_assets.contract import RETENTION_DAYS
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.storage import delta
-
-RETENTION_DAYS = 7
-"""How many days an old version of a table can still be read, and what was withdrawn from it is still on disk."""
 
 
 def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, holder: str, *, dry_run: bool = False) -> dict[str, int]:
