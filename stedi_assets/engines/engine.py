@@ -1,4 +1,4 @@
-"""Engines compute: what runs a query and holds its rows."""
+"""The engine protocol: an engine runs queries, reads raw files and writes Parquet files that others commit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,18 +34,18 @@ class Written:
 
     @property
     def bytes(self) -> int:
-        """Size of all files."""
+        """Total size of the files in bytes."""
         return sum(file.size for file in self.files)
 
 
 @dataclass(frozen=True)
 class ReadStamp:
-    """What marks the stretches that one reading quarantines.
+    """The values that one reading of landing files stores with everything it quarantines.
 
     Attributes:
         run_id: The run that reads.
-        read_at: When it reads, in milliseconds since 1970.
-        tombstones: The names of customers who were erased, whose records are quarantined without their text.
+        read_at: The time of the reading, in milliseconds since 1970.
+        tombstones: Hashes that identify erased customers. Their records are quarantined without their text.
     """
 
     run_id: str
@@ -55,11 +55,11 @@ class ReadStamp:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """The records that one reading of landing files quarantined.
+    """The unreadable bytes and refused records of one reading, held by the engine until they are stored.
 
     Attributes:
-        table: The name by which queries read them, with the columns of a quarantine.
-        discard: Deletes what the engine holds of them. Queries cannot read them any more.
+        table: The name by which queries read them; its columns are `QUARANTINE_COLUMNS` of the contract.
+        discard: Deletes the engine's copy. Queries cannot read the table afterwards.
     """
 
     table: str
@@ -68,13 +68,13 @@ class Quarantined:
 
 @dataclass(frozen=True)
 class LandingRead:
-    """What became of raw landing files.
+    """The result of reading raw landing files.
 
     Attributes:
-        prefix: The beginning of the names of the Parquet files.
-        written: Their rows, not yet committed.
-        entries: What became of each file that was read.
-        quarantined: The records that are not rows.
+        prefix: The prefix of the names of all Parquet files and folders that the reading wrote.
+        written: The rows of the raw files, not yet committed.
+        entries: A ledger entry for each file that was read.
+        quarantined: The bytes of those files that did not become rows.
         gone: The names of the files that were removed before they could be read.
     """
 
@@ -86,104 +86,95 @@ class LandingRead:
 
 
 class Engine(Protocol):
-    """What an I/O manager asks of an engine."""
+    """The methods that the lakehouse calls; each engine implements them."""
 
     def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
         """Makes a table readable in queries by its name.
 
         Args:
             name: The table's name.
-            files: The paths of its current Parquet files; none where another program emptied it.
-            schema: Its columns.
+            files: The paths of its current Parquet files. The list is empty if another program emptied the table.
+            schema: The columns, which an empty table takes from here.
         """
         ...
 
     def define_erased(self, tombstones: Tombstones) -> None:
-        """Makes `shared_with_erased` in queries say what an erasure left on record; before, it says no.
+        """Makes the SQL function `shared_with_erased` true for serial numbers that an erased customer shared.
 
-        Args:
-            tombstones: Of the customers who were erased.
+        Until this call, the function is false for every serial number.
         """
         ...
 
     def write(self, value: Any, folder: Location) -> Written:
-        """Writes the rows of a query or a data frame as Parquet files into a folder.
+        """Writes the rows of a query or a data frame as Parquet files into a table's folder.
 
         Args:
-            value: A `Query` over defined tables and sources, or a data frame of a type the engine knows.
+            value: A `Query` over defined tables and sources, or a data frame of a type that the engine supports.
             folder: The table's folder.
 
         Returns:
-            The files, not yet part of the table.
+            The staged files, not yet part of the table.
 
         Raises:
-            StediError: The type is unknown, or the rows cannot be computed or written. No file of the attempt is left.
+            StediError: The type is not supported, or the rows cannot be computed or written. The staged files are
+                deleted.
         """
         ...
 
     def read_landing(
         self, query: Query, source: Source, files: Sequence[LandingFile], folder: Location, stamp: ReadStamp
     ) -> LandingRead:
-        """Reads raw landing files, and writes their rows as Parquet files into a folder.
+        """Reads raw landing files, and writes their rows as Parquet files into the landing table's folder.
 
-        Every byte of every file is part of a row, or of a quarantined stretch, or lies between those. No file that can
-        be read fails the reading, nor does one that is removed meanwhile.
+        Every byte of a file belongs to a row, is quarantined, or separates two of these. Neither malformed content
+        nor a file that is removed meanwhile makes the reading fail.
 
         Args:
-            query: A SELECT over the source's name, whose columns are those of the contract and sourceFile.
-            source: The kind of record the files hold.
+            query: A SELECT over the source's name that returns the columns of the contract and sourceFile.
+            source: The kind of record that the files hold.
             files: The raw files.
             folder: The landing table's folder.
-            stamp: What marks the quarantined stretches.
+            stamp: The values to store with everything that is quarantined.
 
         Returns:
-            The files, not yet part of the table, what became of each raw file, and the quarantined records.
+            The staged files, a ledger entry for each raw file, and the quarantined bytes.
 
         Raises:
-            StediError: A file cannot be opened, or the rows cannot be written. No file of the attempt is left.
+            StediError: A file cannot be opened, or the rows cannot be written. The staged files are deleted.
         """
         ...
 
     def without_source_files(
         self, files: Sequence[str], source_files: Sequence[str], folder: Location
     ) -> tuple[Sequence[str], Sequence[DataFile]]:
-        """Writes anew what some Parquet files of a landing table hold of other raw files than those given.
+        """Rewrites the Parquet files of a landing table that hold rows of some raw files, without those rows.
 
         Args:
             files: The paths of the table's current Parquet files.
-            source_files: The names of the raw files whose rows are to go.
+            source_files: The names of the raw files whose rows to remove.
             folder: The table's folder.
 
         Returns:
-            The Parquet files that hold such rows, and what replaces them, not yet committed: nothing where none do.
+            The paths of the Parquet files that hold such rows, and the staged files that replace them. Both are empty
+            if the table has no such row.
 
         Raises:
-            StediError: The rows cannot be written. No file of the attempt is left.
+            StediError: The rows cannot be written. The staged files are deleted.
         """
         ...
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
-        """Computes a query whose result is small.
-
-        Args:
-            query: Over defined tables.
+        """Computes a query over defined tables whose result fits in memory.
 
         Returns:
-            A dict from column name to value for each row.
+            For each row, a dict from column name to value.
         """
         ...
 
     def load(self, name: str, kind: Any) -> Any:
-        """Loads the rows of a defined table.
-
-        Args:
-            name: The table's name.
-            kind: The type to load them as.
-
-        Returns:
-            A value of that type.
+        """Loads a defined table as a value of the given type, such as `pandas.DataFrame`.
 
         Raises:
-            StediError: The engine does not know the type.
+            StediError: The engine does not support the type.
         """
         ...

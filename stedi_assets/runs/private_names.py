@@ -71,9 +71,10 @@ PRIVATE_MODULES = {
         {"DefaultRunLauncher": ["_instance"]},
     ),
     "pyspark": PrivateModule(
-        "PySpark has no public name for a context that another thread started: SparkContext.getOrCreate starts one.",
+        "PySpark has no public name for a context that another thread started, nor for the Java of an earlier context: "
+        "SparkContext.getOrCreate and launch_gateway start new ones.",
         ["engines/spark/session.py"],
-        {"SparkContext": ["_active_spark_context"]},
+        {"SparkContext": ["_active_spark_context", "_gateway"]},
     ),
 }
 """From a module to its private names, or to public classes with private attributes."""

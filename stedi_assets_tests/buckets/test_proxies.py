@@ -174,7 +174,10 @@ def test_a_proxy_before_one_bucket_and_not_before_another_is_refused(
     assert root.aws.bucket(BUCKET).address.proxy
     monkeypatch.setenv("NO_PROXY", HOST)
     Location.parse("s3://another-bucket", root.aws)
-    with duckdb.connect() as connection, pytest.raises(StediError, match="on the way to one bucket and not to another"):
+    with (
+        duckdb.connect() as connection,
+        pytest.raises(StediError, match="One bucket is behind a proxy and another is not"),
+    ):
         DuckDBEngine(connection, root.aws).rows(Query("SELECT 1"))
 
 

@@ -28,14 +28,48 @@ def private_imports(path: Path) -> Iterator[tuple[str, str]]:
         yield from (each for each in imports if PRIVATE.search(".".join(each)) and "stedi_assets" not in each[0])
 
 
-def private_attributes(path: Path) -> set[str]:
-    """Returns the private attributes that a module reads and that it neither defines nor sets."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
+def private_attributes(source: str) -> set[str]:
+    """Returns the private attributes that a module reads and that are not of its own classes.
+
+    An attribute is the module's own if the module defines or sets it, and reads it from self, cls or its own class.
+    """
+    nodes = list(ast.walk(ast.parse(source)))
     attributes = [node for node in nodes if isinstance(node, ast.Attribute)]
     own = {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
     own |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
     own |= {node.target.id for node in nodes if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)}
-    return {node.attr for node in attributes if re.match("_[a-z]", node.attr)} - own
+    owners = {"self", "cls"} | {node.name for node in nodes if isinstance(node, ast.ClassDef)}
+    return {
+        node.attr
+        for node in attributes
+        if re.match("_[a-z]", node.attr) and not (node.attr in own and ast.unparse(node.value) in owners)
+    }
+
+
+OWN_ATTRIBUTES = {
+    "a method": "class Own:\n def _help(self): ...\n def go(self): self._help()",
+    "set": "class Own:\n def go(self): self._is_done = True; print(self._is_done)",
+    "of a class of the module": "class Own:\n def _help(self): ...\nSTEPS = [Own._help]",
+}
+
+FOREIGN_ATTRIBUTES = {
+    "of an imported class": "from library import Their\nprint(Their._help)",
+    "inherited": "from library import Their\nclass Own(Their):\n def go(self): self._help()",
+    "of the name of a function": "from library import Their\ndef _help(): ...\nprint(Their._help)",
+    "of the name of a method": "from library import Their\nclass Own:\n def _help(self): Their._help()",
+    "of an attribute": "class Own:\n def _help(self): self.their._help()",
+    "set on another object": "def go(their):\n their._help = True\n print(their._help)",
+}
+
+
+@pytest.mark.parametrize("source", OWN_ATTRIBUTES.values(), ids=OWN_ATTRIBUTES.keys())
+def test_an_attribute_of_a_class_of_the_module_is_its_own(source: str) -> None:
+    assert not private_attributes(source)
+
+
+@pytest.mark.parametrize("source", FOREIGN_ATTRIBUTES.values(), ids=FOREIGN_ATTRIBUTES.keys())
+def test_an_attribute_of_any_other_object_is_foreign(source: str) -> None:
+    assert private_attributes(source) == {"_help"}
 
 
 def listed_attributes(user: str) -> set[str]:
@@ -59,7 +93,7 @@ def test_a_private_attribute_is_the_modules_own_or_stands_on_the_list() -> None:
     unlisted = {
         (user, attribute)
         for user, path in MODULES.items()
-        for attribute in private_attributes(path) - listed_attributes(user)
+        for attribute in private_attributes(path.read_text()) - listed_attributes(user)
     }
     assert not unlisted, "List it in stedi_assets/runs/private_names.py, or do without it."
 

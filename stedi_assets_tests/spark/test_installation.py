@@ -33,11 +33,11 @@ def spark_home(folder: Path, *jars: str) -> str:
 HOMES: dict[str, tuple[Callable[[Path], str], str]] = {
     "of another version": (
         lambda folder: spark_home(folder, "spark-core_2.12-3.5.1.jar", "spark-sql_2.12-3.5.1.jar"),
-        "SPARK_HOME={home} is the folder of a Spark 3.5.1, and pyspark is of {version}.",
+        "SPARK_HOME={home} is the folder of Spark 3.5.1, but pyspark is {version}.",
     ),
-    "of nothing": (spark_home, "SPARK_HOME={home} is not the folder of a Spark."),
-    "missing": (str, "SPARK_HOME={home} is not the folder of a Spark."),
-    "empty": (lambda _: "", "SPARK_HOME={home} is not the folder of a Spark."),
+    "of nothing": (spark_home, "SPARK_HOME={home} is not the folder of a Spark installation."),
+    "missing": (str, "SPARK_HOME={home} is not the folder of a Spark installation."),
+    "empty": (lambda _: "", "SPARK_HOME={home} is not the folder of a Spark installation."),
 }
 
 
@@ -49,7 +49,7 @@ def test_the_home_of_another_spark_is_named(
     finished = run_on_spark(project, **NO_JAVA, SPARK_HOME=home)
     assert finished.exit_code == 1
     told = message.format(home=home, version=pyspark.__version__)
-    remedy = f"Unset SPARK_HOME, or set it to the folder of a Spark {pyspark.__version__}."
+    remedy = f"Unset SPARK_HOME, or set it to the folder of Spark {pyspark.__version__}."
     assert finished.output.splitlines()[-1] == f"customer_landing: {told} {remedy}"
 
 
@@ -65,8 +65,8 @@ def test_arguments_for_another_spark_are_named_and_not_quoted(project: Project, 
     finished = run_on_spark(project, **NO_JAVA, PYSPARK_SUBMIT_ARGS=arguments)
     assert finished.exit_code == 1
     assert finished.output.splitlines()[-1] == (
-        "customer_landing: PYSPARK_SUBMIT_ARGS is set, by which Spark would start with other options than the settings "
-        "say. Unset it, and give options by STEDI_SPARK_CONF."
+        "customer_landing: PYSPARK_SUBMIT_ARGS is set: Spark would start with options that are not in the settings. "
+        "Unset it, and set options with STEDI_SPARK_CONF."
     )
 
 
@@ -74,8 +74,8 @@ def test_a_user_without_a_name_is_told_how_to_get_one(project: Project) -> None:
     finished = run_on_spark(project, NAMELESS, **NO_JAVA)
     assert finished.exit_code == 1
     assert finished.output.splitlines()[-1] == (
-        "customer_landing: Spark needs a user that has a name, and the user id 54321 has none on this machine. Add a "
-        "line such as stedi:x:54321:0::/tmp:/bin/sh to /etc/passwd, or be a user that has one."
+        "customer_landing: Spark needs the user's name, and the user id 54321 has none on this machine. Add a line "
+        "such as stedi:x:54321:0::/tmp:/bin/sh to /etc/passwd, or run as a user who has a name."
     )
 
 

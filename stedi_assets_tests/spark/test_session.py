@@ -81,7 +81,7 @@ def java(folder: Path, told: str) -> Path:
     [
         ('java version "1.8.0_392"', "is version 8"),
         ('openjdk version "11.0.2" 2019-01-15', "is version 11"),
-        ("nothing", "does not tell its version"),
+        ("nothing", "does not print its version"),
     ],
 )
 def test_a_java_that_is_too_old_is_named_with_the_version_that_is_needed(
@@ -156,7 +156,7 @@ def test_spark_that_cannot_start_is_one_clear_line(project: Project, tmp_path: P
 
 def test_jars_that_do_not_come_in_time_are_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jars, "FETCHING_SECONDS", 0.01)
-    with pytest.raises(StediError, match=r"could not be fetched\. Fetch them with make spark-jars"):
+    with pytest.raises(StediError, match=r"could not be downloaded\. Run make spark-jars"):
         jars.fetch(tmp_path / "jars")
 
 

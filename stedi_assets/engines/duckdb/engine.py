@@ -1,4 +1,4 @@
-"""What computes in a DuckDB connection."""
+"""The DuckDB engine."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from deltalake import Schema
 
 from stedi_assets.contract import SOURCE_FILE, Source
 from stedi_assets.engines.duckdb.errors import errors_explained
-from stedi_assets.engines.duckdb.landing import LandingReader
+from stedi_assets.engines.duckdb.landing import DuckDBLandingReader
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.s3 import S3Access
 from stedi_assets.engines.duckdb.text import identifier, literal, literals, read_parquet
@@ -34,7 +34,8 @@ FRAME_LOADERS: Mapping[str, Callable[[Relation], Any]] = {
     "pyarrow.Table": Relation.to_arrow_table,
     "duckdb.DuckDBPyRelation": lambda relation: relation,
 }
-"""From a type, named without importing its package, to how a relation becomes one."""
+"""From the name of a supported type to the function that makes one of a relation. Names need no import of pandas or
+polars."""
 
 STORED_FRAME = "stored_frame"
 
@@ -42,15 +43,15 @@ QUARANTINED = "newly_quarantined"
 
 
 class DuckDBEngine:
-    """Computes in a DuckDB connection; see `Engine`.
+    """Runs queries in a DuckDB connection; see `Engine`.
 
     Args:
-        connection: An open in-memory connection, closed by whoever opened it.
-        aws: How buckets are reached, where there are any.
-        pseudonyms: What queries call as `pseudonym`, where they may.
+        connection: An open in-memory connection. The caller closes it.
+        aws: The AWS settings; None if neither the landing root nor the lakehouse is in a bucket.
+        pseudonyms: The keyed hash behind the SQL function `pseudonym`; None leaves the function undefined.
 
     Attributes:
-        access: The connection's way to the buckets, where there are any.
+        access: The connection's access to buckets; None if there are none.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class DuckDBEngine:
     ) -> None:
         self._connection = connection
         self.access = S3Access(connection, aws) if aws else None
-        # Delta's timestamps are UTC. The order of a table's rows has no meaning, and keeping it costs memory.
+        # Delta's timestamps are UTC. The order of a table's rows has no meaning, and preserving it costs memory.
         connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL preserve_insertion_order = false")
         if pseudonyms:
             keyed = _hmac(pseudonyms, "CAST(text AS VARCHAR)")
@@ -75,7 +76,7 @@ class DuckDBEngine:
         """See `Engine`."""
         keyed = _hmac(tombstones.pseudonyms, f"{literal(OF_SHARED_SERIAL_NUMBER)} || text")
         is_shared = f"list_contains({literals(sorted(tombstones.hashes))}, {keyed})" if tombstones else "false"
-        # Nothing of a bucket is needed for it.
+        # Not `_working`: a macro reads no bucket, so no credentials need renewing.
         with errors_explained():
             self._connection.execute(f"CREATE OR REPLACE FUNCTION {SHARED_FUNCTION}(text) AS {is_shared}")
 
@@ -86,7 +87,7 @@ class DuckDBEngine:
 
     def write(self, value: Any, folder: Location) -> Written:
         """See `Engine`."""
-        # A cursor of its own, because a relation that is stored may still be reading from the connection.
+        # On a separate cursor, because the relation to store may still be reading from the connection.
         with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
             return write_parquet(cursor, _select(cursor, value), folder, prefix)
 
@@ -96,7 +97,7 @@ class DuckDBEngine:
         """See `Engine`."""
         with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
             quarantined = Quarantined(QUARANTINED, self._drop_quarantined)
-            return LandingReader(cursor, query, source, folder, prefix, stamp, quarantined).read(files)
+            return DuckDBLandingReader(cursor, query, source, folder, prefix, stamp, quarantined).read(files)
 
     def _drop_quarantined(self) -> None:
         with self._working():
@@ -142,8 +143,8 @@ class DuckDBEngine:
 
 
 def _hmac(pseudonyms: Pseudonyms, text: str) -> str:
-    # HMAC spelt out, because a function in Python costs far more: with its first result DuckDB imports pandas, which
-    # takes seconds, and where there is no pandas it tries to again with every result.
+    # HMAC (RFC 2104) in SQL. A Python function would be far slower: DuckDB imports pandas at the first result, which
+    # takes seconds, and without pandas DuckDB retries the import at every result.
     inner, outer = ("'" + "".join(f"\\x{byte:02X}" for byte in pad) + "'::BLOB" for pad in pseudonyms.pads)
     return f"sha256({outer} || unhex(sha256({inner} || encode({text}))))"
 

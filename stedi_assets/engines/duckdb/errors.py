@@ -1,4 +1,4 @@
-"""DuckDB's errors as ours, without the parts of a message that may quote a value."""
+"""Translation of DuckDB's errors to `StediError`, without the parts of a message that may quote a value."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from stedi_assets.storage.gone import DATA_FILE, data_file_gone
 from stedi_assets.storage.refusals import refusal, unreachable, untrusted
 
 OBJECT = re.compile(r"'((?:s3|https?)://[^']+)'|URL (s3://.+?): ")
-"""How DuckDB names an object: by its URL, or by the path that it was given."""
+"""The two ways in which DuckDB's messages name an object: its HTTP URL, or the path in the query."""
 
 ERROR_CODE = re.compile(r"^([A-Z]\w+): ", re.MULTILINE)
 NO_SUCH_FILE = re.compile(
@@ -24,19 +24,20 @@ STATUS = re.compile(r"HTTP (?:code )?(\d{3})")
 
 UNTRUSTED = ("SSL peer certificate or SSH remote key was not OK", "SSL server verification failed")
 NOT_REACHED = re.compile(r"IO Error: (\w[\w ]*) error for HTTP [A-Z]+ to '([^'?]*)")
-"""How DuckDB says that it has no connection, with why and the URL."""
+"""DuckDB's message for a failed connection, with the reason and the URL."""
 
 FAILURES = (duckdb.Error, UnicodeDecodeError)
-"""What DuckDB fails with: Python cannot decode a message that quotes the data up to within a letter."""
+"""The exceptions of DuckDB's Python client. Some messages quote the data and cut it within a multi-byte character; the
+client then raises UnicodeDecodeError in place of DuckDB's own error."""
 
 
 @contextmanager
 def errors_explained(ask_store: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Explains what DuckDB raises in the block.
+    """Raises a `StediError` in place of an error of DuckDB in the block.
 
     Args:
-        ask_store: Requests the object of a URL with another library, and raises the store's reason. DuckDB's httplib
-            client reports the status alone, and no client reports a missing right to a key.
+        ask_store: Requests the object of a URL with boto3, and raises the store's reason for a refusal. DuckDB's
+            httplib client reports only the status, and neither of its clients reports a missing right to a KMS key.
 
     Raises:
         StediError: DuckDB raised an error. The message does not quote a value of the data.
@@ -74,11 +75,7 @@ def errors_explained(ask_store: Callable[[str], None] | None = None) -> Iterator
 
 
 def missing_data_file(error: duckdb.Error) -> StediError | None:
-    """Explains that a file of a table is gone, where that is what DuckDB raised.
-
-    Args:
-        error: What DuckDB raised.
-    """
+    """Returns the error for a deleted Parquet file of a table; None if DuckDB's error has another cause."""
     if isinstance(error, duckdb.HTTPException):
         path = _object(error) if _code(error) in NO_SUCH_OBJECT else ""
     else:
@@ -109,7 +106,7 @@ def _object(error: duckdb.HTTPException) -> str:
 
 def _refusal(error: duckdb.HTTPException) -> StediError:
     path = _object(error) or "the bucket"
-    # DuckDB reads raw files and Parquet files, and writes those of an attempt alone.
+    # DuckDB only reads raw files. It reads and writes Parquet files.
     action = "s3:GetObject" if path.endswith((".json", ".gz")) else "s3:GetObject or s3:PutObject"
     return refusal(_code(error), path, action)
 

@@ -1,12 +1,15 @@
-"""Reading landing files with DuckDB: strictly where that loses nothing, and exactly everywhere else.
+"""Reading landing files with DuckDB: with its strict JSON reader where no value is lost, exactly everywhere else.
 
-DuckDB's JSON reader is fast and strict about shape, but lax about values. So a file counts as read strictly only if
-two things agree: the reader took every line, and no value of a row is one that the reader may have changed. A file that
-fails is read again: with its records separated by newlines, if that was all, or record by record (see
-`stedi_assets.salvage.records`), but for those of its lines that look like records, which are read strictly together.
+DuckDB's JSON reader is fast and strict about the shape of a record, but converts values without an error. So a file
+counts as read strictly only if the reader accepted every line and no stored value is one that it may have converted.
 
-The reader passes over a key that is not among the columns it is told, but refuses one that is not among those it found
-out by itself. So it is told none, and finds them out in an example: a file with one made-up record.
+A file that fails is read again. First its records are separated by newlines, for the strict reader. If that is not
+enough, the exact reader reads it (`stedi_assets.salvage.records`). Lines that look like records still go to the strict
+reader, all at once.
+
+Given a list of columns, DuckDB ignores unknown keys. If it infers the columns, it refuses keys that are not among them.
+Unknown keys must be refused, as the ledger counts them. So the query gives DuckDB no columns: DuckDB infers them from
+an example file, which holds one made-up record.
 """
 
 import json
@@ -40,12 +43,13 @@ from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 
 EXAMPLES = {"VARCHAR": "text", "BIGINT": 0.5, "DOUBLE": 0.5}
-"""From the contract's types to a value from which DuckDB finds out the type that it reads: DOUBLE for a BIGINT too, as
-it would round 1.5 to a BIGINT without a word."""
+"""From a type of the contract to a value of the example file, from which DuckDB infers the type to read. A BIGINT is
+read as DOUBLE too, because DuckDB rounds 1.5 to a BIGINT without an error."""
 
 SAMPLED = 2
-"""How often DuckDB looks at the example. After a single look it would give a single raw file as few threads as a file
-of the example's size needs."""
+"""How many times the example file is listed, which is also the number of files that DuckDB samples: it infers the
+columns from the example alone, never from a raw file. Once is not enough: DuckDB would then read a single raw file with
+as few threads as a file of the example's size needs."""
 
 ARROW_TYPES = {
     "VARCHAR": arro3.core.DataType.string(),
@@ -54,27 +58,33 @@ ARROW_TYPES = {
 }
 
 MAY_BE_CHANGED = {
-    # Infinity and NaN lie outside too.
+    # A double from 1 - 2**53 to 2**53 - 1 stands for one integer only. Beyond, several integers in a file become the
+    # same double. Infinity and NaN lie outside the range too: DuckDB sorts NaN above every number.
     "BIGINT": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
     "DOUBLE": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
-    # A number that became text may not be spelt as it was, unless it is a short integer; a 0 may have been a -0. And
-    # what became text may have been an array, an object, a true, a false, or a word for a number that JSON lacks.
+    # DuckDB converts a value without quotes to text, which may differ from the text in the file. The ranges select by
+    # the first character. They are cheap, and few values get as far as the regular expressions:
+    #   '-' to ':'  a minus or a digit: a number, such as 1.50 or 1e3. A positive integer of at most 18 digits is spelt
+    #               the same in the file; a 0 may have been -0. Also NaN and Infinity with a minus.
+    #   'I' to 'o'  I, N, i or n: NaN and Infinity, which DuckDB reads though JSON lacks them.
+    #   '[' to '\'  an array.  '{' to '|'  an object.  The words of JSON's booleans are compared as a whole.
+    # The same texts in quotes match too. A file with such a text is read exactly for no other reason.
     "VARCHAR": "{name} >= '-' AND {name} < ':' AND NOT regexp_full_match({name}, '[1-9][0-9]{{0,17}}') "
     "AND regexp_full_match({name}, '-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][-+]?[0-9]+)?|(?i:-nan|-inf|-infinity)') "
     "OR {name} >= 'I' AND {name} < 'o' AND regexp_full_match({name}, '(?i:nan|inf|infinity)') "
     "OR {name} >= '[' AND {name} < '\\' OR {name} >= '{{' AND {name} < '|' OR {name} = 'true' OR {name} = 'false'",
 }
-"""From a column's type to the condition under which the strict reader may have changed a stored value."""
+"""From a column's type to the SQL condition under which the strict reader may have changed a stored value."""
 
 STORED = {
     "VARCHAR": "{name}",
-    # Cast within the CASE: around it, checking costs three times as much.
+    # The CAST is within the CASE: around the CASE, the check costs three times as much.
     "BIGINT": "CASE WHEN {name} <> trunc({name}) THEN error('a number that is not whole') "
     "ELSE CAST({name} AS BIGINT) END",
-    # A zero loses its sign.
+    # -0.0 becomes 0.0, as the exact reader has it.
     "DOUBLE": "{name} + 0e0",
 }
-"""From a column's type to how what the strict reader gives is stored."""
+"""From a column's type to the SQL expression that converts a value of the strict reader to that type."""
 
 EXACT_ROWS = "exact_rows"
 
@@ -82,36 +92,39 @@ MALFORMED = (
     duckdb.InvalidInputException,
     duckdb.ConversionException,
     duckdb.OutOfRangeException,
-    # DuckDB quotes the beginning of what it refuses; see FAILURES.
+    # DuckDB quotes the malformed text; see FAILURES.
     UnicodeDecodeError,
 )
+"""The exceptions of a file whose content the strict reader refuses."""
+
 UNREADABLE = (*MALFORMED, duckdb.IOException)
+"""The same, and those of a file that is gone or is not valid gzip."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """A raw file as the strict reader gets it.
+    """A raw file in the form that the strict reader reads.
 
     Attributes:
         file: The raw file.
-        path: What is read: the raw file itself, or a copy with its records separated.
+        path: The path of the raw file itself, or of a copy with its records separated by newlines.
     """
 
     file: LandingFile
     path: str
 
 
-class LandingReader:
-    """Reads raw landing files of one source, once.
+class DuckDBLandingReader:
+    """Reads raw landing files of one source. An instance reads once.
 
     Args:
-        cursor: Computes.
+        cursor: The cursor that runs all statements.
         query: A SELECT over the source's name.
-        source: The kind of record the files hold.
+        source: The kind of record that the files hold.
         folder: The landing table's folder.
-        prefix: The beginning of the names of the Parquet files.
-        stamp: What marks the quarantined stretches.
-        quarantined: Names the table that takes them.
+        prefix: The prefix of the Parquet files' names.
+        stamp: The values to store with everything that is quarantined.
+        quarantined: Names the table to fill with quarantined records.
     """
 
     def __init__(
@@ -138,14 +151,7 @@ class LandingReader:
         self._gone: list[str] = []
 
     def read(self, files: Sequence[LandingFile]) -> LandingRead:
-        """Reads files.
-
-        Args:
-            files: The raw files.
-
-        Returns:
-            Their rows and what became of each file.
-        """
+        """Reads raw files, and returns their staged rows, ledger entries and quarantined records."""
         self._create_table(EXACT_ROWS, (*self._source.columns, SOURCE_FILE))
         self._create_table(self._quarantined.table, QUARANTINE_COLUMNS)
         with tempfile.TemporaryDirectory(dir=self._spill_folder()) as folder:
@@ -181,31 +187,35 @@ class LandingReader:
         return folder if Path(folder).is_dir() else None
 
     def _read_strictly(self, inputs: Sequence[Input]) -> list[Input]:
-        """Reads the files that nothing is lost of, all at once, and returns the others."""
-        # A file of no bytes has no row to prove anything by.
+        """Stores the rows of all files that the strict reader reads without a loss, and returns the other files."""
+        # An empty file has no row that would show that the reader has read it.
         accepted = [input_ for input_ in inputs if input_.file.size and not _is_decompressed_by_name(input_)]
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            # Fractions are often 0 or 1, whole numbers seldom: beside the reader, looking takes half the time.
-            looks = {
-                input_.path: beside.submit(_may_hold_booleans, input_) for input_ in accepted if self._has_fractions
+        with ThreadPoolExecutor(max_workers=1) as thread_pool:
+            # Values of DOUBLE columns are often 0 or 1, so that the files are scanned for booleans anyway. A scan while
+            # DuckDB reads takes half the time of a scan afterwards. Values of BIGINT columns are seldom 0 or 1.
+            scans = {
+                input_.path: thread_pool.submit(_may_hold_booleans, input_)
+                for input_ in accepted
+                if self._has_fractions
             }
-            # A file that is gone or no gzip is an error of input and output, as a full disk is: the second try tells.
+            # DuckDB raises IOException for a missing file, for invalid gzip and for a full disk. The second attempt
+            # leaves out the unreadable files: if it raises IOException again, the disk is the cause.
             written = self._copied(accepted, UNREADABLE)
             if written is None:
                 accepted = [input_ for input_ in accepted if self._is_readable(input_)]
                 written = self._copied(accepted, MALFORMED)
             if written is None:
                 return list(inputs)
-            doubted = self._files_with_changed_values(written) | self._files_with_erased_customers(written)
+            suspects = self._files_with_changed_values(written) | self._files_with_erased_customers(written)
             if _may_be_booleans(written, self._source.columns):
-                doubted |= {
+                suspects |= {
                     input_.file.name
                     for input_ in accepted
-                    if (looks[input_.path].result() if looks else _may_hold_booleans(input_))
+                    if (scans[input_.path].result() if scans else _may_hold_booleans(input_))
                 }
         rows = self._rows(written)
-        accepted = [input_ for input_ in accepted if input_.file.name in rows.keys() - doubted]
-        if doubted or not accepted:
+        accepted = [input_ for input_ in accepted if input_.file.name in rows.keys() - suspects]
+        if suspects or not accepted:
             self._discard()
             written = self._copied(accepted, MALFORMED)
         if written is None:
@@ -218,6 +228,7 @@ class LandingReader:
         return any(column.type == "DOUBLE" for column in self._source.columns)
 
     def _copied(self, inputs: Sequence[Input], excused: tuple[type[Exception], ...]) -> Written | None:
+        """Stages the rows of files; returns None if there are no files or DuckDB raises an excused exception."""
         if not inputs:
             return None
         try:
@@ -238,7 +249,7 @@ class LandingReader:
         self._folder.files.delete(self._folder.path, f"{self._group_prefix}-")
 
     def _is_readable(self, input_: Input) -> bool:
-        # A column that is not asked for is not converted.
+        # Each column is counted, because DuckDB does not convert the columns that a query does not use.
         counts = ", ".join(f"count({identifier(column.name)})" for column in self._source.columns)
         try:
             self._cursor.execute(f"SELECT {counts} FROM ({self._strict_rows([input_])})").fetchall()
@@ -247,13 +258,14 @@ class LandingReader:
         return True
 
     def _define(self, select: str) -> None:
-        # A name is never given twice: DuckDB may still have in its cache what an earlier file of that name held.
+        # No file name is used twice: DuckDB may have cached the content of an earlier file of the same name.
         self._groups += 1
         self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(self._source.name)} AS {select}")
 
     def _strict_rows(self, inputs: Sequence[Input]) -> str:
         typed = ", ".join(map(_typed, self._source.columns))
-        # A copy has another name than its raw file. An enumeration costs a tenth of what writing texts does.
+        # A copy is read alone, and its raw file's name is a literal, as the copy's own name is another.
+        # As an ENUM, the file's name in every row costs a tenth of what it costs as VARCHAR.
         file = inputs[0].file
         folder_characters = len(file.path) - len(file.name)
         name = f"substr(filename, {folder_characters + 1})" if inputs[0].path == file.path else literal(file.name)
@@ -271,13 +283,13 @@ class LandingReader:
         return dict(self._cursor.execute(counted).fetchall())
 
     def _files_with_changed_values(self, written: Written) -> set[str]:
-        """Returns the files that may have lost something."""
-        doubts = [doubt for column in self._source.columns for doubt in _doubts(written, column)]
-        if not doubts:
+        """Returns the names of the files with a value that the strict reader may have changed or lost."""
+        conditions = [condition for column in self._source.columns for condition in _loss_conditions(written, column)]
+        if not conditions:
             return set()
-        # As a filter, the doubts of a text are looked into once for each of its values that differ.
+        # In WHERE, DuckDB evaluates a condition on text once for each distinct value of the Parquet dictionary.
         found = self._cursor.execute(
-            f"SELECT DISTINCT {SOURCE_FILE.name} FROM {self._parquet(written)} WHERE {' OR '.join(doubts)}"
+            f"SELECT DISTINCT {SOURCE_FILE.name} FROM {self._parquet(written)} WHERE {' OR '.join(conditions)}"
         ).fetchall()
         return {name for (name,) in found}
 
@@ -313,14 +325,14 @@ class LandingReader:
         ]
 
     def _read_refused(self, file: LandingFile, copy: Path) -> None:
-        """Reads a file again, with its records separated or else exactly."""
+        """Reads a file strictly with its records separated by newlines, or else exactly."""
         with file.open() as content, copy.open("wb") as target:
             is_separated = separate(content, target) and not content.is_damaged
         if not is_separated or self._read_strictly([Input(file, str(copy))]):
             self._read_exactly(file, copy)
 
     def _read_exactly(self, file: LandingFile, copy: Path) -> None:
-        """Reads a file exactly, but strictly those of its lines that look like records, if nothing is lost of them."""
+        """Reads a file exactly, except for the lines that look like records and that the strict reader can take."""
         with copy.open("wb") as lines:
             entry, lines_passed_on = self._read_records(file, lines)
         if lines_passed_on and self._read_strictly([Input(file, str(copy))]):
@@ -370,9 +382,9 @@ class LandingReader:
         code: ReasonCode = "damaged_compression"
         self._quarantine([(file.name, offset, 0, "", code, None, sentence(code))])
 
-    def _quarantine(self, stretches: Iterable[tuple[str, int, int, str, str, str | None, str]]) -> None:
-        marks = (self._stamp.run_id, self._stamp.read_at)
-        rows = [(*stretch, *marks) for stretch in stretches]
+    def _quarantine(self, records: Iterable[tuple[str, int, int, str, str, str | None, str]]) -> None:
+        """Stores records, given as the columns of `QUARANTINE_COLUMNS` without the run and the time."""
+        rows = [(*record, self._stamp.run_id, self._stamp.read_at) for record in records]
         if not rows:
             return
         columns = [list(values) for values in zip(*rows, strict=True)]
@@ -381,15 +393,15 @@ class LandingReader:
 
     def _write_exact_rows(self) -> None:
         (is_empty,) = self._cursor.sql(f"SELECT count(*) = 0 FROM {EXACT_ROWS}").fetchall()[0]
-        # A table has a file even where it has no row: its readers ask for one.
+        # A table without a row has one file too, as its readers need one for the columns.
         if not is_empty or not self._written:
             self._define(f"SELECT * FROM {EXACT_ROWS}")
             self._written.append(self._write())
         self._cursor.execute(f"DROP TABLE {EXACT_ROWS}")
 
 
-def _doubts(written: Written, column: Column) -> Iterator[str]:
-    """Gives the conditions under which a value was changed or lost, as far as the statistics do not rule them out."""
+def _loss_conditions(written: Written, column: Column) -> Iterator[str]:
+    """Yields SQL conditions for values that were changed or lost, unless the statistics rule such values out."""
     if column.required and any(file.statistics["nullCount"][column.name] for file in written.files):
         yield f"{identifier(column.name)} IS NULL"
     bounds = (_bounds(file, column) for file in written.files)
@@ -399,23 +411,23 @@ def _doubts(written: Written, column: Column) -> Iterator[str]:
 
 
 def _may_be_booleans(written: Written, columns: Iterable[Column]) -> bool:
-    """Whether the statistics leave open that a number was a true or a false: the reader stores 1 or 0 for them."""
+    """Whether the statistics allow a 0 or a 1 in a number column: the strict reader stores false and true as these."""
     numbers = [column for column in columns if column.type != "VARCHAR"]
     bounds = (_bounds(file, column) for file in written.files for column in numbers)
     return any(least <= 1 and greatest >= 0 for least, greatest in bounds)
 
 
 def _bounds(file: DataFile, column: Column) -> tuple[float, float]:
-    """Returns the least and the greatest value, the other way round where there is none."""
+    """Returns the least and the greatest value of a number column in a file; (inf, -inf) if all values are null."""
     if file.statistics["nullCount"][column.name] == file.rows:
         return math.inf, -math.inf
-    # There is no statistic where a value is not a number.
+    # `write_parquet` leaves out the bounds of a column with a NaN: it may hold any value.
     least, greatest = (file.statistics[bound] for bound in ("minValues", "maxValues"))
     return least.get(column.name, -math.inf), greatest.get(column.name, math.inf)
 
 
 def _is_decompressed_by_name(input_: Input) -> bool:
-    # DuckDB would, where the exact reader and Spark know gzip alone.
+    # DuckDB decompresses files with this suffix. The exact reader and Spark only decompress gzip.
     return input_.path.lower().endswith(".zst")
 
 
@@ -423,7 +435,7 @@ def _may_hold_booleans(input_: Input) -> bool:
     if input_.path != input_.file.path:
         with Path(input_.path).open("rb", buffering=0) as content:
             return may_hold_booleans(content)
-    # Where the file is gone by now, its rows are what was read of it.
+    # If the file is gone by now, its rows stay as DuckDB read them.
     with suppress(GoneError), input_.file.open() as content:
         return may_hold_booleans(content)
     return False

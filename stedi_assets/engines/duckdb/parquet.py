@@ -27,8 +27,8 @@ DELTA_CASTS = {
     "UUID": "VARCHAR",
     "JSON": "VARCHAR",
 }
-"""From a DuckDB type that Delta's reader version 1 lacks to the one that holds its values; a timestamp without a time
-zone counts as UTC."""
+"""From a DuckDB type that Delta's reader version 1 lacks to a type that holds all its values. A timestamp without a
+time zone counts as UTC."""
 
 STATISTICS_TYPES: Mapping[str, Callable[[str], int | float]] = {
     "TINYINT": int,
@@ -38,25 +38,25 @@ STATISTICS_TYPES: Mapping[str, Callable[[str], int | float]] = {
     "FLOAT": float,
     "DOUBLE": float,
 }
-"""The types whose least and greatest value go into the transaction log. Text does not: the log outlives the rows, and
-text may name a person."""
+"""The types whose minimum and maximum go into the Delta log. Those of text do not: text may name a person, and the log
+outlives the rows."""
 
 
 def write_parquet(cursor: duckdb.DuckDBPyConnection, select: str, folder: Location, prefix: str) -> Written:
-    """Writes the rows of a query, as types that every Delta reader knows.
+    """Writes the rows of a query as Parquet files, in types that every Delta reader supports.
 
     Args:
-        cursor: Computes the query.
+        cursor: The cursor that runs the query.
         select: The query.
         folder: The table's folder.
-        prefix: The beginning of the names of the files.
+        prefix: The prefix of the files' names.
 
     Returns:
-        The files, with the statistics that DuckDB gathered on the way.
+        The files, with the statistics that DuckDB's COPY returns.
 
     Raises:
         StediError: A column's type cannot be stored in a Delta table.
-        duckdb.Error: The rows cannot be computed or written.
+        duckdb.Error: DuckDB cannot compute or write the rows.
     """
     relation = cursor.sql(select)
     types = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
@@ -80,7 +80,7 @@ def _delta_columns(types: Mapping[str, str]) -> str:
 
 def _delta_schema(relation: duckdb.DuckDBPyRelation) -> Schema:
     try:
-        # The schema alone is asked for, through arro3: it needs no import of pyarrow, which is slow.
+        # Through arro3, because importing pyarrow is slow.
         return Schema.from_arrow(arro3.core.RecordBatchReader.from_arrow(relation.limit(0)).schema)
     except Exception:  # noqa: BLE001 (deltalake raises no narrower type here)
         types = ", ".join(f"{name} {kind}" for name, kind in zip(relation.columns, relation.types, strict=True))

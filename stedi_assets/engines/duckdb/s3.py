@@ -1,4 +1,4 @@
-"""DuckDB's way to the buckets: its extension, a secret for each, its certificates, its proxy and its patience."""
+"""S3 for DuckDB: the httpfs extension, credentials, certificates, the proxy, timeouts and retries."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -16,24 +16,25 @@ from stedi_assets.storage.s3 import S3Files
 EXTENSION_PACKAGE = "duckdb_extension_httpfs"
 
 CLIENT = "curl"
-"""As fast as httplib over HTTP. Over HTTPS the tables of 10 times the data took 2.5 seconds, with httplib 5.6."""
+"""Over HTTP as fast as httplib. Over HTTPS, building the tables of 10 times the course's data took 2.5 seconds with
+curl and 5.6 with httplib."""
 
 CLIENT_WITHOUT_VARIABLES = "httplib"
-"""The client that takes no proxy from variables that botocore does not read."""
+"""The client that ignores proxy variables which botocore does not read, so that both take the same way."""
 
 SETTINGS = {
     "httpfs_connection_caching": "true",
     "enable_curl_server_cert_verification": "true",
-    # That of the other client, which is off by default.
+    # httplib's certificate verification, which is off by default.
     "enable_server_cert_verification": "true",
-    # A key is a name, in which ? and * mean themselves.
+    # Keys are taken literally: ? and * are no wildcards.
     "s3_url_compatibility_mode": "true",
     "http_retries": 13,
     "http_retry_wait_ms": 100,
     "http_retry_backoff": 1.5,
     "http_timeout": 60,
 }
-"""How the extension asks a store. It waits for one that is gone or asks to slow down for 26 seconds altogether."""
+"""The extension's settings. Its retries wait 26 seconds in total for a store that is unreachable or throttles."""
 
 
 class S3Access:
@@ -41,56 +42,57 @@ class S3Access:
 
     Args:
         connection: An open connection.
-        aws: How the buckets are reached.
+        aws: The AWS settings.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, aws: Aws) -> None:
         self._connection = connection
         self._aws = aws
-        self._given: set[str] = set()
-        # DuckDB takes a quarter of a second to verify the extension, in which boto3 reads what it needs.
-        beside = ThreadPoolExecutor(max_workers=1)
-        self._prepared = beside.submit(_prepare, connection.cursor())
-        beside.shutdown(wait=False)
+        self._executed: set[str] = set()
+        # In a thread: DuckDB takes a quarter of a second to verify the extension, while boto3 loads its own files.
+        thread_pool = ThreadPoolExecutor(max_workers=1)
+        self._extension_loaded = thread_pool.submit(_prepare, connection.cursor())
+        thread_pool.shutdown(wait=False)
 
     def renew(self) -> None:
-        """Hands over the credentials that hold now and where the buckets are, where that is not as before.
+        """Passes the current credentials and addresses of the buckets to DuckDB, if they have changed.
 
         Raises:
-            StediError: The extension is not to be had, there are no credentials, or a proxy is on the way to one bucket
-                and not to another.
+            StediError: The extension is not installed, there are no credentials, or one bucket is behind a proxy and
+                another is not.
         """
         buckets = self._aws.buckets.values()
         proxies = {bucket.address.proxy for bucket in buckets}
-        wanted = [
+        statements = [
             *(_create_secret(number, bucket.duckdb_secret()) for number, bucket in enumerate(buckets)),
             f"SET GLOBAL ca_cert_file = {literal(self._aws.authorities)}",
             *_set({"httpfs_client_implementation": _client(), **for_duckdb(_one_proxy(proxies))}),
         ]
-        self._prepared.result()
+        self._extension_loaded.result()
         try:
-            # What stands is not set again: a connection whose settings are locked takes new secrets alone.
-            for statement in filter(lambda each: each not in self._given, wanted):
-                self._connection.execute(statement)
+            # Unchanged settings are not set again: a connection with locked settings only accepts new secrets.
+            for statement in statements:
+                if statement not in self._executed:
+                    self._connection.execute(statement)
         except duckdb.Error as error:
-            # The message may quote the statement, and the keys with it.
+            # The message may quote the statement, which holds the secret key.
             raise StediError(
                 f"DuckDB refused the AWS credentials with {type(error).__name__}.", "Check the AWS_* variables."
             ) from None
-        self._given = set(wanted)
+        self._executed = set(statements)
 
     def ask_again(self, url: str) -> None:
-        """Asks for an object with boto3, which says why a store refuses it.
+        """Requests an object with boto3, which reports why a store refuses it.
 
         Args:
-            url: The object's, in a bucket that is known.
+            url: The object's HTTP URL. Nothing is requested if the URL is in no bucket of the settings.
 
         Raises:
-            StediError: The store refuses it.
+            StediError: The store refuses the request.
         """
-        found = next(filter(None, (bucket.path_of(url) for bucket in self._aws.buckets.values())), None)
-        if found:
-            S3Files(self._aws).ask_for(found)
+        path = next(filter(None, (bucket.path_of(url) for bucket in self._aws.buckets.values())), None)
+        if path:
+            S3Files(self._aws).ask_for(path)
 
 
 def _create_secret(number: int, secret: dict[str, str]) -> str:
@@ -101,7 +103,7 @@ def _create_secret(number: int, secret: dict[str, str]) -> str:
 def _one_proxy(proxies: set[str]) -> str:
     if len(proxies) > 1:
         raise StediError(
-            "A proxy is on the way to one bucket and not to another, where DuckDB knows one way for all.",
+            "One bucket is behind a proxy and another is not, but DuckDB has one proxy setting for all buckets.",
             "Name the hosts of both buckets in NO_PROXY, or of neither.",
         )
     return next(iter(proxies), "")
@@ -123,7 +125,7 @@ def _prepare(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def _load_extension(connection: duckdb.DuckDBPyConnection) -> None:
-    """Loads the extension from its wheel, or, on a platform that the wheel does not serve, from DuckDB's own store."""
+    """Loads the extension from its wheel, or installs it from DuckDB on a platform that has no wheel."""
     found = importlib.util.find_spec(EXTENSION_PACKAGE)
     folder = Path(found.origin or "").parent if found else Path()
     file = folder / f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension"

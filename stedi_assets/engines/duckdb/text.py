@@ -1,53 +1,39 @@
-"""SQL text: names and values, quoted."""
+"""Quoted names, values and file lists for DuckDB's SQL."""
 
 import re
 from collections.abc import Iterable
 
 NO_HIVE_PARTITIONS = "hive_partitioning = false"
-"""Without it, DuckDB's readers make a column of each folder `key=value` of a path, in place of the file's own."""
+"""Without this option, a folder `key=value` in a path makes a column that hides the file's own column of that name."""
 
 WILDCARD = re.compile(r"[*?\[]")
 
 
 def identifier(name: str) -> str:
-    """Quotes a name.
-
-    Args:
-        name: Of a table or column.
-    """
+    """Quotes the name of a table or column."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """Quotes a text.
-
-    Args:
-        text: Any.
-    """
+    """Returns a text as a string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def literals(texts: Iterable[str]) -> str:
-    """Writes texts as a list.
-
-    Args:
-        texts: Any.
-    """
+    """Returns texts as a list literal."""
     return f"[{', '.join(map(literal, texts))}]"
 
 
 def paths(files: Iterable[str]) -> str:
-    """Writes the paths of files as a list.
+    """Returns the paths of files as a list literal, with the wildcards *, ? and [ escaped.
 
-    Args:
-        files: Their paths. On disk DuckDB would take the characters *, ? and [ for wildcards; for buckets, that is
-            switched off.
+    Paths in buckets stay as they are: `s3_url_compatibility_mode` switches wildcards off there.
     """
     return literals(file if file.startswith("s3://") else WILDCARD.sub(r"[\g<0>]", file) for file in files)
 
 
 def read_parquet(files: Iterable[str], *options: str) -> str:
-    """Writes a call of DuckDB's reader, which takes no column from a folder called `key=value`.
+    """Returns a call of DuckDB's `read_parquet`.
 
     Args:
         files: The paths of the Parquet files.
@@ -57,9 +43,5 @@ def read_parquet(files: Iterable[str], *options: str) -> str:
 
 
 def unquoted(name: str) -> str:
-    """Takes a name's quotes away.
-
-    Args:
-        name: Quoted or not.
-    """
+    """Returns a name without its quotes, if it has any."""
     return name[1:-1].replace('""', '"') if name.startswith('"') else name

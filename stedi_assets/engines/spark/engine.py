@@ -1,4 +1,4 @@
-"""What computes in a Spark session."""
+"""The Spark engine."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from stedi_assets.contract import SOURCE_FILE, Source
 from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
 from stedi_assets.engines.spark.errors import errors_explained
 from stedi_assets.engines.spark.frames import FILE_NAME, files_read, spark_schema
-from stedi_assets.engines.spark.landing import LandingReader, staging_folder
+from stedi_assets.engines.spark.landing import SparkLandingReader, staging_folder
 from stedi_assets.engines.spark.parquet import write_parquet
 from stedi_assets.engines.spark.session import Session
 from stedi_assets.errors import StediError
@@ -36,29 +36,29 @@ SIGNED_TYPES = {
     pa.uint32(): pa.int64(),
     pa.uint64(): pa.decimal128(20, 0),
 }
-"""From the Arrow types that Spark lacks to those that hold their values."""
+"""From an Arrow type that Spark lacks to a type that holds all its values."""
 
 FRAME_LOADERS: Mapping[str, Callable[[DataFrame], Any]] = {
     "pyspark.sql.DataFrame": lambda frame: frame,
     "pandas.DataFrame": lambda frame: frame.toArrow().to_pandas(),
     "pyarrow.Table": lambda frame: frame.toArrow(),
 }
-"""From a type, named without importing its package, to how a Spark data frame becomes one."""
+"""From the name of a supported type to the function that makes one of a Spark data frame."""
 
 FRAMES_STORED: Mapping[str, Callable[[SparkSession, Any], DataFrame]] = {
     "pyspark.sql.DataFrame": lambda _, frame: frame,
     "pandas.DataFrame": lambda spark, frame: _from_arrow(spark, pa.Table.from_pandas(frame, preserve_index=False)),
     "pyarrow.Table": lambda spark, table: _from_arrow(spark, table),
 }
-"""From the type of what an asset returns to how it becomes a Spark data frame."""
+"""From the name of a type that an asset may return to the function that makes a Spark data frame of its values."""
 
 
 class SparkEngine:
-    """Computes in a Spark session; see `Engine`.
+    """Runs queries in a Spark session; see `Engine`.
 
     Args:
-        session: Started when the first query needs it, stopped by whoever opened it.
-        pseudonyms: What queries call as `pseudonym`, where they may.
+        session: The session, which the first query starts. The caller stops it.
+        pseudonyms: The keyed hash behind the SQL function `pseudonym`; None leaves the function undefined.
     """
 
     def __init__(self, session: Session, pseudonyms: Pseudonyms | None = None) -> None:
@@ -70,10 +70,10 @@ class SparkEngine:
         spark = self._session.spark
         if self._pseudonyms:
             pseudonyms = self._pseudonyms
-            # In Python, because an expression of SQL would show the key in the plans that Spark's pages and logs keep.
+            # In Python, because Spark's UI and logs keep query plans, and a SQL expression would show the key in them.
             function = F.udf(lambda text: None if text is None else pseudonyms(text), "string")
             spark.udf.register(FUNCTION, function)
-        # Not in Python: nearly always nobody was erased, and Python sees every row that it is asked about.
+        # In SQL, because in nearly every lakehouse nobody was erased, and a Python function is called for each row.
         spark.sql(f"CREATE OR REPLACE TEMPORARY FUNCTION {SHARED_FUNCTION}(text STRING) RETURNS BOOLEAN RETURN false")
         return spark
 
@@ -101,7 +101,7 @@ class SparkEngine:
         with errors_explained(), attempt(folder) as prefix:
             discard = functools.partial(folder.files.delete, folder.path, staging_folder(prefix))
             quarantined = Quarantined(QUARANTINED, discard)
-            return LandingReader(self._spark, query, source, folder, prefix, stamp, quarantined).read(files)
+            return SparkLandingReader(self._spark, query, source, folder, prefix, stamp, quarantined).read(files)
 
     def without_source_files(
         self, files: Sequence[str], source_files: Sequence[str], folder: Location
@@ -154,6 +154,7 @@ def _from_arrow(spark: SparkSession, table: pa.Table) -> DataFrame:
 
 def _type_name(kind: Any) -> str:
     module = getattr(kind, "__module__", "")
-    # Spark has more than one class of data frame, in modules of their own; pyspark.pandas has another kind.
+    # Spark Connect and classic Spark have a DataFrame class each, in two modules below pyspark.sql. The DataFrame of
+    # pyspark.pandas is another type.
     package = "pyspark.sql" if module.startswith("pyspark.sql.") else module.partition(".")[0].removeprefix("_")
     return f"{package}.{getattr(kind, '__qualname__', kind)}"

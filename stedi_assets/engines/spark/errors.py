@@ -1,4 +1,4 @@
-"""Spark's errors as ours, without the parts of a message that may quote a value."""
+"""Translation of Spark's errors to `StediError`, without the parts of a message that may quote a value."""
 
 import re
 from collections.abc import Iterator
@@ -17,16 +17,17 @@ REFUSED_BY_FILE_SYSTEM = re.compile(
     r"[^\n:]+ \(Permission denied\)|Mkdirs failed to create [^\n]+?(?=/_temporary|[\n(]|$)|Permission denied"
     r"|No space left on device|Disk quota exceeded"
 )
-"""The message of a file system that refuses, with the path where the message has one."""
+"""The part of a message that gives the file system's reason, and the path if the message has one."""
 
 SIGNS_OF_A_STORE = {
     ABOUT_KMS: KMS,
     "InvalidObjectState": "InvalidObjectState",
     "ExpiredToken": "ExpiredToken",
-    # The answer to a HEAD request has no body, and so no code: s3a calls every 403 so, also that of a forbidden key.
+    # The response to a HEAD request has no body, and so no error code. s3a reports each 403 as AccessDenied, whether
+    # the caller may not read the object or may not use its KMS key.
     "AccessDenied": "403",
 }
-"""From a part of a store's answer that s3a passes on to the store's error code, or the HTTP status."""
+"""From a text in a message of s3a to the error code of the store, or to the HTTP status if there is no code."""
 
 OBJECT = re.compile(r"s3a://([^\n]+?\.(?:parquet|json|gz)\b)")
 
@@ -35,12 +36,12 @@ OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|Java heap space|GC overhead limit 
 MISSING = re.compile(r"FAILED_READ_FILE\.FILE_NOT_EXIST|PATH_NOT_FOUND|FileNotFoundException")
 
 MISSING_DATA_FILE = re.compile(r"(file:(?://)?|s3a:/)(/[^\n]*?\.parquet)")
-"""Where Spark names the file, after the scheme of its file system."""
+"""The scheme and the path of a missing Parquet file in a message of Spark."""
 
 
 @contextmanager
 def errors_explained() -> Iterator[None]:
-    """Explains what Spark raises in the block.
+    """Raises a `StediError` in place of an error of Spark in the block.
 
     Raises:
         StediError: Spark raised an error. The message does not quote a value of the data.
@@ -52,11 +53,7 @@ def errors_explained() -> Iterator[None]:
 
 
 def explained(error: PySparkException | Py4JError) -> StediError:
-    """Says what went wrong, without a value of the data.
-
-    Args:
-        error: What Spark raised.
-    """
+    """Returns the `StediError` for an error of Spark, without a value of the data."""
     text = str(error)
     if code := next((code for sign, code in SIGNS_OF_A_STORE.items() if sign in text), None):
         found = OBJECT.search(text)
@@ -71,7 +68,7 @@ def explained(error: PySparkException | Py4JError) -> StediError:
             return data_file_gone(unquote(data_file[2]))
         return StediError(
             "Spark could not read a file that a table or a landing folder had a moment ago.",
-            "Materialize the asset again, and see that nothing deletes files meanwhile.",
+            "Materialize the asset again, and make sure that nothing deletes files meanwhile.",
         )
     if OUT_OF_MEMORY.search(text):
         return StediError(
@@ -92,11 +89,7 @@ def explained(error: PySparkException | Py4JError) -> StediError:
 
 
 def first_line(error: Exception) -> str:
-    """Returns the line that says what went wrong.
-
-    Args:
-        error: What Spark raised.
-    """
+    """Returns the first line of an error's message, without the stack trace of Java that may follow."""
     text = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
     return str(text).strip().partition("\n")[0].rstrip(".; ")
 

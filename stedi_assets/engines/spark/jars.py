@@ -1,8 +1,8 @@
-"""The jars by which Spark reaches S3: fetched once with the Ivy that Spark brings, and then at hand without a network.
+"""The jars that Spark needs for S3, downloaded once with the Ivy in pyspark and kept in a cache.
 
     python -m stedi_assets.engines.spark.jars [FOLDER]
 
-fetches them ahead, into a folder that can be carried to a machine without a network and named by STEDI_SPARK_JARS.
+downloads them ahead of time. A machine without a network can use a copy of FOLDER: STEDI_SPARK_JARS names it.
 """
 
 import hashlib
@@ -27,10 +27,10 @@ PACKAGES = (
         for module in ("s3", "s3-transfer-manager", "sts", "netty-nio-client", "apache-client")
     ),
 )
-"""Maven coordinates. Hadoop's version is that of the jars in pyspark, the SDK's the one that Hadoop was built with."""
+"""Maven coordinates. Hadoop has the version of the jars in pyspark, the SDK the version that Hadoop was built with."""
 
 EXCLUDED = (
-    ("software.amazon.awssdk", "bundle"),  # 686 MB of every service; the modules above are what s3a uses
+    ("software.amazon.awssdk", "bundle"),  # 686 MB, all services of AWS; s3a only needs the modules above
     ("org.apache.hadoop", "hadoop-client-api"),  # in pyspark
     ("org.apache.hadoop", "hadoop-client-runtime"),  # in pyspark
     ("org.slf4j", "*"),  # in pyspark
@@ -50,10 +50,10 @@ FETCHING_SECONDS = 600
 
 
 def s3_jars() -> Sequence[Path]:
-    """Returns the jars, fetched where this machine does not have them yet.
+    """Returns the paths of the jars for S3, and downloads them first if the cache lacks them.
 
     Raises:
-        StediError: They cannot be fetched.
+        StediError: The jars cannot be downloaded.
     """
     folder = _cache() / f"spark-jars-{_digest()}"
     if not folder.is_dir():
@@ -61,20 +61,17 @@ def s3_jars() -> Sequence[Path]:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix="spark-jars-") as scratch:
             fetched = Path(scratch) / "jars"
             fetch(fetched)
-            # Whole or not at all; where another process came first, its folder is as good.
+            # Renamed when complete, so that no process finds half of the jars. Another process may have been faster.
             if not folder.is_dir():
                 fetched.rename(folder)
     return jars_in(folder)
 
 
 def jars_in(folder: Path) -> Sequence[Path]:
-    """Lists the jars of a folder.
-
-    Args:
-        folder: The folder.
+    """Returns the paths of the jars in a folder, sorted by name.
 
     Raises:
-        StediError: It holds none.
+        StediError: The folder holds no jar.
     """
     found = sorted(folder.glob("*.jar"))
     if not found:
@@ -85,13 +82,10 @@ def jars_in(folder: Path) -> Sequence[Path]:
 
 
 def fetch(folder: Path) -> None:
-    """Fetches the jars with what they need.
-
-    Args:
-        folder: Where they are put; created.
+    """Downloads the jars for S3, and the jars that they depend on, into a new or existing folder.
 
     Raises:
-        StediError: They cannot be fetched.
+        StediError: The jars cannot be downloaded within ten minutes, or there is no suitable Java.
     """
     java = required_java()
     ivy = next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))
@@ -100,14 +94,14 @@ def fetch(folder: Path) -> None:
         module.write_text(_ivy_module())
         folder.mkdir(parents=True, exist_ok=True)
         pattern = f"{folder}/[artifact]-[revision].[ext]"
-        # A cache of its own: two processes that fetch at once destroy each other's files in the user's.
-        where = ["-ivy", str(module), "-cache", f"{scratch}/cache"]
-        what = ["-confs", "default", "-retrieve", pattern, "-types", "jar", "bundle"]
-        is_done = _succeeds([java, "-jar", str(ivy), *where, *what])
+        # A cache for this call alone: two processes that share Ivy's default cache corrupt each other's files.
+        inputs = ["-ivy", str(module), "-cache", f"{scratch}/cache"]
+        outputs = ["-confs", "default", "-retrieve", pattern, "-types", "jar", "bundle"]
+        is_done = _succeeds([java, "-jar", str(ivy), *inputs, *outputs])
     if not (is_done and list(folder.glob("hadoop-aws-*.jar"))):
         raise StediError(
-            f"The jars by which Spark reaches S3 ({', '.join(PACKAGES)}) could not be fetched.",
-            "Fetch them with make spark-jars where there is a network, and name the folder by STEDI_SPARK_JARS.",
+            f"The jars that Spark needs for S3 ({', '.join(PACKAGES)}) could not be downloaded.",
+            "Run make spark-jars on a machine with a network, and set STEDI_SPARK_JARS to the folder of the jars.",
         )
 
 

@@ -14,13 +14,10 @@ JAVA_VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 
 def required_java() -> str:
-    """Looks for a Java that Spark runs on.
-
-    Returns:
-        The path of its program.
+    """Returns the path of the `java` program that Spark runs on.
 
     Raises:
-        StediError: There is none, or it is too old. The message says which one was found.
+        StediError: There is no Java, or its version is too old. The message names the program that was found.
     """
     remedy = f"Install Java {OLDEST_JAVA} or newer, and set JAVA_HOME to its folder."
     home = os.environ.get("JAVA_HOME")
@@ -28,11 +25,11 @@ def required_java() -> str:
     if java is None:
         raise StediError(f"Spark needs Java {OLDEST_JAVA} or newer, and none is on the PATH.", remedy)
     try:
-        told = subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr
+        output = subprocess.run([java, "-version"], capture_output=True, text=True, check=True).stderr
     except (OSError, subprocess.CalledProcessError):
         raise StediError(f"Spark needs Java {OLDEST_JAVA} or newer, and {java} cannot be run.", remedy) from None
-    version = JAVA_VERSION.search(told)
+    version = JAVA_VERSION.search(output)
     if version is None or int(version[1]) < OLDEST_JAVA:
-        found = f"is version {version[1]}" if version else "does not tell its version"
+        found = f"is version {version[1]}" if version else "does not print its version"
         raise StediError(f"Spark needs Java {OLDEST_JAVA} or newer, and {java} {found}.", remedy)
     return java

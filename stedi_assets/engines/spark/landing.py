@@ -1,8 +1,9 @@
-"""Reading landing files with Spark: line by line in parallel where that loses nothing, and whole everywhere else.
+"""Reading landing files with Spark: line by line in parallel where no record is lost, as a whole everywhere else.
 
-The executors run the exact reader either way (`stedi_assets.salvage.records`, by `stedi_assets.salvage.arrow`). Large
-files of lines are split across tasks. A file of which some part is not made of whole records is read again as a whole,
-by one task, which alone knows the offsets of what it quarantines. What is found is staged beside the table.
+The executors run the exact reader in both cases (`stedi_assets.salvage.records`, by `stedi_assets.salvage.arrow`).
+Spark splits large files of lines between tasks. If a part of such a file does not consist of whole records, one task
+reads the file again from its beginning: only so are the offsets of quarantined bytes known. Rows and quarantined
+records are staged in a folder of the landing table.
 """
 
 import functools
@@ -35,35 +36,35 @@ SPARK_TYPES = {"VARCHAR": "STRING", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE"}
 """From the contract's types to Spark's."""
 
 SMALL_BYTES = 4 << 20
-"""Smaller files are not split between tasks."""
+"""Smaller files are not worth splitting between tasks."""
 
 LARGE_BYTES = 64 << 20
-"""Larger files are not held in memory as a whole, unless they are compressed."""
+"""Larger files are handed to a task in pieces, unless they are compressed: then they are held in memory."""
 
 BEGINNING_BYTES = 1 << 20
-"""A large file that has no line feed in so many bytes is cut at what records end with."""
+"""A large file without a line feed in its first so many bytes is cut into pieces at closing braces."""
 
 LARGEST_COMPRESSED_BYTES = 2**31 - 1
-"""Spark hands over no larger file as a whole."""
+"""The size limit of Spark's `binaryFile` format."""
 
 STAGING_OPTIONS = {**WRITE_OPTIONS, "parquet.enable.dictionary": "false"}
-"""What is staged is read once, for which looking for values that are alike does not pay."""
+"""Staged files are read once. Dictionary encoding costs more than that reading gains."""
 
 CODEC_SUFFIXES = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst")
-"""How the names end of files that Hadoop decompresses where they are read as lines."""
+"""The suffixes of files that Hadoop decompresses when Spark reads them as lines."""
 
 PIECES = {None: "files", "\n": "files-in-lines", "}": "files-in-objects"}
-"""From what files are cut at where they are read as a whole to the name under which their findings are stored."""
+"""From the separator at which files are cut into pieces, None for no cut, to the name of their staging folder."""
 
 
 @dataclass
 class Verdict:
-    """What reading a file line by line told of it.
+    """The result of reading one file line by line, summed up over its parts.
 
     Attributes:
-        is_refused: Whether it must be read as a whole.
-        rows: The rows of its parts.
-        unknown_keys: Records by the name of a key that the contract does not have.
+        is_refused: Whether the file must be read as a whole.
+        rows: The number of rows.
+        unknown_keys: From a key that the contract does not have to the number of records with it.
     """
 
     is_refused: bool = False
@@ -71,17 +72,17 @@ class Verdict:
     unknown_keys: Counter[str] = field(default_factory=Counter)
 
 
-class LandingReader:
-    """Reads raw landing files of one source, once.
+class SparkLandingReader:
+    """Reads raw landing files of one source. An instance reads once.
 
     Args:
-        spark: Computes.
+        spark: The session.
         query: A SELECT over the source's name.
-        source: The kind of record the files hold.
+        source: The kind of record that the files hold.
         folder: The landing table's folder.
-        prefix: The beginning of the names of the folders that are written in it.
-        stamp: What marks the quarantined stretches.
-        quarantined: Names the view of them.
+        prefix: The prefix of the names of the folders to write into the table's folder.
+        stamp: The values to store with everything that is quarantined.
+        quarantined: Names the view to define over the quarantined records.
     """
 
     def __init__(
@@ -104,13 +105,7 @@ class LandingReader:
         self._entries: list[LedgerEntry] = []
 
     def read(self, files: Sequence[LandingFile]) -> LandingRead:
-        """Reads files.
-
-        Args:
-            files: The raw files.
-
-        Returns:
-            Their rows and what became of each file.
+        """Reads raw files, and returns their staged rows, ledger entries and quarantined records.
 
         Raises:
             StediError: Spark cannot read a file.
@@ -119,7 +114,7 @@ class LandingReader:
         _refuse_unreadable(files)
         for file in files:
             if not file.size:
-                # Opened all the same: one that may not be read is an error on every engine.
+                # An empty file is opened too, because on every engine a file without read permission is an error.
                 file.open_stored().close()
                 self._entries.append(self._entry(file, "exact", {"rows": 0}))
         in_lines = [file for file in files if _is_split(file)]
@@ -130,27 +125,27 @@ class LandingReader:
         return LandingRead(self._prefix, self._write(rows), self._entries, self._quarantined, gone)
 
     def _read_lines(self, files: Sequence[LandingFile]) -> tuple[set[str], list[DataFrame]]:
-        """Reads the files that nothing is lost of line by line, and returns their names and their rows."""
+        """Reads files line by line, and returns the names and the rows of the files that lost no record."""
         read = line_reader(_folder_uri(files), self._source.columns, self._stamp.tombstones)
         staged = self._staged([self._stage("lines", _contents(self._spark, files, "\n"), read)])
         verdicts = _verdicts(_notes(staged))
-        # A file without a row has nothing to prove anything by.
+        # A file without a row goes to the exact reader, which counts its bytes.
         accepted = {name for name, verdict in verdicts.items() if verdict.rows and not verdict.is_refused}
         for file in files:
             if file.name in accepted:
                 verdict = verdicts[file.name]
-                told = {"rows": verdict.rows, "unknown_keys": dict(verdict.unknown_keys)}
-                self._entries.append(self._entry(file, "strict", told))
+                counts = {"rows": verdict.rows, "unknown_keys": dict(verdict.unknown_keys)}
+                self._entries.append(self._entry(file, "strict", counts))
         return accepted, [staged.where("row IS NOT NULL").where(F.col("file").isin(sorted(accepted)))]
 
     def _read_whole(self, files: Sequence[LandingFile]) -> list[DataFrame]:
-        """Reads files as a whole, a file a task, defines what was quarantined, and returns the rows."""
+        """Reads files as a whole, one task per file, defines the view of quarantined records, and returns the rows."""
         groups: dict[str | None, list[LandingFile]] = {}
         for file in files:
             groups.setdefault(_separator(file), []).append(file)
         staged = self._staged([self._stage_whole(separator, group) for separator, group in groups.items()])
         totals = dict(_notes(staged)) if groups else {}
-        # Of a file that is gone, Spark tells nothing.
+        # Spark skips a file that was removed after the listing (`ignoreMissingFiles`), so that it has no totals.
         self._entries += [self._entry(file, "exact", totals[file.name]) for file in files if file.name in totals]
         staged.where("quarantined IS NOT NULL").select(
             F.col("file").alias(SOURCE_FILE.name),
@@ -164,11 +159,11 @@ class LandingReader:
         cut = {file.name: Cut(file.size, _begins_with_mark(file)) for file in files} if separator else {}
         contents = _contents(self._spark, files, separator)
         read = whole_file_reader(_folder_uri(files), self._source.columns, cut, self._stamp.tombstones)
-        with _a_file_a_task(self._spark, files) if separator else nullcontext():
+        with _one_file_per_task(self._spark, files) if separator else nullcontext():
             return self._stage(PIECES[separator], contents, read)
 
     def _stage(self, name: str, contents: DataFrame, read: Callable[[Batches], Batches]) -> Location:
-        """Stores all that is found in files beside the table: a cluster may lose what it has in memory."""
+        """Writes all findings of files into the staging folder, because a cluster may lose results held in memory."""
         part = self._folder / staging_folder(self._prefix) / name
         found = contents.mapInArrow(read, _findings(self._source))
         found.write.options(**STAGING_OPTIONS).parquet(path_in_spark(part.path))
@@ -183,23 +178,19 @@ class LandingReader:
         rows.select("row.*", F.col("file").alias(SOURCE_FILE.name)).createOrReplaceTempView(self._source.name)
         return write_parquet(self._spark.sql(self._query.sql), self._folder, f"{self._prefix}-rows")
 
-    def _entry(self, file: LandingFile, reader: Literal["strict", "exact"], told: Mapping[str, Any]) -> LedgerEntry:
+    def _entry(self, file: LandingFile, reader: Literal["strict", "exact"], counts: Mapping[str, Any]) -> LedgerEntry:
         return LedgerEntry(
-            name=file.name, size=file.size, modified=file.modified, reader=reader, read_at=self._stamp.read_at, **told
+            name=file.name, size=file.size, modified=file.modified, reader=reader, read_at=self._stamp.read_at, **counts
         )
 
 
 def staging_folder(prefix: str) -> str:
-    """Returns the name of the folder that holds what was quarantined until it is stored.
-
-    Args:
-        prefix: The beginning of the names of the folders of a reading.
-    """
+    """Returns the name of the folder that holds the findings of a reading, by the prefix of the reading's folders."""
     return f"{prefix}-staged"
 
 
 def _is_gone(file: LandingFile) -> bool:
-    # Spark asks for each file before it reads any, and fails where one is gone.
+    # Spark checks that each file exists before it reads the first, and fails if a local one is missing.
     return not file.path.startswith("s3://") and not Path(file.path).exists()
 
 
@@ -207,13 +198,13 @@ def _refuse_unreadable(files: Sequence[LandingFile]) -> None:
     for file in files:
         if _is_decompressed_by_name(file) and file.size > LARGEST_COMPRESSED_BYTES:
             raise StediError(
-                f"The file {file.path} is larger than 2 GB, which Spark cannot read where it is compressed.",
+                f"The compressed file {file.path} is larger than 2 GB, which is the most that Spark can read.",
                 "Split it or decompress it, or set STEDI_ENGINE=duckdb for the landing tables.",
             )
 
 
 def _folder_uri(files: Sequence[LandingFile]) -> str:
-    """Returns the folder below which files have their names, with one slash before a local path."""
+    """Returns the URI of the files' landing folder as `_metadata.file_path` spells it: file:/ with one slash."""
     folder = files[0].path.removesuffix(files[0].name) if files else ""
     return path_in_spark(folder).replace("file:///", "file:/", 1)
 
@@ -223,7 +214,7 @@ def _is_decompressed_by_name(file: LandingFile) -> bool:
 
 
 def _separator(file: LandingFile) -> str | None:
-    """Returns what a file is cut into pieces at where it is read as a whole; None where it is one piece."""
+    """Returns the separator at which a large file is cut into pieces; None if one piece holds the whole file."""
     if _is_decompressed_by_name(file) or file.size <= LARGE_BYTES:
         return None
     return "\n" if b"\n" in _beginning(file, BEGINNING_BYTES) else "}"
@@ -244,7 +235,7 @@ def _beginning(file: LandingFile, size: int) -> bytes:
 
 
 def _contents(spark: SparkSession, files: Sequence[LandingFile], separator: str | None) -> DataFrame:
-    """Returns the names and the contents of files, whole or in pieces that end with a separator."""
+    """Returns a data frame of the URIs and the contents of files, whole or in pieces that end with a separator."""
     paths = [file.path for file in files]
     if separator is None:
         return files_read(spark, "binaryFile", paths, FILE_URI, "content", ignoreMissingFiles="true")
@@ -253,8 +244,8 @@ def _contents(spark: SparkSession, files: Sequence[LandingFile], separator: str 
 
 
 @contextmanager
-def _a_file_a_task(spark: SparkSession, files: Sequence[LandingFile]) -> Iterator[None]:
-    """Keeps Spark from splitting files between tasks."""
+def _one_file_per_task(spark: SparkSession, files: Sequence[LandingFile]) -> Iterator[None]:
+    """Keeps Spark, within the block, from splitting a file between tasks and from giving a task two files."""
     whole = str(max(file.size for file in files))
     options = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
     before = {name: str(spark.conf.get(name)) for name in options}
@@ -268,7 +259,7 @@ def _a_file_a_task(spark: SparkSession, files: Sequence[LandingFile]) -> Iterato
 
 
 def _findings(source: Source) -> str:
-    """Returns the schema of `stedi_assets.salvage.arrow.BatchBuilder` as Spark's."""
+    """Returns the schema of `stedi_assets.salvage.arrow.BatchBuilder` in Spark's DDL."""
     row = _structure({column.name: column.type for column in source.columns})
     return f"file STRING, row {row}, quarantined {_structure(QUARANTINED_FIELDS)}, note STRING"
 
@@ -289,7 +280,8 @@ def _verdicts(notes: Iterable[tuple[str, Mapping[str, Any]]]) -> Mapping[str, Ve
         verdicts[name].rows += note["rows"]
         verdicts[name].unknown_keys.update(note["unknown_keys"])
     for verdict in verdicts.values():
-        # Read as a whole, it has no more of them than are kept.
+        # The exact reader counts records by key for a limited number of keys. Parts of a file with more keys may each
+        # count other ones; a reading of the whole file counts the first.
         keys = verdict.unknown_keys.keys()
         verdict.is_refused |= len(keys) > DEFAULT_LIMITS.unknown_keys or OTHER_UNKNOWN_KEYS in keys
     return verdicts

@@ -47,35 +47,35 @@ DELTA_TYPES = (
     StringType,
     TimestampType,
 )
-"""The types, besides structures, lists and maps of them, that Delta has."""
+"""The types that Delta supports, besides structures, lists and maps of these types."""
 
 DELTA_CASTS = {"timestamp_ntz": "timestamp", "void": "int"}
-"""From a Spark type that Delta's reader version 1 lacks to the one that holds its values; a timestamp without a time
+"""From a Spark type that Delta's reader version 1 lacks to a type that holds all its values. A timestamp without a time
 zone counts as UTC."""
 
 STATISTICS_TYPES = frozenset({"byte", "short", "integer", "long", "float", "double"})
-"""The Delta types whose least and greatest value go into the transaction log. Text does not: the log outlives the rows,
-and text may name a person."""
+"""The Delta types whose minimum and maximum go into the Delta log. Those of text do not: text may name a person, and
+the log outlives the rows."""
 
 WRITE_OPTIONS = {
-    # Nothing is visible before the commit to the table, so that files need not be moved twice, nor marked as whole.
+    # Files are invisible until the Delta commit. So Spark need not rename them twice, nor write a _SUCCESS file.
     "mapreduce.fileoutputcommitter.algorithm.version": "2",
     "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
-FOOTERS_AT_ONCE = 8
+FOOTER_THREADS = 8
 
 
 def write_parquet(frame: DataFrame, folder: Location, name: str) -> Written:
-    """Writes the rows of a data frame, as types that every Delta reader knows.
+    """Writes the rows of a data frame as Parquet files, in types that every Delta reader supports.
 
     Args:
         frame: The rows.
         folder: The table's folder.
-        name: Of the new folder in it that the files are written into.
+        name: The name of a new folder in the table's folder, which gets the files.
 
     Returns:
-        The files, with the statistics of their footers.
+        The files, with the statistics of their Parquet footers.
 
     Raises:
         StediError: A column's type cannot be stored in a Delta table.
@@ -89,7 +89,7 @@ def write_parquet(frame: DataFrame, folder: Location, name: str) -> Written:
     storable.write.options(**WRITE_OPTIONS).parquet(path_in_spark(part.path))
     stored = parquet_files(part)
     footers = _footers(part, stored)
-    # Spark takes a column that cannot be null now for one that never will be.
+    # Spark marks columns as non-nullable that happen to hold no null in this frame. The next build may store a null.
     schema = Schema.from_arrow(
         pa.schema([column.with_nullable(True) for column in footers[0].schema.to_arrow_schema()])
     )
@@ -97,7 +97,7 @@ def write_parquet(frame: DataFrame, folder: Location, name: str) -> Written:
         DataFile(f"{name}/{file.name}", file.size, footer.num_rows, schema, _statistics(footer, schema))
         for file, footer in zip(stored, footers, strict=True)
     ]
-    # A table has a file even where it has no row: its readers ask for one.
+    # A table without a row has one file too, as its readers need one for the columns.
     kept = [file for file in files if file.rows] or files[:1]
     for file in files:
         if file not in kept:
@@ -123,16 +123,12 @@ def _is_known(kind: DataType) -> bool:
 
 
 def parquet_files(folder: Location) -> Sequence[StoredFile]:
-    """Lists the Parquet files that Spark wrote into a folder.
-
-    Args:
-        folder: The folder.
-    """
+    """Returns the Parquet files that Spark wrote into a folder or its subfolders."""
     return [file for file in folder.files.walk(folder.path) if file.name.endswith(".parquet")]
 
 
 def _footers(part: Location, files: Sequence[StoredFile]) -> list[pq.FileMetaData]:
-    with ThreadPoolExecutor(FOOTERS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(FOOTER_THREADS) as pool:
         if part.is_local:
             return list(pool.map(pq.read_metadata, (file.path for file in files)))
         store = PyFileSystem(DeltaStorageHandler(part.path, part.delta_options))
@@ -145,7 +141,7 @@ def _statistics(footer: pq.FileMetaData, schema: Schema) -> dict[str, dict[str, 
     for index in range(footer.num_columns):
         column = footer.schema.column(index)
         groups = [footer.row_group(group).column(index).statistics for group in range(footer.num_row_groups)]
-        # What lies in a list or a structure has no statistics of its own in the log.
+        # The Delta log has no statistics of columns within lists and structures.
         is_flat = column.path == column.name and column.max_repetition_level == 0
         if not is_flat or not all(group and group.has_null_count for group in groups):
             continue

@@ -1,4 +1,4 @@
-"""The Spark session of a run: started when something first asks for it, stopped at the end."""
+"""The Spark session of a run: the first query starts it, and the end of the run stops it."""
 
 import atexit
 import functools
@@ -39,21 +39,21 @@ from stedi_assets.storage.work_folder import claim_work_folder
 LOCAL_MASTER = "local[*]"
 
 STANDALONE = "spark://"
-"""The scheme of a cluster of Spark's own, `spark://host:port`, with more hosts after commas where it has several."""
+"""The scheme of the master of a standalone cluster: `spark://host:port`, or `spark://host:port,host:port`."""
 
 QUOTING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
-"""What tells of an error with the values it quotes, before the error is explained."""
+"""The loggers of pyspark that write messages with values of the data, before `errors_explained` removes them."""
 
 PYTHON = "spark.sql.execution.pyspark.python"
-"""Spark's option of the Python that runs on the executors."""
+"""Spark's option for the Python that runs on the executors."""
 
 APPLICATION = {
     "spark.app.name": "stedi_assets",
     "spark.sql.catalogImplementation": "in-memory",
-    # Spark has not tried pandas 3 everywhere yet, and says so in every process.
+    # Every Python process of Spark warns of pandas 3.
     "spark.executorEnv.PYTHONWARNINGS": "ignore:PySpark does not yet fully support pandas:FutureWarning",
 }
-"""What is chosen when the application starts."""
+"""The options that Spark reads only when the application starts."""
 
 ON_ONE_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
@@ -63,35 +63,36 @@ ON_ONE_MACHINE = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "true",
     "spark.sql.shuffle.partitions": "4",
-    # Of 64 MB by default, and each small table that is joined holds one until Java collects its garbage.
+    # The default is 64 MB. Each small table of a join holds a page until Java's next garbage collection.
     "spark.buffer.pageSize": "1m",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
-    # Without the checksum files beside every file.
+    # This file system writes no .crc file for each file.
     "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
-    # What goes to a bucket is gathered in memory: on disk, it would be through the other local file system.
+    # s3a buffers uploads in memory. Its buffer on disk needs Hadoop's other local file system, the one with checksums.
     "spark.hadoop.fs.s3a.fast.upload.buffer": "bytebuffer",
 }
-"""The same, where executors and driver are one process."""
+"""More such options for a `local` master, where driver and executors are one process."""
 
 QUERIES = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
-    # Few files: partitions of the advised size rather than as many as there are cores.
+    # Fewer files: Spark merges partitions up to the advised size, even if fewer remain than there are cores.
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
 }
-"""What holds for every query."""
+"""The options of the session, which apply to every query."""
 
 TRUST_STORE = "authorities.p12"
 
 TRUST_STORE_PASSWORD = "changeit"
-"""Java's own default."""
+"""The default password of Java's trust stores, which hold no secret."""
 
 CONNECT_PORT = 15002
-"""Where a Spark Connect server listens when its address does not say."""
+"""The default port of Spark Connect."""
 
-PATIENCE_SECONDS = 10
+TIMEOUT_SECONDS = 10
+"""How long to wait for a connection to a cluster, and for the last output of a Java process that has failed."""
 
 LOGGING = """
 rootLogger.level = fatal
@@ -104,30 +105,31 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n%ex
 """
-"""Log4j's configuration: what goes wrong is told once, by the error, and never with a value of the data."""
+"""Log4j's configuration, which silences errors: the exception reports them, without values of the data."""
 
-ALWAYS_SAID = b"WARNING: Using incubator modules: jdk.incubator.vector\n"
-"""What Java says of an option that Spark starts it with."""
+JAVA_WARNING = b"WARNING: Using incubator modules: jdk.incubator.vector\n"
+"""Java's warning about an option that Spark always starts it with."""
 
-ENDED_WITH = re.compile(r'^Exception in thread "main" (?:[\w.$]+: )?(.+)$', re.MULTILINE)
-"""The line in which Java says why it ends."""
+JAVA_ERROR = re.compile(r'^Exception in thread "main" (?:[\w.$]+: )?(.+)$', re.MULTILINE)
+"""The line in which Java reports why it ends."""
 
 STANDARD_ERROR = 2
+"""The file descriptor of the standard error."""
 
-FORWARDED_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 
 class Session:
-    """A Spark session that is started when it is first asked for.
+    """A Spark session that starts when `spark` is first read.
 
-    Where the process has a session already, it is used and left running. Where SPARK_REMOTE names a server, the session
-    is that server's, by Spark Connect.
+    If SPARK_REMOTE names a server, the session is on that server, by Spark Connect. Else, if the process already runs
+    Spark, the session shares that application and leaves it running.
 
     Args:
-        master: Where Spark runs: `local[*]`, `spark://host:port`, `yarn`, `k8s://…`.
-        jars: A folder with jars to load.
-        conf: Any other options of Spark.
-        aws: How buckets are reached, where there are any.
+        master: Spark's master: `local[*]`, `spark://host:port`, `yarn`, `k8s://…`.
+        jars: A folder of jars to load. By default Spark loads its own jars, and with `aws` those for S3.
+        conf: Options of Spark, which override those of this module.
+        aws: The AWS settings; None if neither the landing root nor the lakehouse is in a bucket.
     """
 
     def __init__(
@@ -145,20 +147,20 @@ class Session:
         self._at_end = ExitStack()
 
     def __enter__(self) -> Self:
-        """Returns the session, not started yet."""
+        """Returns this object. Spark is not started yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stops what was started."""
+        """Stops Spark if this object started it."""
         self._spark = None
         self._at_end.close()
 
     @property
     def spark(self) -> SparkSession:
-        """The session, started.
+        """The running session.
 
         Raises:
-            StediError: It cannot be started.
+            StediError: Spark cannot be started or reached.
         """
         if self._spark is None:
             self._spark = self._started()
@@ -178,7 +180,7 @@ class Session:
         return spark
 
     def _set_up(self, spark: SparkSession) -> None:
-        # What holds for this session alone, even where it shares an application: views and settings are nobody else's.
+        # Only options of the session are set here, because other sessions may share the application.
         buckets = self._aws.buckets.values() if self._aws else ()
         for name, value in {**QUERIES, **self._conf}.items():
             if spark.conf.isModifiable(name):
@@ -192,8 +194,8 @@ class Session:
         address = urlsplit(server)
         try:
             if address.hostname:
-                # The client itself would go on trying for a quarter of an hour.
-                socket.create_connection((address.hostname, address.port or CONNECT_PORT), PATIENCE_SECONDS).close()
+                # The client itself would retry for a quarter of an hour.
+                socket.create_connection((address.hostname, address.port or CONNECT_PORT), TIMEOUT_SECONDS).close()
             spark = SparkSession.builder.remote(server).getOrCreate()
         except (OSError, PySparkException, ImportError) as error:
             raise StediError(
@@ -210,7 +212,7 @@ class Session:
             _refuse_unreachable(self._master)
         log4j = _folder_of_this_process() / "log4j2.properties"
         log4j.write_text(LOGGING)
-        # What is shuffled and spilled holds raw records.
+        # Shuffled and spilled data holds raw records, and only this user can read the work folder.
         local = {**ON_ONE_MACHINE, "spark.local.dir": str(_folder_of_this_process())}
         options = {
             **APPLICATION,
@@ -224,8 +226,10 @@ class Session:
             options |= _trusting(self._aws.bundle, options)
         conf = SparkConf().setAll([(name, value) for name, value in options.items() if value])
         try:
+            # A process has one Java. A second session uses the Java that the first one started.
             context = SparkContext(conf=conf, gateway=SparkContext._gateway or _gateway(conf))
-            # Without it, what is not SQL, such as a data frame of a list, runs on whatever python3 the path has.
+            # PYTHON applies to SQL alone. Jobs of RDDs, such as a data frame of a list, run pythonExec: by default the
+            # first python3 on the PATH.
             context.pythonExec = str(conf.get(PYTHON, context.pythonExec))
             spark = SparkSession.builder.getOrCreate()
         except (PySparkException, Py4JError) as error:
@@ -240,18 +244,18 @@ class Session:
 
 
 def _trusting(bundle: str, options: Mapping[str, str]) -> dict[str, str]:
-    """Returns the options by which Java trusts the authorities of a file alone, on the driver and on executors.
+    """Returns the options that make Java trust only the given authorities, on the driver and on the executors.
 
     Args:
-        bundle: Certificates in PEM.
-        options: What is chosen so far.
+        bundle: The path of a file with the authorities' certificates, in PEM.
+        options: The options so far, which the returned ones extend.
     """
     store = _folder_of_this_process() / TRUST_STORE
     write_java_trust_store(bundle, store, TRUST_STORE_PASSWORD)
     driver, executor, files = "spark.driver.extraJavaOptions", "spark.executor.extraJavaOptions", "spark.files"
     return {
         driver: f"{options.get(driver, '')} {_java_trust(str(store))}",
-        # An executor has the file in its working folder.
+        # Spark copies the file into the working folder of each executor.
         executor: f"{options.get(executor, '')} {_java_trust(TRUST_STORE)}".strip(),
         files: ",".join(filter(None, [options.get(files), store.as_uri()])),
     }
@@ -264,10 +268,9 @@ def _java_trust(store: str) -> str:
 
 @functools.cache
 def packed_package() -> Path:
-    """Packs this package, once, for the machines that do not have it.
+    """Returns a zip file of this package's sources, for executors that do not have the package installed.
 
-    Returns:
-        A zip file of its sources, which has another name when its content is another.
+    The digest of the sources is part of the file's name.
     """
     root = Path(stedi_assets.__file__).parent
     sources = {str(path.relative_to(root.parent)): path.read_bytes() for path in sorted(root.rglob("*.py"))}
@@ -275,32 +278,32 @@ def packed_package() -> Path:
     packed = _folder_of_this_process() / f"stedi_assets-{digest}.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, source in sources.items():
-            # Of a fixed date, so that the same content is the same file.
+            # ZipInfo has a fixed date: equal sources give equal files.
             archive.writestr(zipfile.ZipInfo(name), source)
     return packed
 
 
 @functools.cache
 def _folder_of_this_process() -> Path:
-    # An application may ask again for what it was given, even after the session that gave it has ended.
+    # Not removed with the session: an application that outlives it may read the files again.
     folder, _ = claim_work_folder()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def _running() -> SparkSession | None:
-    # A thread that did not start the session has none that is active.
+    # getActiveSession finds the session only in the thread that started it, the context is found in every thread.
     is_running = SparkContext._active_spark_context is not None
     return SparkSession.builder.getOrCreate() if is_running else SparkSession.getActiveSession()
 
 
 def _refuse_unreachable(master: str) -> None:
-    # Spark itself would go on trying for minutes, and tell of it in stack traces.
+    # Spark itself would retry for minutes, and log stack traces.
     reasons = []
     for each in master.removeprefix(STANDALONE).split(","):
         try:
             address = urlsplit(f"//{each}")
-            socket.create_connection((address.hostname, address.port), PATIENCE_SECONDS).close()
+            socket.create_connection((address.hostname, address.port), TIMEOUT_SECONDS).close()
         except OSError as error:
             reasons.append(f"{each}: {error.strerror or error}")
         except ValueError:
@@ -311,19 +314,20 @@ def _refuse_unreachable(master: str) -> None:
 
 
 def _gateway(conf: SparkConf) -> JavaGateway:
-    """Starts Java, with its standard error on that of this process as it is at any time.
+    """Starts Java, with a pipe as its standard error that a thread copies to the standard error of this process.
 
-    Dagster exchanges that for each step's compute log, which so gets Spark's progress.
+    Dagster redirects the standard error of this process to the compute log of each step. Java's own would stay what it
+    was at Java's start, and Spark's progress would not get into the logs.
     """
-    told, standard_error = os.pipe()
-    saying = _Saying(told)
+    read_end, write_end = os.pipe()
+    java_output = _JavaOutput(read_end)
     try:
-        gateway = launch_gateway(conf, {"stderr": standard_error})  # type: ignore[no-untyped-call]
+        gateway = launch_gateway(conf, {"stderr": write_end})  # type: ignore[no-untyped-call]
     except PySparkException as error:
-        os.close(standard_error)
-        raise _not_started(str(conf.get("spark.master")), saying.first_error() or first_line(error)) from None
-    os.close(standard_error)
-    saying.show()
+        os.close(write_end)
+        raise _not_started(str(conf.get("spark.master")), java_output.first_error() or first_line(error)) from None
+    os.close(write_end)
+    java_output.forward()
     return gateway
 
 
@@ -334,38 +338,43 @@ def _not_started(master: str, reason: str) -> StediError:
     )
 
 
-class _Saying:
-    """What Java writes to its standard error: held back until it has started, and then passed on at once.
+class _JavaOutput:
+    """The standard error of a Java process, buffered until `forward` is called, and forwarded from then on.
 
-    A Java that does not start says why in a line, and adds ten of its own code.
+    A Java that fails to start prints the reason in one line, followed by a stack trace. The exception reports the
+    reason, and the user never sees the trace.
+
+    Args:
+        read_end: The file descriptor of the pipe's read end.
     """
 
-    def __init__(self, told: int) -> None:
-        self._held = b""
-        self._is_shown = False
+    def __init__(self, read_end: int) -> None:
+        self._buffer = b""
+        self._is_forwarding = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._read, args=[told], daemon=True)
+        self._thread = threading.Thread(target=self._read, args=[read_end], daemon=True)
         self._thread.start()
 
-    def show(self) -> None:
+    def forward(self) -> None:
+        """Writes the buffered output to the standard error of this process, and all further output as it comes."""
         with self._lock:
-            self._is_shown = True
-            self._pass_on()
+            self._is_forwarding = True
+            self._flush()
 
     def first_error(self) -> str | None:
-        """What Java ended with, once it has ended."""
-        self._thread.join(PATIENCE_SECONDS)
-        found = ENDED_WITH.search(self._held.decode(errors="replace"))
+        """Waits until Java has ended, and returns the message of the exception that ended it."""
+        self._thread.join(TIMEOUT_SECONDS)
+        found = JAVA_ERROR.search(self._buffer.decode(errors="replace"))
         return found[1] if found else None
 
-    def _read(self, told: int) -> None:
-        with open(told, "rb", buffering=0) as stream:
-            while chunk := stream.read(FORWARDED_BYTES):
+    def _read(self, read_end: int) -> None:
+        with open(read_end, "rb", buffering=0) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
                 with self._lock:
-                    self._held += chunk.replace(ALWAYS_SAID, b"")
-                    if self._is_shown:
-                        self._pass_on()
+                    self._buffer += chunk.replace(JAVA_WARNING, b"")
+                    if self._is_forwarding:
+                        self._flush()
 
-    def _pass_on(self) -> None:
-        os.write(STANDARD_ERROR, self._held)
-        self._held = b""
+    def _flush(self) -> None:
+        os.write(STANDARD_ERROR, self._buffer)
+        self._buffer = b""
