@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from stedi_assets.contract import SOURCES, TABLES, Column, ColumnType, Source
+from stedi_assets.contract import SOURCES, Column, ColumnType, Source, table_path
 from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS
 from stedi_assets.storage.location import Location
 
@@ -42,7 +42,7 @@ def create_statement(name: str, dialect: Dialect, landing: Location, lakehouse: 
     statement = (
         SOURCE_STATEMENTS[dialect](SOURCES[name], landing / SOURCES[name].path)
         if name in SOURCES
-        else TABLE_STATEMENTS[dialect](name, lakehouse / TABLES[name].path)
+        else TABLE_STATEMENTS[dialect](name, lakehouse / table_path(name))
     )
     return f"-- Made from stedi_assets/contract.py by: stedi ddl {name} --dialect {dialect}\n{statement};\n"
 

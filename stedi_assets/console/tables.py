@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from stedi_assets.contract import OTHER_TABLES, TABLES
+from stedi_assets.contract import OTHER_TABLES, TABLES, table_path
 from stedi_assets.errors import MissingTableError, StediError
 from stedi_assets.storage.delta import open_table
 from stedi_assets.storage.location import Location
@@ -75,7 +75,7 @@ def open_by_name(lakehouse: Location, name: str) -> tuple[TableEntry, DeltaTable
     existing = [entry.name for entry, _ in existing_tables(lakehouse)]
     in_contract = _named(contract_entries(lakehouse), name)
     problem = "has not been built" if in_contract else "does not exist"
-    folder = in_contract[0].folder if in_contract else lakehouse / OTHER_TABLES / name
+    folder = in_contract[0].folder if in_contract else lakehouse / table_path(name)
     raise MissingTableError(
         f"The table {name} {problem} at {lakehouse}.",
         f"The tables that exist are {', '.join(existing)}."

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
-from stedi_assets.contract import SOURCES, TABLES, Source
+from stedi_assets.contract import SOURCES, TABLES, Source, table_path
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.plan import CUSTOMERS, READINGS_FIRST, ErasurePlan, customer_hash, seekable_copy
@@ -125,7 +125,7 @@ def _rebuild(
 def _row_counts(lakehouse: Lakehouse, name: str, sources: Mapping[str, Source]) -> dict[str, int] | None:
     """Returns the rows of a table, and of its quarantine, by their logs; None where the table does not exist."""
     names = [name, sources[name].quarantine] if name in sources else [name]
-    found = {each: delta.open_table(lakehouse.root / TABLES[each].path) for each in names}
+    found = {each: delta.open_table(lakehouse.root / table_path(each)) for each in names}
     if found[name] is None:
         return None
     return {each: sum(file.rows for file in delta.current_files(table)) for each, table in found.items() if table}
@@ -137,7 +137,7 @@ def _value_hashes(lakehouse: Lakehouse, plan: ErasurePlan) -> Mapping[str, Seque
     Pseudonyms, so that the values themselves never leave the engine.
     """
     describing = [column.name for column in CUSTOMERS.columns if column.personal and not column.names_customer]
-    if not plan.customer.spellings or delta.open_table(lakehouse.root / TABLES[CUSTOMERS.landing].path) is None:
+    if not plan.customer.spellings or delta.open_table(lakehouse.root / table_path(CUSTOMERS.landing)) is None:
         return {}
     emails = _sql_list(map(lakehouse.pseudonyms, sorted(plan.customer.spellings)))
     columns = ", ".join(f"{FUNCTION}(customer.{name}) AS {name}" for name in describing)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
-from stedi_assets.contract import SOURCES, TABLES, Source
+from stedi_assets.contract import SOURCES, TABLES, Source, table_path
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.redaction import COPIED_BYTES, Redaction, decoded_records, find_records
 from stedi_assets.errors import StediError
@@ -210,7 +210,7 @@ def _redaction(file: LandingFile, source: Source, person: Person) -> Redaction:
 
 
 def _stored_owners(lakehouse: Lakehouse) -> Iterable[tuple[str, str]]:
-    if not delta.open_table(lakehouse.root / TABLES[CUSTOMERS.landing].path):
+    if not delta.open_table(lakehouse.root / table_path(CUSTOMERS.landing)):
         return []
     sql = "SELECT DISTINCT customer.email, customer.serialNumber FROM customer_landing AS customer"
     return [(row["email"], row["serialNumber"]) for row in lakehouse.rows(sql)]
@@ -237,7 +237,7 @@ def _without_aliases(files: Sequence[LandingFile]) -> list[LandingFile]:
 
 
 def _ledger(lakehouse: Lakehouse, source: Source) -> Ledger:
-    if not delta.open_table(lakehouse.root / TABLES[source.landing].path):
+    if not delta.open_table(lakehouse.root / table_path(source.landing)):
         return {}
     return lakehouse.ledger(source.landing)
 
@@ -254,7 +254,7 @@ def count_rows(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
     rows = {}
     for name, table in TABLES.items():
         naming = [column.name for column in table.columns if column.names_customer and column.name != "text"]
-        if not naming or not delta.open_table(lakehouse.root / table.path):
+        if not naming or not delta.open_table(lakehouse.root / table_path(table.name)):
             continue
         columns = ", ".join(f"stored.{column}" for column in naming)
         grouped = lakehouse.rows(f"SELECT {columns}, count(*) AS found FROM {name} AS stored GROUP BY {columns}")
