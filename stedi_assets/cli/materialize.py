@@ -186,8 +186,8 @@ def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
     for event in result.get_step_failure_events():
         if described := _description(event):
             yield f"{event.step_key}: {described}"
-    for where, error in _errors(result).items():
-        yield Unexpected.recorded(error).line(where, REMEDY_OF_A_RUN)
+    for step, error in _errors(result).items():
+        yield Unexpected.recorded(error).line(step, REMEDY_OF_A_RUN)
 
 
 def _description(event: dagster.DagsterEvent) -> str | None:
@@ -204,4 +204,4 @@ def _errors(result: dagster.JobExecutionResult) -> dict[str, SerializableErrorIn
         # If a resource cannot be created, the run fails before its first step.
         ended = [event for event in result.all_events if event.event_type is dagster.DagsterEventType.RUN_FAILURE]
         errors = dict.fromkeys(["The run"], ended[0].job_failure_data.error) if ended else {}
-    return {where: error for where, error in errors.items() if error}
+    return {step: error for step, error in errors.items() if error}

@@ -66,16 +66,16 @@ class Unexpected:
         is_stedi_error = chain[-1].message.partition(": ")[0] in _stedi_error_names()
         return cls(chain[-1].message, _nearest([each.stack for each in chain]), is_stedi_error)
 
-    def line(self, where: str, remedy: str) -> str:
+    def line(self, step: str, remedy: str) -> str:
         """Returns a line with the step, the error and the remedy.
 
         Args:
-            where: The key of the step, or "The run".
+            step: The key of the step, or "The run".
             remedy: How to get the stack trace.
         """
         if self.is_stedi_error:
-            return f"{where}: {printable(self.message.partition(': ')[2])}"
-        return f"{where}: {self.sentence} {remedy}"
+            return f"{step}: {printable(self.message.partition(': ')[2])}"
+        return f"{step}: {self.sentence} {remedy}"
 
     @property
     def sentence(self) -> str:

@@ -19,7 +19,7 @@ ROWS_PER_SUBJECT = Query("""
 
 @table_asset(deps=["customer_trusted", "accelerometer_trusted"])
 def customer_curated() -> Query:
-    """Those customers who have phone readings."""
+    """Trusted customers who have phone readings."""
     return Query("""
         SELECT customer.*
         FROM customer_trusted AS customer

@@ -37,7 +37,7 @@ def customer_trusted() -> Query:
 
 @table_asset(deps=["accelerometer_landing", "customer_trusted"])
 def accelerometer_trusted() -> Query:
-    """Phone readings of those customers."""
+    """Phone readings of trusted customers."""
     return Query("""
         SELECT reading.user, reading.timestamp, reading.x, reading.y, reading.z
         FROM accelerometer_landing AS reading
