@@ -1,4 +1,4 @@
-"""SQL: the query that an asset returns, the tables it reads, and a text quoted for every engine."""
+"""The query that an asset returns, the tables that it reads, and string literals that every engine can read."""
 
 import functools
 import json
@@ -35,7 +35,7 @@ class Query:
         Raises:
             StediError: The text is not one SELECT statement.
         """
-        # Not as a parameter: to convert one, DuckDB imports pandas.
+        # The text is no parameter of the statement, because DuckDB imports pandas to convert parameters.
         (text,) = _parser().execute(f"SELECT json_serialize_sql({portable_literal(self.sql)})").fetchall()[0]
         parsed = json.loads(text)
         if parsed["error"] and "position" in parsed:
@@ -55,8 +55,8 @@ class Query:
 
 @functools.cache
 def _parser() -> duckdb.DuckDBPyConnection:
-    # DuckDB's parser, because importing sqlglot would add a fifth to the start of every command. One thread: DuckDB's
-    # thread pool would outlive the parsing.
+    # DuckDB's parser rather than sqlglot, whose import would add a fifth to the start of every command. With more than
+    # one thread, DuckDB's thread pool would stay for the rest of the process.
     return duckdb.connect(config={"threads": 1})
 
 
@@ -70,8 +70,8 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def portable_literal(text: str) -> str:
-    """Quotes a text for DuckDB, Spark and Athena alike.
+    """Returns a text as a SQL expression that DuckDB, Spark and Athena all read as that text.
 
-    Spark reads a backslash in a literal as an escape, and DuckDB does not: a backslash becomes a call of `chr`.
+    A backslash becomes a call of `chr`: in a literal, Spark takes it for an escape and DuckDB does not.
     """
     return "(" + " || chr(92) || ".join("'" + part.replace("'", "''") + "'" for part in text.split("\\")) + ")"

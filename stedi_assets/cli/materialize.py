@@ -1,4 +1,4 @@
-"""A run in this process, and the table of what came of it."""
+"""A Dagster run in this process, and the table of its results."""
 
 import os
 import sqlite3
@@ -29,41 +29,40 @@ from stedi_assets.runs.living import mark_dead_runs
 from stedi_assets.storage.work_folder import work_folder
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-"""Dagster prints every event of a run; the table below and the failures say it shorter."""
+"""The run configuration that silences Dagster's log of events. `materialize` prints results and failures itself."""
 
 NO_TELEMETRY = {"telemetry": {"enabled": False}}
-"""Dagster's telemetry writes to the home folder, wherever the history is."""
+"""Instance settings without telemetry, which would write to the user's home folder wherever the history is."""
 
 WIDTH_WITHOUT_TERMINAL = 1_000
-"""Characters a line may have where no terminal sets a limit, so that no path is folded in a log."""
-
+"""The greatest line length, in characters, if the output is no terminal: no path is broken in a log."""
 
 LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse")
 
 
 def lakehouse_job() -> dagster.JobDefinition:
-    """Returns the job of all tables; by this function a child process of the multiprocess executor finds it."""
+    """Returns the job of all tables. A child process of the multiprocess executor finds the job by this function."""
     return LAKEHOUSE_JOB
 
 
 def materialize(select: str, *, shows_traces: bool = False) -> bool:
-    """Materializes assets and prints a line for each, then every failure.
+    """Materializes assets, and prints a line for each asset and then one for each failure.
 
     Args:
-        select: Which assets, in Dagster's selection syntax.
-        shows_traces: Whether to print the stack traces of what nobody has explained to standard error.
+        select: The assets, in Dagster's selection syntax.
+        shows_traces: Whether to print the stack traces of unexpected errors to the standard error.
 
     Returns:
         Whether every asset was built and every blocking check passed.
 
     Raises:
-        StediError: The selection is malformed or selects nothing.
+        StediError: The selection is malformed or selects no table, or the history cannot be written.
     """
     keys = _selected(select)
     started = time.perf_counter()
     with _instance() as instance:
         for run_id in mark_dead_runs(instance):
-            print(f"The run {run_id} is marked as failed: its process has ended before it.", file=sys.stderr)
+            print(f"The run {run_id} is marked as failed: its process ended before the run did.", file=sys.stderr)
         result = dagster.execute_job(
             dagster.reconstructable(lakehouse_job), instance, run_config=QUIET, asset_selection=keys
         )
@@ -81,11 +80,7 @@ def materialize(select: str, *, shows_traces: bool = False) -> bool:
 
 @contextmanager
 def open_lakehouse() -> Iterator[Lakehouse]:
-    """Opens the lakehouse as a run does, for what is done to it outside of one.
-
-    Yields:
-        The tables, with the engine that the settings name.
-    """
+    """Yields the lakehouse of the settings with its engine, opened as in a run, for commands that are no runs."""
     with dagster.build_resources({IO_MANAGER_KEY: (defs.resources or {})[IO_MANAGER_KEY]}) as resources:
         lakehouse: Lakehouse = getattr(resources, IO_MANAGER_KEY).lakehouse
         yield lakehouse
@@ -94,7 +89,7 @@ def open_lakehouse() -> Iterator[Lakehouse]:
 def _selected(select: str) -> Sequence[dagster.AssetKey]:
     try:
         with warnings.catch_warnings():
-            # Dagster warns of a parameter that it passes itself.
+            # Dagster warns of a beta parameter that Dagster itself passes.
             warnings.simplefilter("ignore", dagster.BetaWarning)
             selected = (dagster.AssetSelection.from_string(select) & ALL_TABLES).resolve(defs.resolve_asset_graph())
     except dagster.DagsterError as error:
@@ -118,7 +113,7 @@ def _instance() -> Iterator[dagster.DagsterInstance]:
         own = {"module": "stedi_assets.runs.history", "class": "RunHistory", "config": {"base_dir": folder}}
         storage = {} if home else {"storage": {"custom": own}}
         with _history_failures_explained(folder):
-            # With a folder of the user's it is an instance like any other, which reads the folder's dagster.yaml.
+            # With DAGSTER_HOME, the instance reads the dagster.yaml of that folder, as every Dagster command does.
             yield at_end.enter_context(dagster.DagsterInstance.local_temp(folder, {**storage, **NO_TELEMETRY}))
 
 
@@ -142,11 +137,11 @@ def _history_failures_explained(folder: str) -> Iterator[None]:
         reason = str(error.orig if isinstance(error, DBAPIError) else error)
         raise StediError(
             f"The history of the run could not be written to {folder}: {reason}.",
-            "Check the folder's permissions and its free space. What was stored until then is stored: run again.",
+            "Check the folder's permissions and its free space, and run again. Tables stored so far stay stored.",
         ) from None
     except dagster.DagsterInvalidConfigError as error:
         raise StediError(
-            f"The dagster.yaml in {folder} is not legal: {' '.join(str(error).split())}.", "Correct it."
+            f"The dagster.yaml in {folder} is not legal: {' '.join(str(error).split())}.", "Correct the file."
         ) from None
 
 
@@ -161,20 +156,20 @@ def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey],
     for key in keys:
         evaluations = [check for check in result.get_asset_check_evaluations() if check.asset_key == key]
         expected = [check.metadata["expected"].value for check in evaluations if "expected" in check.metadata]
-        verdicts = Counter(_verdict(check) for check in evaluations)
+        statuses = Counter(_status(check) for check in evaluations)
         metadata = materializations.get(key)
         table.add_row(
             key.to_user_string(),
             f"{metadata['dagster/row_count'].value:,}" if metadata else "not built",
             f"{expected[0]:,}" if expected else "",
-            *(str(verdicts[verdict]) for verdict in ("passed", "warned", "failed")),
+            *(str(statuses[status]) for status in ("passed", "warned", "failed")),
             f"{metadata['seconds'].value:.2f}" if metadata else "",
             Text(str(metadata["path"].value) if metadata else ""),
         )
     return table
 
 
-def _verdict(check: dagster.AssetCheckEvaluation) -> str:
+def _status(check: dagster.AssetCheckEvaluation) -> str:
     if check.passed:
         return "passed"
     return "failed" if check.severity == dagster.AssetCheckSeverity.ERROR else "warned"
@@ -183,16 +178,16 @@ def _verdict(check: dagster.AssetCheckEvaluation) -> str:
 def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
     for check in result.get_asset_check_evaluations():
         if not check.passed:
-            found = {name: value.value for name, value in check.metadata.items()}
-            advice = found.pop(WHAT_TO_DO, "")  # Others' checks have none.
-            findings = ", ".join(f"{name} {value}" for name, value in found.items())
-            problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {_verdict(check)}: {findings}"
+            metadata = {name: value.value for name, value in check.metadata.items()}
+            advice = metadata.pop(WHAT_TO_DO, "")  # Checks of users' own assets have no such entry.
+            values = ", ".join(f"{name} {value}" for name, value in metadata.items())
+            problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {_status(check)}: {values}"
             yield f"{problem}. {advice}".rstrip()
     for event in result.get_step_failure_events():
         if described := _description(event):
             yield f"{event.step_key}: {described}"
-    for where, error in _errors(result).items():
-        yield Unexpected.recorded(error).line(where, REMEDY_OF_A_RUN)
+    for step, error in _errors(result).items():
+        yield Unexpected.recorded(error).line(step, REMEDY_OF_A_RUN)
 
 
 def _description(event: dagster.DagsterEvent) -> str | None:
@@ -201,12 +196,12 @@ def _description(event: dagster.DagsterEvent) -> str | None:
 
 
 def _errors(result: dagster.JobExecutionResult) -> dict[str, SerializableErrorInfo]:
-    """Gathers the exceptions that nobody has made a described failure of, by where each was raised."""
+    """Returns the exceptions without a description, from the step's key, or "The run", to the exception."""
     failed = result.get_step_failure_events()
     if failed:
         errors = {str(event.step_key): event.step_failure_data.error for event in failed if not _description(event)}
     else:
-        # A resource that cannot be made fails the run before any step.
+        # If a resource cannot be created, the run fails before its first step.
         ended = [event for event in result.all_events if event.event_type is dagster.DagsterEventType.RUN_FAILURE]
         errors = dict.fromkeys(["The run"], ended[0].job_failure_data.error) if ended else {}
-    return {where: error for where, error in errors.items() if error}
+    return {step: error for step, error in errors.items() if error}

@@ -1,4 +1,4 @@
-"""An error that nobody has explained, in one line; and its stack trace, for who asks for it."""
+"""Unexpected errors, which are no `StediError`: one line for the user, and the stack trace for --debug."""
 
 import os
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
 
 FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>.+)$', re.MULTILINE)
-"""The first line of a frame, as Python prints it."""
+"""The first line of a stack frame, as Python prints it."""
 
 OWN_FOLDER = f"{Path(stedi_assets.__file__).parent}{os.sep}"
 
@@ -26,10 +26,10 @@ LIBRARY_FOLDERS = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdl
 INSTALLED = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 CHARACTERS = 1_000
-"""How much of a message the line shows: some libraries put a whole query or a whole record into theirs."""
+"""The greatest length of a message in the line. Some libraries put a whole query or record into their messages."""
 
-CHARACTERS_READ = 20 * CHARACTERS
-"""How much of it is looked through."""
+CHARACTERS_MASKED = 20 * CHARACTERS
+"""The part of a message that is masked before it is shortened. Masking all of a huge message would take long."""
 
 REMEDY = "For the stack trace, run the command again with --debug."
 
@@ -38,65 +38,57 @@ REMEDY_OF_A_RUN = "For the stack trace, run stedi run --debug, or see the run's 
 
 @dataclass(frozen=True)
 class Unexpected:
-    """The exception that caused all that were raised from it.
+    """The root cause of a failure: the first exception of a chain.
 
     Attributes:
-        said: Its type and message, as Python prints them.
+        message: The type and the message of the exception, as Python prints them.
         frames: The stack frames as Python prints them, outermost first.
-        is_explanation: Whether it is a `StediError` after all, whose message says everything.
+        is_stedi_error: Whether the root cause is a `StediError`, whose message needs no place and no stack trace.
     """
 
-    said: str
+    message: str
     frames: Sequence[str]
-    is_explanation: bool = False
+    is_stedi_error: bool = False
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """Describes an exception.
-
-        Args:
-            error: The exception, which may have been raised from another one.
-        """
+        """Returns the root cause of an exception."""
         chain = list(_chain(error))
         frames = [traceback.format_tb(each.__traceback__) for each in chain]
         return cls("".join(traceback.format_exception_only(chain[-1])), _nearest(frames))
 
     @classmethod
     def recorded(cls, error: "SerializableErrorInfo") -> Self:
-        """Describes what Dagster recorded of an exception, which Dagster wraps in one or two of its own.
-
-        Args:
-            error: What it recorded.
-        """
+        """Returns the root cause of an exception that Dagster recorded, without the exceptions that Dagster adds."""
         chain = [error]
         while chain[-1].cause is not None:
             chain.append(chain[-1].cause)
-        is_explanation = chain[-1].message.partition(": ")[0] in _names_of_explanations()
-        return cls(chain[-1].message, _nearest([each.stack for each in chain]), is_explanation)
+        is_stedi_error = chain[-1].message.partition(": ")[0] in _stedi_error_names()
+        return cls(chain[-1].message, _nearest([each.stack for each in chain]), is_stedi_error)
 
-    def line(self, where: str, remedy: str) -> str:
-        """Says in one line what went wrong, where, and how to learn more.
+    def line(self, step: str, remedy: str) -> str:
+        """Returns a line with the step, the error and the remedy.
 
         Args:
-            where: The step.
+            step: The key of the step, or "The run".
             remedy: How to get the stack trace.
         """
-        if self.is_explanation:
-            return f"{where}: {printable(self.said.partition(': ')[2])}"
-        return f"{where}: {self.sentence} {remedy}"
+        if self.is_stedi_error:
+            return f"{step}: {printable(self.message.partition(': ')[2])}"
+        return f"{step}: {self.sentence} {remedy}"
 
     @property
     def sentence(self) -> str:
-        """The exception with its place; personal values and secrets in its message are masked."""
+        """The exception's type, message and place. Personal values and secrets in the message are masked."""
         place = self._place()
-        said = printable(masked(self.said[:CHARACTERS_READ]))
-        shown = said if len(said) <= CHARACTERS else f"{said[: CHARACTERS - 1]}…"
-        return f"{shown.rstrip('.')}{f' ({place})' if place else ''}."
+        message = printable(masked(self.message[:CHARACTERS_MASKED]))
+        shortened = message if len(message) <= CHARACTERS else f"{message[: CHARACTERS - 1]}…"
+        return f"{shortened.rstrip('.')}{f' ({place})' if place else ''}."
 
     def _place(self) -> str:
-        """Names the innermost frame that is of this project or the user's, because they can change no other.
+        """Returns the file, line and function of the innermost frame in this package or the user's code.
 
-        A frame of a library says less: many lines of a project lead to the same one.
+        A frame of a library helps less: many lines of a project lead there, and the user cannot change the library.
         """
         frames = [found for frame in self.frames if (found := FRAME.search(frame))]
         own = [frame for frame in frames if not _is_of_a_library(frame["file"])]
@@ -104,42 +96,27 @@ class Unexpected:
 
 
 def explained(error: BaseException) -> StediError:
-    """Gives the error that a command ends with.
+    """Returns the error to end a command with.
 
-    Args:
-        error: An exception.
-
-    Returns:
-        The explanation that the exception was raised from, where there is one; else a line of what it is and where.
+    This is the `StediError` at the beginning of the exception's chain, or else a new one with a line about the root
+    cause.
     """
     *_, cause = _chain(error)
     return cause if isinstance(cause, StediError) else StediError(Unexpected.of(error).sentence, REMEDY)
 
 
 def stack_trace(error: BaseException) -> str:
-    """Writes an exception with all that it was raised from, with personal values and secrets masked.
-
-    Args:
-        error: The exception.
-    """
+    """Returns the stack trace of an exception and its causes, with personal values and secrets masked."""
     return masked_trace("".join(traceback.format_exception(error)))
 
 
 def masked_trace(trace: str) -> str:
-    """Masks the messages of a stack trace; its frames name files and lines, and no value.
-
-    Args:
-        trace: The trace, as Python or Dagster prints it.
-    """
+    """Returns a stack trace with its messages masked. The first lines of frames stay: they hold no value."""
     return "\n".join(line if FRAME.match(line) else masked(line) for line in trace.splitlines())
 
 
 def printable(text: str) -> str:
-    """Writes a text in one line, in which what would steer a terminal is its escape.
-
-    Args:
-        text: Any.
-    """
+    """Returns a text in one line, with an escape for each control character, which a terminal would obey."""
     return "".join(_escaped(" ".join(text.split())))
 
 
@@ -149,14 +126,14 @@ def _escaped(text: str) -> Iterator[str]:
 
 
 def _is_of_a_library(file: str) -> bool:
-    # This package is installed among the libraries where it is not developed.
+    # pip installs this package among the libraries.
     if file.startswith(OWN_FOLDER):
         return False
     return file.startswith(("<frozen ", *LIBRARY_FOLDERS)) or any(folder in file for folder in INSTALLED)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Follows what an exception was raised from, to the first of all."""
+    """Yields an exception, the exception that it was raised from, and so on to the root cause."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
@@ -164,15 +141,15 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _nearest(stacks: Sequence[Sequence[str]]) -> Sequence[str]:
-    """Finds the frames nearest to the cause: an exception that was made, and not raised, has none."""
+    """Returns the last stack with frames: an exception that was created but never raised has no frames."""
     return next((frames for frames in reversed(stacks) if frames), [])
 
 
-def _names_of_explanations() -> set[str]:
-    """The names of `StediError` and of all classes below it, with their modules, as Python prints them.
+def _stedi_error_names() -> set[str]:
+    """Returns the names of `StediError` and all its subclasses, with their modules, as Python prints them.
 
-    Dagster records how an exception is printed, and not its class. Another library's class may have the same bare name,
-    and its message is not for everybody to read.
+    Dagster records the text of an exception and not its class. Without the module, a class of another library could
+    match, and its message may quote personal data.
     """
     kinds: list[type[StediError]] = [StediError]
     for kind in kinds:

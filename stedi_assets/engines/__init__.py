@@ -1,1 +1,1 @@
-"""Engines: what computes a query. DuckDB and Spark, behind one protocol."""
+"""The engines that run queries, DuckDB and Spark, behind one protocol."""

@@ -1,4 +1,4 @@
-"""Removing what runs have made at a lakehouse: its tables, and their entries in AWS Glue."""
+"""Removal of everything that runs have created: the tables of a lakehouse, and their entries in AWS Glue."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -6,26 +6,25 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from stedi_assets.catalog.glue import GlueCatalog
-from stedi_assets.contract import OTHER_TABLES
+from stedi_assets.contract import OTHER_TABLES, TABLES
 from stedi_assets.settings import Settings
 from stedi_assets.storage.lease import lease_held
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.removal import TableFiles, files_below, remove, why_not_ours
-from stedi_assets.contract import TABLES
 
 HOLDER = "stedi clean"
-"""Who holds the lakehouse meanwhile, as others are told that wait."""
+"""The name under which a cleaning holds the lakehouse. Runs that wait for it print the name."""
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is to be removed.
+    """The plan of a cleaning.
 
     Attributes:
-        lakehouse: Where.
-        tables: The tables' folders with their files.
-        entries: The names of the entries in Glue.
-        refused: The folders that are not this program's, each with the reason.
+        lakehouse: The lakehouse to clean.
+        tables: The folders of tables to remove, with their files.
+        entries: The names of the Glue tables to remove.
+        refused: The folders that another program wrote, each with the reason for that conclusion.
     """
 
     lakehouse: Location
@@ -35,52 +34,47 @@ class Cleaning:
 
     @property
     def files(self) -> int:
-        """How many files all tables have."""
+        """Number of files of all tables."""
         return sum(len(table.files) for table in self.tables)
 
     @property
     def bytes(self) -> int:
-        """The size of all tables."""
+        """Total size of the files in bytes."""
         return sum(table.bytes for table in self.tables)
 
 
 def plan_cleaning(settings: Settings) -> Cleaning:
-    """Finds what runs have made.
-
-    Args:
-        settings: Say where.
-
-    Returns:
-        The tables of the contract and of other people's assets, with the entries in Glue that point to such a folder.
+    """Returns a plan with the tables of the contract, the tables of users' own assets, and the Glue entries of both.
 
     Raises:
         StediError: The lakehouse or Glue cannot be read.
     """
     found = [table for table in _table_folders(settings.lakehouse) if table.files]
-    judged = [(table, why_not_ours(table)) for table in found]
+    reasons = [(table, why_not_ours(table)) for table in found]
     return Cleaning(
         lakehouse=settings.lakehouse,
-        tables=[table for table, reason in judged if reason is None],
+        tables=[table for table, reason in reasons if reason is None],
         entries=_entries(settings),
-        refused=[(table.folder, reason) for table, reason in judged if reason is not None],
+        refused=[(table.folder, reason) for table, reason in reasons if reason is not None],
     )
 
 
 def clean(cleaning: Cleaning, settings: Settings) -> bool:
-    """Removes what was found: the entries first, so that nobody finds a table any more that is about to go.
+    """Carries out a plan, while it holds the lakehouse: no run writes meanwhile.
 
-    It holds the lakehouse meanwhile. Whoever holds it as `HOLDER` from before the planning on has planned for what is
-    there.
+    The Glue entries go first, so that no reader finds a table that is being deleted. A caller that already holds the
+    lakehouse as `HOLDER` since before the planning keeps runs from adding files in between.
 
     Args:
-        cleaning: As planned, with nothing refused.
-        settings: Those that it was planned by.
+        cleaning: A plan without refused folders.
+        settings: The settings of the plan.
 
     Returns:
-        Whether the Glue database was removed too: one that a run created, and that is empty now.
+        Whether the Glue database was removed too. A database that a run created is removed once it is empty.
 
     Raises:
-        StediError: Something cannot be removed, or a run is on for too long. A second cleaning goes on.
+        StediError: Something cannot be removed, or another run holds the lakehouse for too long. A second cleaning
+            continues.
     """
     catalog = _catalog(settings)
     with lease_held(cleaning.lakehouse, HOLDER, settings.lease_wait_timeout) as lease:
@@ -99,9 +93,8 @@ def _table_folders(lakehouse: Location) -> list[TableFiles]:
     of_contract = [lakehouse / table.path for table in TABLES.values()]
     others = lakehouse / OTHER_TABLES
     names = {file.name.partition("/")[0] for file in files_below(others) if "/" in file.name}
-    return [
-        TableFiles(folder, files_below(folder)) for folder in [*of_contract, *(others / it for it in sorted(names))]
-    ]
+    folders = [*of_contract, *(others / name for name in sorted(names))]
+    return [TableFiles(folder, files_below(folder)) for folder in folders]
 
 
 def _entries(settings: Settings) -> list[str]:

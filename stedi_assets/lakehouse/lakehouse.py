@@ -1,4 +1,4 @@
-"""The lakehouse: tables by name, computed by an engine and committed at a location, without Dagster."""
+"""The lakehouse: tables that an engine computes and delta-rs commits, stored and read by name. No Dagster here."""
 
 import time
 from collections import Counter
@@ -10,12 +10,13 @@ from typing import Any
 
 from deltalake import DeltaTable, Schema
 
+from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.contract import OTHER_TABLES, SOURCE_FILE, TABLES, Source, table_path
 from stedi_assets.engines.engine import Engine, LandingRead, ReadStamp, Written
 from stedi_assets.errors import MissingTableError
 from stedi_assets.lakehouse.landing import LandingPlan, plan_landing
 from stedi_assets.lakehouse.stopwatch import Stopwatch
-from stedi_assets.lakehouse.stored import Catalog, CommittedVersion, Landed, Stored
+from stedi_assets.lakehouse.stored import CommittedVersion, Landed, Stored
 from stedi_assets.landing.digest import CONTRACT_KEY
 from stedi_assets.landing.files import list_landing_files
 from stedi_assets.landing.ledger import LEDGER_KEY, Ledger, from_json, to_json, with_digests
@@ -29,32 +30,33 @@ from stedi_assets.storage.location import Location
 from stedi_assets.storage.tombstones import read_tombstones
 
 LOG = "/_delta_log/"
-"""A part of the path of every file of a table's log."""
+"""The part of a path that only the files of a Delta log have."""
 
 IS_GONE = "it was removed before it could be read"
-"""Why a listed file is not read."""
+"""The reason for not reading a file that was listed."""
 
 RUN_KEY = "dagster/run_id"
-"""The commit's metadata that names the run."""
+"""The key of a commit's metadata that holds the id of the run."""
 
 
 class Lakehouse:
     """Stores and reads tables by name.
 
-    A query reads what was stored here as it was stored, and other tables at the versions that are current when its
-    first table is read. What is read afterwards belongs to the same versions, until the next table is stored: so the
-    checks of a table read just what its query read.
+    Queries read the tables that this object stored at the versions that it stored. They read every other table at the
+    version that is current at its first use. These versions stay the same until the next table is stored, so that the
+    checks of a table read the same versions as its query.
 
-    Whoever stores a table holds the lakehouse from then on, so that no other run changes what this one reads, until
-    `close`. Under the multiprocess executor each step does so by itself: what a step reads is current until it has
-    stored, so that whichever run lands a file last, the steps after it bring every table up to that file.
+    The first call that stores a table takes the lease of the lakehouse, and `close` releases it: no other run changes a
+    table in between. Under the multiprocess executor, each step takes the lease for itself. The inputs of a step stay
+    current until the step has stored its table. So of two runs at once, the steps of the run that landed a file last
+    bring every table up to that file.
 
     Args:
         root: The folder that holds the tables.
         landing: The landing root.
-        engine: Computes queries.
-        catalog: Where tables are registered after each commit, if anywhere.
-        pseudonyms: Tell by their key which customers were erased.
+        engine: The engine that computes queries and reads raw files.
+        catalog: The catalog in which each stored table is registered; None for no catalog.
+        pseudonyms: The keyed hash for the names of erased customers.
         lease_wait_timeout: How many seconds to wait while another run holds the lakehouse.
     """
 
@@ -63,7 +65,7 @@ class Lakehouse:
         root: Location,
         landing: Location,
         engine: Engine,
-        catalog: Catalog | None = None,
+        catalog: GlueCatalog | None = None,
         pseudonyms: Pseudonyms | None = None,
         lease_wait_timeout: float = WAIT_TIMEOUT_SECONDS,
     ) -> None:
@@ -81,13 +83,17 @@ class Lakehouse:
         self._lease: Lease | None = None
 
     def hold(self, holder: str) -> None:
-        """Sees to it that no other run changes a table until `close`; waits where one may, and then reads all anew.
+        """Takes the lease of the lakehouse: no other run changes a table until `close`.
+
+        Waits while another run holds the lease. Versions that were read before are forgotten, as that run may have
+        changed them. If this object holds the lease already, the call confirms that it still does.
 
         Args:
-            holder: Who asks, as others are told that wait: the run, or the command.
+            holder: The name of the run or the command. Other runs print it while they wait.
 
         Raises:
-            StediError: Another run did not end in time, or has taken the lakehouse over; or it cannot be written.
+            ConflictError: Another run did not end in time, or has taken the lease over.
+            StediError: The lakehouse cannot be written.
         """
         if self._lease is not None:
             self._lease.confirm()
@@ -97,7 +103,7 @@ class Lakehouse:
             known.clear()
 
     def close(self) -> None:
-        """Lets other runs change the tables."""
+        """Releases the lease, so that other runs can change the tables."""
         if self._lease is not None:
             self._lease.release()
             self._lease = None
@@ -107,15 +113,16 @@ class Lakehouse:
 
         Args:
             name: The table's name.
-            value: A `Query`, or a data frame of a type that the engine knows.
-            run_id: The run that stores, kept with the commit in the table's history.
+            value: A `Query`, or a data frame of a type that the engine supports.
+            run_id: The run's id, which the commit's metadata keeps.
 
         Returns:
             The version that was stored.
 
         Raises:
-            StediError: Something that a user can put right. The table is as it was, or the message says that it is
-                stored.
+            ConflictError: Another writer holds the lakehouse, or changed the table first.
+            StediError: The table cannot be computed, written, committed or registered. It is unchanged unless the
+                message says that it is stored.
         """
         stopwatch = Stopwatch()
         self.hold(f"run {run_id}")
@@ -125,7 +132,8 @@ class Lakehouse:
         stopwatch.end("open")
         folder = self._folder(name)
         with ThreadPoolExecutor() as pool:
-            # As it is before the computing: what another run stores meanwhile is not overwritten with older rows.
+            # Opened before the rows are computed: if another program commits meanwhile, the commit below fails instead
+            # of replacing newer rows by older ones.
             opened = pool.submit(delta.open_table, folder)
             written = self._engine.write(value, folder)
         stopwatch.end("compute_and_write")
@@ -134,26 +142,27 @@ class Lakehouse:
         return self._stored(name, version, stopwatch)
 
     def land(self, source: Source, query: Query, run_id: str, *, full_refresh: bool) -> Landed:
-        """Brings a landing table and its quarantine up to what the landing folder holds.
+        """Brings a landing table and its quarantine up to date with the landing folder.
 
-        Reads only the raw files that are new or changed, and takes the rows of those away that are gone. Where another
-        contract made the stored rows, reads all files and replaces both tables, columns and all.
+        Only new and changed raw files are read, and the rows of removed files are deleted. If the stored rows follow
+        another contract, all files are read and both tables replaced, with the new columns.
 
-        The quarantine is committed first, the landing table with its ledger last: after a crash in between, the ledger
-        still says that the files are to be read, and reading them again replaces what the quarantine has of them.
+        The quarantine is committed first, the landing table with its ledger last. After a crash in between, the ledger
+        still lacks the files: the next run reads them again, and replaces their records in the quarantine.
 
         Args:
             source: The kind of record.
             query: The landing table's SELECT over the source's name.
-            run_id: The run that reads, kept with the commits and with what is quarantined.
+            run_id: The run's id, which the commits and the quarantined records keep.
             full_refresh: Whether to read all files again.
 
         Returns:
-            What both tables hold now.
+            The versions of both tables, and the names of the files that were read or removed.
 
         Raises:
-            StediError: Something that a user can put right. The landing table is as it was, or the message says that
-                it is stored.
+            ConflictError: Another writer holds the lakehouse, or changed a table first.
+            StediError: The files cannot be read, or a table cannot be committed or registered. The landing table is
+                unchanged unless the message says that it is stored.
         """
         stopwatch = Stopwatch()
         self.hold(f"run {run_id}")
@@ -192,17 +201,11 @@ class Lakehouse:
         )
 
     def load(self, name: str, kind: Any) -> Any:
-        """Loads the current version of a table.
-
-        Args:
-            name: The table's name.
-            kind: The type to load it as, one that the engine knows.
-
-        Returns:
-            A value of that type.
+        """Loads the current version of a table as a value of the given type, such as `pandas.DataFrame`.
 
         Raises:
-            StediError: The table does not exist, or the engine does not know the type.
+            MissingTableError: The table does not exist.
+            StediError: The engine does not support the type.
         """
         self._defined.discard(name)
         self._results.clear()
@@ -210,16 +213,17 @@ class Lakehouse:
         return self._engine.load(name, kind)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Computes a query whose result is small, once until the next table is stored.
+        """Computes a query whose result fits in memory. The result is cached until the next table is stored.
 
         Args:
             sql: One SELECT over tables.
 
         Returns:
-            A dict from column name to value for each row.
+            For each row, a dict from column name to value.
 
         Raises:
-            StediError: A table does not exist, or the query cannot be computed.
+            MissingTableError: A table does not exist.
+            StediError: The query cannot be computed.
         """
         if sql not in self._results:
             query = Query(sql)
@@ -228,61 +232,47 @@ class Lakehouse:
         return self._results[sql]
 
     def columns(self, name: str) -> dict[str, str]:
-        """Returns the columns of a table.
-
-        Args:
-            name: The table's name.
-
-        Returns:
-            From column name to Delta type, in order.
+        """Returns the columns of a table, from name to Delta type, in order. A nested type is only named by its kind.
 
         Raises:
-            StediError: The table does not exist.
+            MissingTableError: The table does not exist.
         """
         schema = self._stored_here.get(name) or self._open(name).schema()
         return {field.name: field.type.type for field in schema.fields}
 
     def folders(self) -> list[str]:
-        """Returns the folders of all tables that exist, below the lakehouse, other people's among them.
+        """Returns the paths of all tables' folders below the lakehouse, those of users' own assets too, sorted.
 
         Raises:
-            StediError: One of them is a symbolic link, or cannot be read.
+            StediError: A folder is a symbolic link, or cannot be read.
         """
         root = str(self.root)
         others = self.root.local_path.glob(f"{OTHER_TABLES}/*") if self.root.is_local else ()
-        # Whoever looks for files does not follow a link: the table would be left out without a word.
+        # `walk` does not follow links: a linked table would be missing without an error.
         for folder in (*(table.path for table in TABLES.values()), *(f"{OTHER_TABLES}/{path.name}" for path in others)):
             (self.root / folder).refuse_links()
         logs = (file.path for file in self.root.files.walk(root) if LOG in file.path)
         return sorted({log.removeprefix(f"{root}/").partition(LOG)[0] for log in logs})
 
     def ledger(self, name: str) -> Ledger:
-        """Returns which raw files a landing table holds.
+        """Returns the ledger of a landing table, from a raw file's name to its entry.
 
-        Args:
-            name: The landing table's name.
-
-        Returns:
-            From a file's name to what became of it; empty where another program wrote the table last.
+        The ledger is empty if another program made the table's last commit.
 
         Raises:
-            StediError: The table does not exist.
+            MissingTableError: The table does not exist.
         """
         if name not in self._ledgers:
             self._ledgers[name] = _ledger_of(self._open(name))
         return self._ledgers[name]
 
     def passed_over(self, source: Source) -> Mapping[str, str]:
-        """Returns what the folder of a source holds that is not read.
+        """Returns the entries of a source's landing folder that are not read, from the name to the reason.
 
-        Args:
-            source: The kind of record.
-
-        Returns:
-            From the name of each such entry to the reason: as the last reading found them, or as they are now.
+        The entries are those that the last `land` of this object found. Without one, the folder is listed now.
 
         Raises:
-            StediError: The folder cannot be read.
+            StediError: The folder cannot be listed.
         """
         if source.landing not in self._passed_over:
             self._passed_over[source.landing] = list_landing_files(self.landing, source).passed_over
@@ -295,7 +285,7 @@ class Lakehouse:
         return self._engine.read_landing(plan.query, plan.source, plan.changes.to_read, folder, stamp)
 
     def _commit_quarantine(self, plan: LandingPlan, read: LandingRead, run_id: str) -> CommittedVersion:
-        """Replaces the quarantine: records of other files than those read stay, where the landing table is amended."""
+        """Replaces the quarantine. If the landing table is amended, the records of files that were not read stay."""
         name = plan.source.quarantine
         kept = ""
         with discarded_on_failure(self._folder(plan.source.landing), read.prefix):
@@ -320,13 +310,15 @@ class Lakehouse:
         self._ledgers[name] = {entry.name: entry for entry in entries}
         return version
 
-    def _commit(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> CommittedVersion:
+    def _commit(
+        self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]
+    ) -> CommittedVersion:
         self._refuse_lost_lease(self._folder(name), written.files)
         description = TABLES[name].description if name in TABLES else None
         number = delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
         if current is None:
             return CommittedVersion(written, number)
-        # As the log has it now.
+        # The schema is read back from the log, because the commit keeps the order of the table's columns.
         delta.refresh(current, self._folder(name))
         return CommittedVersion(replace(written, schema=current.schema()), number)
 
@@ -338,7 +330,7 @@ class Lakehouse:
         removed, rewritten = self._engine.without_source_files(stored, plan.changes.replaced, folder)
         added = [file for file in (*read.files, *rewritten) if file.rows]
         if not added and len(removed) == len(stored):
-            # A table has a file even where it has no row.
+            # A table without a row has one file too, as its readers need one for the columns.
             added = list(read.files)
         self._refuse_lost_lease(folder, [*read.files, *rewritten])
         delta.amend(current, folder, added, removed, metadata)
@@ -346,8 +338,8 @@ class Lakehouse:
         return _version_of(current)
 
     def _refuse_lost_lease(self, folder: Location, staged: Sequence[delta.DataFile]) -> None:
-        # A process may have been paused until another run took the lakehouse over and changed what this one has read,
-        # or erased a customer whose rows are in the staged files.
+        # If this process was suspended for too long, another run may have taken the lease over since. That run may have
+        # changed the tables that this one read, or erased a customer whose rows are in the staged files.
         if self._lease is None:
             return
         with ExitStack() as discarding:

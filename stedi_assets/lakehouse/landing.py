@@ -1,4 +1,4 @@
-"""The plan of a landing: which raw files a landing table lacks, and whether it is amended or replaced."""
+"""The plan of a reading: which raw files a landing table lacks, and whether the table is amended or replaced."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +17,17 @@ from stedi_assets.storage.location import Location
 
 @dataclass(frozen=True)
 class LandingPlan:
-    """What one reading of a landing folder does.
+    """The plan of one reading of a landing folder.
 
     Attributes:
         source: The kind of record.
         query: The landing table's SELECT over the source's name.
-        contract: The digest of the contract by which rows are made.
-        landing: The landing table; None where there is none yet.
-        quarantine: Its quarantine; None where there is none yet.
-        ledger: The files that the landing table holds; None where all files are read and both tables replaced.
-        files: The files of the landing folder.
-        changes: How the folder differs from the ledger.
+        contract: The digest of the contract for the rows; see `contract_digest`.
+        landing: The landing table; None before the first reading.
+        quarantine: Its quarantine; None before the first reading.
+        ledger: The raw files that the landing table holds; None if all files are read and both tables replaced.
+        files: The raw files of the landing folder.
+        changes: The differences between the folder and the ledger.
         passed_over: From the name of each entry of the folder that is not read to the reason.
     """
 
@@ -56,10 +56,10 @@ def plan_landing(
     *,
     full_refresh: bool,
 ) -> LandingPlan:
-    """Compares a landing folder with the ledger of its landing table.
+    """Returns a plan from the differences between a landing folder and the ledger of its landing table.
 
-    The table is replaced, and all files are read, where another contract made its rows, where it or its quarantine is
-    missing or lacks a column, and on a full refresh.
+    All files are read and both tables replaced in four cases: a full refresh, another contract than that of the stored
+    rows, a missing table, and a table whose columns are not those of the contract.
 
     Args:
         source: The kind of record.
@@ -77,7 +77,8 @@ def plan_landing(
         raw = list_landing_files(root, source)
     landing, quarantine = opened
     if quarantine is not None:
-        # A run commits the quarantine before the landing table. Read after the landing table, it is never older.
+        # A run commits the quarantine first. Refreshed after the landing table was opened, the quarantine is at least
+        # as new.
         delta.refresh(quarantine, quarantine_folder)
     contract = contract_digest(source, query)
     last_commit = delta.newest_metadata(landing) if landing else {}

@@ -8,11 +8,11 @@ from stedi_assets.query import Query
 
 @dataclass(frozen=True, order=True)
 class ColumnSource:
-    """A column that another one is computed from.
+    """A column of an input from which another column is computed.
 
     Attributes:
-        table: The name of its table, or of the source of raw files.
-        column: Its name.
+        table: The name of the input table, or of the source of raw files.
+        column: The column's name.
     """
 
     table: str
@@ -20,35 +20,35 @@ class ColumnSource:
 
 
 Lineage = Mapping[str, Sequence[ColumnSource]]
-"""From a column's name to what it is computed from."""
+"""From a column's name to the columns that it is computed from."""
 
 
 def column_lineage(query: Query, inputs: Mapping[str, Iterable[str]], outputs: Iterable[str]) -> Lineage:
-    """Works out what each column of a query is computed from.
+    """Returns the input columns from which each column of a query is computed, through all of its subqueries.
 
-    A column that a query only filters, joins or groups by is not part of what another one is computed from.
+    Columns that the query only filters, joins or groups by do not count.
 
     Args:
         query: The query.
         inputs: From each table that the query reads to the names of its columns.
-        outputs: The names of the columns that the query gives.
+        outputs: The names of the query's columns, in the order of the result.
 
     Returns:
-        For each of the outputs that has a name in the query, in their order, the columns at the far end; none for a
-        constant. Empty where sqlglot cannot follow the query.
+        An entry for each output column that sqlglot finds in the query; a constant has no input columns. Empty if
+        sqlglot cannot analyze the query.
     """
-    # Imported here: a process that only loads the definitions does not need it.
+    # Imported here: a process that only loads the definitions does not need sqlglot.
     from sqlglot import exp  # noqa: PLC0415
     from sqlglot.lineage import lineage  # noqa: PLC0415
     from sqlglot.schema import MappingSchema  # noqa: PLC0415
 
-    # SQL's names have no case: sqlglot takes them in lower case. The types do not matter here.
+    # SQL's names are case-insensitive: sqlglot compares them in lower case. Lineage does not depend on the types.
     schema: dict[str, object] = {
         table.lower(): {column.lower(): "VARCHAR" for column in columns} for table, columns in inputs.items()
     }
     try:
         nodes = lineage(None, query.sql, MappingSchema(schema, normalize=False), trim_selects=False)
-    except Exception:  # noqa: BLE001 (whatever sqlglot stumbles over, the query itself has run and its table is stored)
+    except Exception:  # noqa: BLE001 (sqlglot may fail in many ways; the query has run and its table is stored)
         return {}
     known = {
         (table.lower(), column.lower()): ColumnSource(table, column)

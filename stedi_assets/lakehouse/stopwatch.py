@@ -1,13 +1,13 @@
-"""How long the phases of a piece of work take."""
+"""A stopwatch for consecutive phases of work."""
 
 import time
 
 
 class Stopwatch:
-    """Measures phases that follow one another, from when it is made.
+    """Measures consecutive phases. The first phase begins when the stopwatch is created.
 
     Attributes:
-        phases: From each phase that has ended to the seconds it took.
+        phases: From the name of each phase that has ended to its duration in seconds.
     """
 
     def __init__(self) -> None:
@@ -16,15 +16,11 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """What everything took until now."""
+        """Seconds since the stopwatch was created."""
         return time.perf_counter() - self._started
 
     def end(self, phase: str) -> None:
-        """Notes that a phase has ended, with which the next one begins.
-
-        Args:
-            phase: Its name.
-        """
+        """Ends the current phase under a name, and begins the next one."""
         now = time.perf_counter()
         self.phases[phase] = now - self._phase_started
         self._phase_started = now

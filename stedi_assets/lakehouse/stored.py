@@ -1,8 +1,7 @@
-"""Versions of tables as the lakehouse stored or found them."""
+"""The results of storing tables: their versions, and what a reading of raw files changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from stedi_assets.engines.engine import Written
 from stedi_assets.storage.location import Location
@@ -10,11 +9,11 @@ from stedi_assets.storage.location import Location
 
 @dataclass(frozen=True)
 class CommittedVersion:
-    """A version of a table.
+    """A committed version of a table.
 
     Attributes:
         written: Its columns and files.
-        number: Its Delta version.
+        number: The number of the Delta version.
     """
 
     written: Written
@@ -23,15 +22,15 @@ class CommittedVersion:
 
 @dataclass(frozen=True)
 class Stored:
-    """The current version of a table, as a run stored or found it.
+    """The current version of a table, which a run stored or found unchanged.
 
     Attributes:
         folder: The table's folder.
         written: Its columns and files.
-        version: The Delta version that holds them.
-        seconds: What computing, writing and committing it took.
-        registered: Its name in the catalogue, where there is one.
-        phases: From each phase of that to the seconds it took.
+        version: The number of the Delta version.
+        seconds: How long the run took to compute, write and commit it.
+        registered: The name of its entry in the catalog; None without a catalog.
+        phases: From each phase of `seconds` to its duration in seconds.
     """
 
     folder: Location
@@ -42,38 +41,17 @@ class Stored:
     phases: Mapping[str, float] = field(default_factory=dict)
 
 
-class Catalog(Protocol):
-    """What other programs look tables up in."""
-
-    def register(self, name: str, folder: Location, version: int, written: Written) -> str:
-        """Creates or updates the entry of a table.
-
-        Args:
-            name: The table's name.
-            folder: The table's folder.
-            version: Its current Delta version.
-            written: The columns and files of that version.
-
-        Returns:
-            The entry's name.
-
-        Raises:
-            StediError: It could not be registered. The table is stored all the same, and another run repairs it.
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class Landed:
-    """What a landing table and its quarantine hold after a reading.
+    """The result of bringing a landing table and its quarantine up to date.
 
     Attributes:
         landing: The landing table.
         quarantine: Its quarantine.
         files_read: The names of the raw files that were new or changed.
-        files_removed: The names of those that are gone, and their rows with them.
-        files_kept: How many were as they were.
-        unknown_keys: Of the files read, the records by the name of a key that the contract does not have.
+        files_removed: The names of the raw files that are gone. Their rows were removed.
+        files_kept: The number of unchanged raw files.
+        unknown_keys: For the files read, from a key that the contract does not have to the number of records with it.
         passed_over: From the name of each entry of the landing folder that was not read to the reason.
     """
 
@@ -87,5 +65,5 @@ class Landed:
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything was committed."""
+        """Whether the reading committed a new version."""
         return bool(self.files_read or self.files_removed)

@@ -1,4 +1,4 @@
-"""Which raw files a landing folder holds, and their content."""
+"""The raw files of a landing folder: listing and opening."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ class LandingFile(StoredFile):
     """One raw file.
 
     Attributes:
-        files: What opens it.
+        files: The storage that opens the file.
     """
 
     files: Files = field(repr=False, compare=False)
 
     def open_stored(self) -> io.RawIOBase:
-        """Opens the file as it is stored.
+        """Opens the file's bytes as stored, possibly compressed.
 
         Raises:
             GoneError: The file has been removed since it was listed.
@@ -32,7 +32,7 @@ class LandingFile(StoredFile):
         return self.files.open(self)
 
     def open(self) -> Content:
-        """Opens the file's content, decompressed and in UTF-8.
+        """Opens the file's content, decompressed and converted to UTF-8.
 
         Raises:
             GoneError: The file has been removed since it was listed.
@@ -43,12 +43,12 @@ class LandingFile(StoredFile):
 
 @dataclass(frozen=True)
 class LandingFolder:
-    """What a landing folder holds.
+    """The listing of a landing folder.
 
     Attributes:
-        files: Its raw files, in its own folders too, sorted by name. A file's name is its path below the folder.
+        files: The raw files of the folder and its subfolders, sorted by name. A name is the path below the folder.
         passed_over: From the name of each entry that is not read to the reason.
-        is_cut: Whether the folder may hold more files.
+        is_cut: Whether the listing stopped at its limit, so that the folder may hold more files.
     """
 
     files: Sequence[LandingFile]
@@ -57,18 +57,15 @@ class LandingFolder:
 
 
 def list_landing_files(root: Location, source: Source, limit: int | None = None) -> LandingFolder:
-    """Lists the raw files of a source: every regular file, whatever its name, that is not hidden.
+    """Lists the raw files of a source: every regular file that is not hidden, whatever its suffix.
 
     Args:
         root: The landing root.
-        source: Whose files; the folder is `source.path` below the root.
-        limit: List no more than the first so many.
-
-    Returns:
-        The files, and what is passed over.
+        source: The source, whose folder is `source.path` below the root.
+        limit: The greatest number of files to list, the first by name; None for all.
 
     Raises:
-        StediError: The folder is missing or unreadable, holds no file, or a link leads out of the root.
+        StediError: The folder is missing or unreadable, holds no file, or a symbolic link leads out of the root.
     """
     folder = root / source.path
     files = folder.files

@@ -1,4 +1,4 @@
-"""The ledger: which raw files a landing table holds, kept in the same commit as their rows."""
+"""The ledger: the list of the raw files whose rows a landing table holds, stored in the same commit as the rows."""
 
 import hashlib
 import io
@@ -13,32 +13,35 @@ from stedi_assets.errors import GoneError
 from stedi_assets.landing.files import LandingFile
 
 LEDGER_KEY = "stedi.ledger"
-"""The commit's metadata that holds the ledger, as JSON: about 200 bytes a file."""
-
+"""The key of a commit's metadata that holds the ledger as JSON, about 200 bytes per file."""
 
 BEGINNING_BYTES = 4_096
-"""How many bytes two files of equal size must share before their whole contents are compared."""
+"""Files of equal size are hashed as a whole only if this many first bytes are equal too."""
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """What became of one raw file.
+    """The result of reading one raw file.
+
+    The four byte counts are of the decompressed content, and 0 if the reader was strict. Otherwise the last three add
+    up to the first.
 
     Attributes:
         name: The file's path below the landing folder.
-        size: Its bytes, as stored.
-        modified: The mark that changes when the file does.
-        reader: `strict` where the engine's own strict reader took the whole file, which proves that every byte is in a
-            row or between rows; `exact` where the bytes were counted.
-        rows: The records that are rows.
-        quarantined: The stretches that are in the quarantine.
-        bytes_total: The bytes of the decompressed file; 0 where the reader was strict, as the next three.
-        bytes_in_rows: Those of the records that are rows.
-        bytes_quarantined: Those in the quarantine.
-        bytes_between: White space, commas, brackets and the byte order mark between records.
-        unknown_keys: Records by the name of a key that the contract does not have.
-        digest: Of its content, where another file has the same size and beginning.
-        read_at: When it was read, in milliseconds since 1970.
+        size: The file's size in bytes, as stored.
+        modified: A text that changes when the file's content does; see `StoredFile.modified`.
+        reader: `strict` if the engine's fast reader accepted the whole file, and with it every byte; `exact` if the
+            exact reader read the file and counted the bytes.
+        rows: The number of records that became rows.
+        quarantined: The number of records in the quarantine.
+        bytes_total: All bytes.
+        bytes_in_rows: The bytes of the records that became rows.
+        bytes_quarantined: The bytes in the quarantine.
+        bytes_between: The bytes between records: white space, commas, brackets and the byte order mark.
+        unknown_keys: From a key that the contract does not have to the number of records with it.
+        digest: The BLAKE2b hash of the stored bytes, 32 hex digits. It is empty unless another file has the same size
+            and the same first bytes.
+        read_at: The time of the reading, in milliseconds since 1970.
     """
 
     name: str
@@ -57,17 +60,17 @@ class LedgerEntry:
 
 
 Ledger = Mapping[str, LedgerEntry]
-"""From a file's name to what became of it."""
+"""From a file's name to its entry."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How a landing folder differs from a ledger.
+    """The differences between a landing folder and a ledger.
 
     Attributes:
         to_read: The files that are new or changed.
-        replaced: The names of those in the ledger that changed or are gone.
-        kept: The entries of the files that are as they were.
+        replaced: The names of the files in the ledger that are changed or gone. Their old rows must go.
+        kept: The ledger's entries of the unchanged files.
     """
 
     to_read: Sequence[LandingFile]
@@ -75,22 +78,14 @@ class Changes:
     kept: Sequence[LedgerEntry]
 
     def __bool__(self) -> bool:
-        """Whether anything changed."""
+        """Whether there is a difference."""
         return bool(self.to_read or self.replaced)
 
 
 def changes(files: Iterable[LandingFile], ledger: Ledger) -> Changes:
-    """Compares a landing folder with a ledger.
-
-    Args:
-        files: What the folder holds now.
-        ledger: What the table holds.
-
-    Returns:
-        What to read, what to replace and what to keep.
-    """
-    marks = {name: (entry.size, entry.modified) for name, entry in ledger.items()}
-    to_read = [file for file in files if marks.get(file.name) != (file.size, file.modified)]
+    """Compares the files of a landing folder with a ledger. A file has changed if its size or `modified` differs."""
+    recorded = {name: (entry.size, entry.modified) for name, entry in ledger.items()}
+    to_read = [file for file in files if recorded.get(file.name) != (file.size, file.modified)]
     unchanged = {file.name for file in files} - {file.name for file in to_read}
     return Changes(
         to_read,
@@ -100,14 +95,13 @@ def changes(files: Iterable[LandingFile], ledger: Ledger) -> Changes:
 
 
 def with_digests(entries: Iterable[LedgerEntry], files: Iterable[LandingFile]) -> list[LedgerEntry]:
-    """Adds what tells files of equal content, for those that may have a twin: files of one size and beginning.
+    """Returns the entries, with a digest in each whose file may be a copy of another file in the ledger.
+
+    Only files of the same size and the same first bytes are hashed. A check then compares their digests.
 
     Args:
-        entries: The ledger's entries.
-        files: The files that they are about.
-
-    Returns:
-        The entries, with a digest where another one has the same size and beginning.
+        entries: The entries of a ledger.
+        files: At least the files of those entries.
     """
     entries = list(entries)
     by_name = {file.name: file for file in files}
@@ -127,7 +121,7 @@ def with_digests(entries: Iterable[LedgerEntry], files: Iterable[LandingFile]) -
 def _beginning(file: LandingFile) -> bytes:
     with suppress(GoneError), io.BufferedReader(file.open_stored()) as content:
         return content.read(BEGINNING_BYTES)
-    # A file that is gone has no twin.
+    # A file that is gone cannot be compared: its own name, as bytes, matches no other file's beginning.
     return file.name.encode()
 
 
@@ -138,19 +132,11 @@ def _digest(file: LandingFile) -> str:
 
 
 def to_json(entries: Iterable[LedgerEntry]) -> str:
-    """Writes a ledger as JSON.
-
-    Args:
-        entries: Its entries.
-    """
+    """Returns a ledger's entries as JSON."""
     return json.dumps([asdict(entry) for entry in entries], separators=(",", ":"))
 
 
 def from_json(text: str) -> Ledger:
-    """Reads a ledger back.
-
-    Args:
-        text: What `to_json` wrote.
-    """
+    """Returns the ledger that `to_json` wrote."""
     entries = (LedgerEntry(**values) for values in json.loads(text))
     return {entry.name: entry for entry in entries}

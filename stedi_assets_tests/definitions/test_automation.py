@@ -70,7 +70,7 @@ def test_files_of_a_lakehouse_that_is_not_built_yet_ask_for_one_run(
 
 
 def test_with_nothing_new_no_run_is_asked_for(built_project: Project, instance: dagster.DagsterInstance) -> None:
-    assert skipped(look(built_project, instance)) == "No landing file came, changed or went."
+    assert skipped(look(built_project, instance)) == "No landing file was added, changed or removed."
 
 
 def came(project: Project) -> None:
@@ -113,7 +113,7 @@ def test_when_a_burst_is_stored_the_next_one_asks_for_a_run_of_its_own(
     came(built_project)
     first = look(built_project, instance)
     built_project.materialize(*LANDING_TABLES)
-    assert skipped(look(built_project, instance, first.cursor)) == "No landing file came, changed or went."
+    assert skipped(look(built_project, instance, first.cursor)) == "No landing file was added, changed or removed."
     built_project.land("customer", "newer.json", [customer("gus")])
     second = look(built_project, instance, first.cursor)
     assert second.run_requests[0].run_key != first.run_requests[0].run_key
@@ -169,14 +169,14 @@ def test_a_store_that_refuses_is_told_of_and_asks_for_no_run(
     assert "not-there/customer/landing" in skipped(look(gone, instance))
 
 
-def test_no_more_than_so_many_files_are_looked_at_and_the_reason_says_so(
+def test_no_more_than_so_many_files_are_listed_and_the_reason_says_so(
     built_project: Project, instance: dagster.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(automation, "FILES_LOOKED_AT", 1)
+    monkeypatch.setattr(automation, "FILES_LISTED", 1)
     message = skipped(look(built_project, instance))
-    assert "Only the first 1 files of accelerometer_files were looked" in message
+    assert "The sensor only listed the first 1 files of accelerometer_files." in message
     built_project.land("accelerometer", "z.json", [])
-    assert "Only the first 1 files" in skipped(look(built_project, instance))
+    assert "only listed the first 1 files" in skipped(look(built_project, instance))
     built_project.land("accelerometer", "a.json", [])
     assert len(look(built_project, instance).run_requests) == 1
 

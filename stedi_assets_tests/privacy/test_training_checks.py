@@ -163,7 +163,7 @@ def test_the_leaks_of_the_course_are_not_warned_of_where_there_are_none(ada: Pro
 
 def test_the_description_of_the_courses_table_names_the_one_to_train_with() -> None:
     assert f"To train a model, use {TABLE}" in TABLES["machine_learning_curated"].description
-    assert TABLES[TABLE].description.startswith("What to train a model with")
+    assert TABLES[TABLE].description.startswith("The table to train a model with")
 
 
 def test_the_table_has_none_of_the_columns_that_name_a_person() -> None:

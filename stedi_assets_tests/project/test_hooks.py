@@ -71,4 +71,5 @@ def test_no_file_has_an_address_of_an_index_or_a_folder_of_one_machine() -> None
 def test_every_hook_runs_a_tool_that_the_project_pins() -> None:
     pinned = {line.partition("==")[0] for line in (PROJECT / "constraints.txt").read_text().splitlines()}
     tools = {hook["entry"].split()[0] for hook in HOOKS.values() if hook["language"] != "pygrep"}
-    assert {tool.removeprefix(".venv/bin/") for tool in tools} == {"ruff", "mypy", "typos"} <= pinned
+    packages = {tool.removeprefix(".venv/bin/").replace("lint-imports", "import-linter") for tool in tools}
+    assert packages == {"import-linter", "ruff", "mypy", "typos"} <= pinned

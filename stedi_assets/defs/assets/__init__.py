@@ -1,7 +1,7 @@
-"""Assets: one function a table, its SELECT in its body.
+"""The assets: one function per table, which returns the table's SELECT.
 
-A new module of this folder is found without an entry anywhere else: its tables by `table_asset`, and any asset of
-Dagster's own.
+Each module of this folder is loaded, without an entry elsewhere. It may declare tables with `table_asset`, and
+ordinary assets of Dagster.
 """
 
 import importlib
@@ -17,7 +17,7 @@ _DECLARED = {
 }
 
 TABLE_ASSETS = tuple(_DECLARED[name] for name in TABLES if name in _DECLARED)
-"""Every table's asset, in the order of the contract, in which each can be built after those before it."""
+"""The assets of all tables, in the order of the contract: each table comes after the tables that it reads."""
 
 QUERIES = {asset.name: asset.query for asset in TABLE_ASSETS}
 """From each table with an asset to its query, in the same order."""

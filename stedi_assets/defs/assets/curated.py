@@ -1,4 +1,4 @@
-"""The curated zone: what data scientists work with."""
+"""The curated zone: the tables that data scientists work with."""
 
 from stedi_assets.defs.assets.table_asset import table_asset
 from stedi_assets.query import Query
@@ -14,12 +14,12 @@ ROWS_PER_SUBJECT = Query("""
         GROUP BY stored.subject
     ) AS subject
 """)
-"""How well a subject hides among its rows: the fewer rows it has, the easier it is told by them."""
+"""The number of rows per pseudonym. A person with few rows is the easier to single out."""
 
 
 @table_asset(deps=["customer_trusted", "accelerometer_trusted"])
 def customer_curated() -> Query:
-    """Those customers who have phone readings."""
+    """Trusted customers who have phone readings."""
     return Query("""
         SELECT customer.*
         FROM customer_trusted AS customer
@@ -47,7 +47,8 @@ def machine_learning_curated() -> Query:
 @table_asset(deps=["customer_landing", "step_trainer_trusted", "accelerometer_trusted"], figures=ROWS_PER_SUBJECT)
 def machine_learning_pseudonymized() -> Query:
     """Each device reading with each phone reading of the same customer and instant, since the customer's consent."""
-    # Both instants are compared, equal though they are, so that the join holds no reading that the consent rules out.
+    # The join makes both instants equal. Both are compared with the consent all the same, so that no join in between
+    # holds a reading that the consent rules out.
     return Query("""
         WITH latest AS (
             SELECT customer.email, max(coalesce(customer.lastUpdateDate, 0)) AS updatedAt

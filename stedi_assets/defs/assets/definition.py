@@ -1,4 +1,11 @@
-"""How a declared asset becomes one of Dagster's, with its checks in the same step."""
+"""The Dagster definitions of the declared tables: one multi-asset per table, which also runs the table's checks.
+
+Each table is a `multi_asset` with `can_subset`, so that one step builds the table and runs its checks, and a run can
+select any of them. A separate step for each check would take far longer than the check itself.
+
+Each step is in a concurrency pool with the table's name (`pool=`). Where Dagster lets several runs through at once, a
+pool limit of 1 lets only one of them write a table; the project's dagster.yaml sets that limit.
+"""
 
 import inspect
 import itertools
@@ -20,27 +27,24 @@ from stedi_assets.query import Query
 IO_MANAGER_KEY = "io_manager"
 
 ENTRIES_SHOWN = 100
-"""How many entries of a landing folder that are not read are named in the metadata."""
+"""The greatest number of unread entries of a landing folder that the metadata lists."""
 
 FRESHNESS: Mapping[Zone, dagster.FreshnessPolicy] = {
     "curated": dagster.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
 }
-"""From a zone to how old its tables may get: a day's build may be a little late, and one may be missed."""
+"""From a zone to the freshness policy of its tables. Dagster warns when a daily build is two hours late. The table
+fails when the next build is due too."""
 
 
 def asset_definition(asset: TableAsset, checks: Checks, kinds: set[str]) -> dagster.AssetsDefinition:
-    """Builds the Dagster asset of a table.
+    """Returns the Dagster asset of a table, with its checks. The checks can also be run alone.
 
-    A step for every check would cost far more time than the checks. A blocking check blocks all the same: the step
-    fails after the table is stored, and nothing downstream is built.
+    If a blocking check fails, the step fails after the table is stored, and no table downstream is built.
 
     Args:
         asset: The table with its query.
-        checks: The checks of the tables.
+        checks: The checks of all tables.
         kinds: The technologies that the asset graph shows on the asset.
-
-    Returns:
-        The asset. Its checks can also be run without it.
     """
 
     @dagster.multi_asset(
@@ -63,17 +67,16 @@ def asset_definition(asset: TableAsset, checks: Checks, kinds: set[str]) -> dags
 def landing_definition(
     asset: TableAsset, source: Source, checks: Checks, kinds: set[str], *, full_refresh: bool
 ) -> dagster.AssetsDefinition:
-    """Builds the Dagster assets of a landing table and its quarantine, which one reading of the raw files fills.
+    """Returns the Dagster assets of a landing table and its quarantine, with the checks of both.
+
+    One reading of the raw files fills both tables, even if only one of them is selected.
 
     Args:
         asset: The landing table with its query.
-        source: The kind of record that it reads.
-        checks: The checks of the tables.
+        source: The kind of record that the table holds.
+        checks: The checks of all tables.
         kinds: The technologies that the asset graph shows on the assets.
-        full_refresh: Whether all raw files are read again, where a run's configuration does not say.
-
-    Returns:
-        The assets. Whichever of the two is selected, both tables are brought up to date.
+        full_refresh: The default of the run configuration's `full_refresh`: whether to read all raw files again.
     """
     names = (source.landing, source.quarantine)
 
@@ -154,14 +157,7 @@ def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
 
 
 def column_schema(columns: Sequence[Column]) -> dagster.TableSchema:
-    """Returns a contract's columns as Dagster shows them.
-
-    Args:
-        columns: The columns, in order.
-
-    Returns:
-        The same with types, descriptions, constraints and a tag on each personal one.
-    """
+    """Returns the contract's columns as a Dagster schema, with a tag `personal` on each personal column."""
     return dagster.TableSchema(
         [
             dagster.TableColumn(
@@ -178,7 +174,8 @@ def column_schema(columns: Sequence[Column]) -> dagster.TableSchema:
 
 def _code_references(function: Callable[[], Query]) -> dagster.CodeReferencesMetadataValue:
     with warnings.catch_warnings():
-        # Pinned, so that the interface cannot change unseen; the warning would repeat at every command.
+        # Code references are a beta feature of Dagster, and every command would print its warning. Dagster's version
+        # is pinned, so that a change of the feature does not go unnoticed.
         warnings.simplefilter("ignore", dagster.BetaWarning)
         reference = dagster.LocalFileCodeReference(
             file_path=inspect.getfile(function), line_number=function.__code__.co_firstlineno

@@ -1,4 +1,4 @@
-"""The report as an asset, beside the tables that it shows."""
+"""The asset of the report on the tables, and its job."""
 
 from collections.abc import Mapping
 
@@ -15,10 +15,10 @@ from stedi_assets.report.pictures import can_draw, markdown
 REPORT = "lakehouse_report"
 
 GROUP = "report"
-"""The asset's group, which the job of all tables leaves out: whoever only wants tables need not wait for the report."""
+"""The asset's group. The job of all tables leaves it out: users who only want tables need not wait for the report."""
 
 PATH = f"report/{REPORT}.html"
-"""Where the page is, below the lakehouse."""
+"""The page's path below the lakehouse."""
 
 REPORT_JOB = dagster.define_asset_job(
     "report", selection=dagster.AssetSelection.groups(GROUP), description="Writes the report of the tables as they are."
@@ -26,14 +26,13 @@ REPORT_JOB = dagster.define_asset_job(
 
 
 def report_definitions(queries: Mapping[str, Query], checks: Checks) -> dagster.Definitions:
-    """Builds the asset of the report, and its job.
+    """Returns the asset of the report and its job, or no definitions if Matplotlib is not installed.
 
-    There are none where Matplotlib is not installed: --select '*' takes every asset, and whoever has not asked for
-    pictures need not wait for them.
+    `--select '*'` selects every asset: users who have not asked for pictures need not wait for the report.
 
     Args:
         queries: From each table with a query to the query.
-        checks: The checks to run.
+        checks: The checks whose results the report shows.
     """
     if not can_draw():
         return dagster.Definitions()
@@ -48,7 +47,7 @@ def report_definitions(queries: Mapping[str, Query], checks: Checks) -> dagster.
         "and for handing on. Personal columns are masked.",
     )
     def lakehouse_report(context: dagster.AssetExecutionContext) -> dagster.MaterializeResult[None]:
-        # Imported here: a process that only loads the definitions draws nothing.
+        # Imported here: a process that only loads the definitions does not need Matplotlib.
         from stedi_assets.report.contents import gather  # noqa: PLC0415
         from stedi_assets.report.page import render_page  # noqa: PLC0415
 

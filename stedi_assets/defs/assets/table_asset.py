@@ -1,4 +1,4 @@
-"""How a function that returns a SELECT declares the asset of a table."""
+"""The decorator by which a function that returns a SELECT declares the asset of a table."""
 
 import textwrap
 from collections.abc import Callable, Sequence
@@ -17,8 +17,8 @@ class TableAsset:
         table: The table.
         query: Its SELECT.
         deps: The names of the sources and tables that the query reads.
-        function: The function that returned the query.
-        figures: A SELECT of one row of numbers over the table, which each build computes and shows.
+        function: The decorated function.
+        figures: A SELECT of one row of numbers about the table. Each build records them in the asset's metadata.
     """
 
     table: Table
@@ -34,17 +34,16 @@ class TableAsset:
 
 
 def table_asset(deps: Sequence[str], figures: Query | None = None) -> Callable[[Callable[[], Query]], TableAsset]:
-    """Declares the asset that fills the table of the function's name.
+    """Returns a decorator that makes a `TableAsset` of a function.
+
+    The function has the name of a table of the contract, takes no arguments, and returns the table's `Query`.
 
     Args:
         deps: The names of the tables and sources that the SELECT reads.
-        figures: A SELECT of one row of numbers over the table, which each build computes and shows.
-
-    Returns:
-        A decorator of a function without arguments that returns the `Query`.
+        figures: A SELECT of one row of numbers about the table. Each build records them in the asset's metadata.
 
     Raises:
-        StediError: The contract has no table of that name, or the query reads other tables than those declared.
+        StediError: The contract has no table of that name, or the query reads other tables than the declared ones.
     """
 
     def declare(function: Callable[[], Query]) -> TableAsset:

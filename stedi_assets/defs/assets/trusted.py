@@ -1,6 +1,7 @@
-"""The trusted zone: only what belongs to customers who share their data with research.
+"""The trusted zone: only records of customers who share their data with research.
 
-`IN (SELECT …)` rather than a join: a customer record that arrived twice must not multiply anyone's readings.
+The queries use `IN (SELECT …)` rather than a join, because a customer record that arrived twice would duplicate the
+readings.
 """
 
 from stedi_assets.defs.assets.table_asset import table_asset
@@ -36,7 +37,7 @@ def customer_trusted() -> Query:
 
 @table_asset(deps=["accelerometer_landing", "customer_trusted"])
 def accelerometer_trusted() -> Query:
-    """Phone readings of those customers."""
+    """Phone readings of trusted customers."""
     return Query("""
         SELECT reading.user, reading.timestamp, reading.x, reading.y, reading.z
         FROM accelerometer_landing AS reading

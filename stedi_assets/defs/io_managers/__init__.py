@@ -1,1 +1,1 @@
-"""I/O managers say how an asset is stored and loaded."""
+"""The I/O managers, which store and load assets, and the metadata that they record."""

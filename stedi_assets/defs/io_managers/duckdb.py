@@ -1,4 +1,4 @@
-"""The I/O manager that computes with DuckDB."""
+"""The I/O manager for the DuckDB engine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +13,17 @@ from stedi_assets.storage.work_folder import work_folder
 
 
 class DuckDBLakehouseIOManager(LakehouseIOManager):
-    """Stores and loads Delta tables, computed by DuckDB in one in-memory database a run.
+    """Stores and loads Delta tables. DuckDB computes them, in one in-memory database per run.
 
     Example:
         >>> DuckDBLakehouseIOManager(root="lakehouse", landing="data", memory_limit="4GB")
     """
 
     memory_limit: str | None = Field(
-        default=None, description="The most memory DuckDB may use, such as 4GB. By default 80% of the machine's."
+        default=None, description="DuckDB's memory limit, such as 4GB. By default 80% of the machine's memory."
     )
     spill_folder: str | None = Field(
-        default=None, description="Where DuckDB spills to. By default the system's temporary folder."
+        default=None, description="The folder for DuckDB's temporary files. By default the system's temporary folder."
     )
 
     @contextmanager

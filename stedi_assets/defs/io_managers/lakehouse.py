@@ -1,4 +1,4 @@
-"""The part that the I/O managers of all engines share: Dagster's contexts on one side, the lakehouse on the other."""
+"""The base class of both I/O managers, which passes Dagster's calls on to the lakehouse."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS
 from stedi_assets.storage.location import Location
 
 FIGURES = "figures"
-"""The metadata of an asset's definition that is a SELECT of numbers about its table, which each build computes."""
+"""The key of an asset's definition metadata that holds a SELECT of one row of numbers. Each build records them."""
 
 
 class LakehouseIOManager(dagster.ConfigurableIOManager):
-    """Stores what an asset returns as a Delta table, and loads a table as the type its reader asks for.
+    """Stores the value of an asset as a Delta table, and loads a table as the type that its reader is annotated with.
 
-    An asset returns a `Query`, or a data frame of a type that the engine knows. A landing asset stores its two tables
-    itself, by `land`: one reading of the raw files fills both.
+    An asset returns a `Query`, or a data frame of a type that the engine supports. A landing asset calls `land` itself,
+    because one reading of the raw files fills two tables.
     """
 
     root: str = Field(description="The lakehouse: the folder that holds the tables.")
@@ -50,12 +50,8 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
     _lakehouse: Lakehouse = PrivateAttr()
 
     def location(self, text: str) -> Location:
-        """Reads a location as a user writes it.
-
-        Args:
-            text: A path or s3://bucket/prefix.
-        """
-        # Dagster has resolved the dependency by the time that a run is on.
+        """Returns the location of a path or an s3://bucket/prefix URL."""
+        # `aws` is the resource itself only during a run: Dagster resolves the dependency when the run starts.
         return Location.parse(text, self.aws)
 
     @property
@@ -65,11 +61,11 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
     @abstractmethod
     def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> AbstractContextManager[Engine]:
-        """Opens the engine of one run.
+        """Opens the engine for one run, and closes it at the end of the block.
 
         Args:
-            aws: How buckets are reached; None where neither root is in one.
-            pseudonyms: What queries call as `pseudonym`.
+            aws: The AWS settings; None if neither the lakehouse nor the landing root is in a bucket.
+            pseudonyms: The keyed hash behind the SQL function `pseudonym`.
 
         Raises:
             StediError: The engine is not installed.
@@ -77,13 +73,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
     @contextmanager
     def yield_for_execution(self, context: dagster.InitResourceContext) -> Iterator[Self]:
-        """Opens the lakehouse at the start of a run, and closes it at the end.
-
-        Args:
-            context: Of the run.
-
-        Yields:
-            The I/O manager, ready.
+        """Yields this I/O manager with its lakehouse open, which is closed at the end of the run.
 
         Raises:
             dagster.Failure: The engine is not installed.
@@ -100,26 +90,25 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
     @property
     def lakehouse(self) -> Lakehouse:
-        """The tables, while a run is on."""
+        """The lakehouse of the current run. Outside of a run there is none."""
         return self._lakehouse
 
     def land(
         self, source: Source, query: Query, run_id: str, *, full_refresh: bool
     ) -> tuple[Landed, dict[str, dict[str, Any]]]:
-        """Brings a landing table and its quarantine up to the landing folder, in a commit each.
+        """Brings a landing table and its quarantine up to date with the landing folder, in one commit each.
 
         Args:
             source: The kind of record.
             query: The landing table's SELECT over the source's name.
-            run_id: The run.
+            run_id: The run's id.
             full_refresh: Whether to read all files again.
 
         Returns:
-            What was done, and from each of the two tables to Dagster's metadata of it.
+            The result, and Dagster's metadata by the name of each of the two tables.
 
         Raises:
-            dagster.Failure: Something that a user can put right. The tables are as they were, or the message says
-                which is stored.
+            dagster.Failure: `Lakehouse.land` raised a `StediError`, which describes the failure.
         """
         with failures_described():
             landed = self._lakehouse.land(source, query, run_id, full_refresh=full_refresh)
@@ -131,19 +120,19 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         """Replaces the asset's table with the rows of a query or a data frame, in one commit.
 
         Args:
-            context: Says which asset.
-            obj: A `Query`, or a data frame of a type that the engine knows.
+            context: Dagster's context, which names the asset.
+            obj: A `Query`, or a data frame of a type that the engine supports.
 
         Raises:
-            dagster.Failure: Something that a user can put right. The table is as it was.
+            dagster.Failure: `Lakehouse.store` raised a `StediError`, which describes the failure.
         """
         query = obj if isinstance(obj, Query) else None
         with failures_described():
             name = _table_name(context)
             stored = self._lakehouse.store(name, obj, context.run_id)
             figures = self._figures(context)
-            shown = table_metadata(self._lakehouse, name, stored, query)
-        context.add_output_metadata(shown | figures)
+            metadata = table_metadata(self._lakehouse, name, stored, query)
+        context.add_output_metadata(metadata | figures)
         if query:
             context.add_output_metadata({"query": dagster.MetadataValue.md(query.markdown)})
             if f"{FUNCTION}(" in query.sql:
@@ -155,29 +144,25 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         return {name: figure for name, figure in figures.items() if figure is not None}
 
     def load_input(self, context: dagster.InputContext) -> Any:
-        """Loads an asset's table as the type that the downstream asset annotates its input with.
-
-        Args:
-            context: Says which asset and which type.
-
-        Returns:
-            A value of that type.
+        """Loads an asset's table as a value of the type that annotates the input of the downstream asset.
 
         Raises:
-            dagster.Failure: The table does not exist, or the type is not one that the engine knows.
+            dagster.Failure: The table does not exist, or the engine does not support the type.
         """
         with failures_described():
-            # What is computed from this may be stored: until then, no other run may change the table.
+            # The run may store a table that it computes from this one. Until then, no other run may change this one.
             self._lakehouse.hold(f"run {context.step_context.run_id}")
             return self._lakehouse.load(_table_name(context), context.dagster_type.typing_type)
 
 
 @contextmanager
 def failures_described() -> Iterator[None]:
-    """Turns an error that a user can put right into a failure that Dagster shows with its description.
+    """Raises a `dagster.Failure` in place of a `StediError` of the block.
+
+    Dagster shows the description of a `Failure`. Of other exceptions it shows a stack trace.
 
     Raises:
-        dagster.Failure: The block raised a `StediError`.
+        dagster.Failure: The block raised a `StediError`, whose message is the description.
     """
     try:
         yield
@@ -188,7 +173,7 @@ def failures_described() -> Iterator[None]:
 def _table_name(context: dagster.OutputContext | dagster.InputContext) -> str:
     if context.has_asset_partitions:
         raise StediError(
-            f"The asset {context.asset_key.to_user_string()} has partitions, which a lakehouse table does not.",
+            f"The asset {context.asset_key.to_user_string()} has partitions, but a table of the lakehouse has none.",
             "Remove its partitions_def, or give it another io_manager_key.",
         )
     return context.asset_key.to_python_identifier()

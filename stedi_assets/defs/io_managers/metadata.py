@@ -1,4 +1,4 @@
-"""What Dagster shows of a build besides its figures: where each column comes from, a few rows, how long it took."""
+"""The metadata of a stored table in Dagster: its version, column-level lineage, sample rows and timings."""
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -16,16 +16,13 @@ from stedi_assets.report.preview import ROWS, preview
 
 
 def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None) -> dict[str, Any]:
-    """Describes a table that has just been stored.
+    """Returns Dagster's metadata of a table that has just been stored.
 
     Args:
-        lakehouse: Holds the table.
+        lakehouse: The lakehouse that stored the table.
         name: The table's name.
         stored: Its current version.
-        query: What it was computed by, if by a query.
-
-    Returns:
-        Dagster's metadata.
+        query: The query that computed it; None for a data frame or a quarantine, which have no lineage.
     """
     lineage = query_lineage(lakehouse, query, stored) if query else {}
     return {
@@ -37,11 +34,11 @@ def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query
 
 
 def query_lineage(lakehouse: Lakehouse, query: Query, stored: Stored) -> Lineage:
-    """Works out what each column of a stored table is computed from.
+    """Returns the input columns from which each column of a stored table is computed.
 
     Args:
-        lakehouse: Holds the tables that the query reads.
-        query: What the table was computed by.
+        lakehouse: The lakehouse with the tables that the query reads.
+        query: The query that computed the table.
         stored: The table's current version.
     """
     inputs = {name: _columns(lakehouse, name) for name in query.tables}
@@ -49,10 +46,9 @@ def query_lineage(lakehouse: Lakehouse, query: Query, stored: Stored) -> Lineage
 
 
 def lineage_metadata(lineage: Lineage) -> dict[str, Any]:
-    """Returns column-level lineage as Dagster knows it, and as a table to read: only Dagster+ draws the former.
+    """Returns column-level lineage as Dagster's own metadata and as a Markdown table. Empty lineage gives no metadata.
 
-    Args:
-        lineage: From a column's name to what it is computed from; empty where that is not known.
+    The table is for open-source Dagster: only Dagster+ draws column-level lineage.
     """
     if not lineage:
         return {}
@@ -77,7 +73,7 @@ def _columns(lakehouse: Lakehouse, name: str) -> Collection[str]:
 
 
 def _preview_metadata(lakehouse: Lakehouse, name: str, lineage: Lineage) -> Mapping[str, Any]:
-    # A table may have a name that the engine's SQL reserves: it is stored all the same.
+    # A user's table may have a name that the engine's SQL reserves. The table is stored, and only the preview fails.
     with suppress(StediError):
         return {
             "preview": dagster.MetadataValue.md(preview(lakehouse.rows(f"SELECT * FROM {name} LIMIT {ROWS}"), lineage))

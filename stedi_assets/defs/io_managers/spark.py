@@ -1,4 +1,4 @@
-"""The I/O manager that computes with Spark."""
+"""The I/O manager for the Spark engine."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,18 +13,18 @@ from stedi_assets.storage.aws import Aws
 
 
 class SparkLakehouseIOManager(LakehouseIOManager):
-    """Stores and loads Delta tables, computed by Spark in one session a run. The first query starts the session.
+    """Stores and loads Delta tables. Spark computes them, in one session per run, which the first query starts.
 
     Example:
         >>> SparkLakehouseIOManager(root="lakehouse", landing="data", aws=Aws(), master="spark://host:7077")
     """
 
-    master: str = Field(default="local[*]", description="Where Spark runs, unless SPARK_REMOTE names a server.")
+    master: str = Field(default="local[*]", description="Spark's master. It is ignored if SPARK_REMOTE names a server.")
     jars: str | None = Field(
         default=None,
-        description="A folder with jars for Spark to load. By default Spark fetches those for S3 where it needs them.",
+        description="A folder of jars for Spark to load. By default the jars for S3 are downloaded when needed.",
     )
-    conf: Mapping[str, str] = Field(default={}, description="Any options of Spark.")
+    conf: Mapping[str, str] = Field(default={}, description="Options of Spark.")
 
     @contextmanager
     def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> Iterator[Engine]:

@@ -1,1 +1,1 @@
-"""Jobs, and what starts them: a sensor and schedules."""
+"""Jobs, and the sensor and the schedules that start them."""

@@ -1,4 +1,4 @@
-"""Jobs, and what starts them without a person: a sensor for landing files, and a schedule. Both are off by default."""
+"""The jobs that build tables, the sensor for landing files and the daily schedule. Both are off by default."""
 
 import hashlib
 import json
@@ -18,14 +18,14 @@ from stedi_assets.settings import Settings
 from stedi_assets.storage.delta import newest_metadata, open_table
 
 ALL_TABLES = dagster.AssetSelection.all() - dagster.AssetSelection.groups(GROUP)
-"""Every table, other people's too, and nothing that is made for reading only."""
+"""All tables, those of users' own assets too, without the report."""
 
 LAKEHOUSE_JOB = dagster.define_asset_job("lakehouse", selection=ALL_TABLES, description="Builds every table.")
 
 REFRESH_LANDING_JOB = dagster.define_asset_job(
     "refresh_landing",
     selection=dagster.AssetSelection.assets(*(name for name, table in TABLES.items() if table.zone == "landing")),
-    description="Brings the landing tables and their quarantines up to what the landing folders hold, and no more.",
+    description="Brings the landing tables and their quarantines up to date with the landing folders, and no others.",
 )
 
 JOBS = (LAKEHOUSE_JOB, REFRESH_LANDING_JOB)
@@ -39,10 +39,11 @@ DAILY_LAKEHOUSE = dagster.ScheduleDefinition(
     default_status=dagster.DefaultScheduleStatus.STOPPED,
 )
 
-SECONDS_BETWEEN_LOOKS = 60
+SENSOR_INTERVAL_SECONDS = 60
 
-FILES_LOOKED_AT = 20_000
-"""How many files of a landing folder the sensor lists: in a bucket 20 requests, well within the minute a look has."""
+FILES_LISTED = 20_000
+"""The greatest number of files of a landing folder that the sensor lists. In a bucket these are 20 requests, which take
+far less than the 60 seconds that Dagster gives a sensor."""
 
 UNFINISHED = (
     dagster.DagsterRunStatus.QUEUED,
@@ -54,14 +55,14 @@ UNFINISHED = (
 
 
 @dataclass(frozen=True)
-class News:
-    """How a landing folder differs from its table.
+class FolderDifference:
+    """The difference between a landing folder and its landing table.
 
     Attributes:
         source: The kind of record.
-        version: The table's version; None where there is no table yet.
-        changes: What is new, changed or gone, of the files looked at.
-        is_cut: Whether the folder may hold files that were not looked at.
+        version: The table's Delta version; None before the first build.
+        changes: The listed files that are new or changed, and the files of the table that are gone.
+        is_cut: Whether the folder may hold more files than were listed.
     """
 
     source: Source
@@ -70,53 +71,54 @@ class News:
     is_cut: bool
 
     @property
-    def marks(self) -> list[Any]:
-        """What tells this difference from any other."""
+    def identity(self) -> list[Any]:
+        """The values, as JSON, that no other difference has: the table's version, and the files with their marks."""
         files = [(file.name, file.size, file.modified) for file in self.changes.to_read]
         return [self.source.name, self.version, files, list(self.changes.replaced)]
 
 
 def new_landing_files(settings: Settings) -> dagster.SensorDefinition:
-    """Builds the sensor that starts the job of all tables when landing files came, changed or went.
+    """Returns the sensor that starts the job of all tables when landing files were added, changed or removed.
 
-    It compares the landing folders with the ledgers in the landing tables, so it misses nothing that happened while it
-    was off. What it saw last is its cursor: for the same difference it asks for one run and no more, even where that
-    run fails.
+    The sensor compares the landing folders with the ledgers of the landing tables, so that it also finds changes from
+    the time when it was off. Its cursor is the digest of the last difference: it requests one run for a difference and
+    no second one, even if that run fails.
 
     Args:
-        settings: Say where the folders and the tables are.
+        settings: The locations of the landing root and the lakehouse.
     """
 
     @dagster.sensor(
         name="new_landing_files",
         job=LAKEHOUSE_JOB,
-        minimum_interval_seconds=SECONDS_BETWEEN_LOOKS,
-        description="Builds every table when landing files came, changed or went; one run at a time.",
+        minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
+        description="Builds every table when landing files were added, changed or removed; one run at a time.",
         default_status=dagster.DefaultSensorStatus.STOPPED,
     )
-    def look(context: dagster.SensorEvaluationContext) -> dagster.SensorResult | dagster.SkipReason:
-        # In a history without the project's run monitoring, no run would begin that could find the one before it dead.
+    def evaluate(context: dagster.SensorEvaluationContext) -> dagster.SensorResult | dagster.SkipReason:
+        # Without the run monitoring of the project's dagster.yaml, a run whose process has died would count as
+        # unfinished for ever, and the sensor would request no run again.
         mark_dead_runs(context.instance)
         run_id = _unfinished_run(context.instance)
         if run_id:
             return dagster.SkipReason(f"The run {run_id} is not finished. Cancel it if it no longer runs.")
         try:
-            looked_at = [_news(settings, source) for source in SOURCES.values()]
+            differences = [_difference(settings, source) for source in SOURCES.values()]
         except StediError as error:
             return dagster.SkipReason(error.message)
-        news = [each for each in looked_at if each.changes]
-        if not news:
-            return dagster.SkipReason(f"No landing file came, changed or went.{_not_looked_at(looked_at)}")
-        digest = _digest(news)
+        changed = [difference for difference in differences if difference.changes]
+        if not changed:
+            return dagster.SkipReason(f"No landing file was added, changed or removed.{_unlisted(differences)}")
+        digest = _digest(changed)
         if digest == context.cursor:
             return dagster.SkipReason(
-                "A run for these landing files has been asked for and has not stored them. See that run, and start "
-                "the job lakehouse by hand."
+                "The sensor has requested a run for these landing files, and that run has not stored them. See that "
+                "run, and start the job lakehouse by hand."
             )
-        request = dagster.RunRequest(run_key=digest, tags=_tags(news))
+        request = dagster.RunRequest(run_key=digest, tags=_tags(changed))
         return dagster.SensorResult(run_requests=[request], cursor=digest)
 
-    return look
+    return evaluate
 
 
 def _unfinished_run(instance: dagster.DagsterInstance) -> str | None:
@@ -127,31 +129,33 @@ def _unfinished_run(instance: dagster.DagsterInstance) -> str | None:
     return None
 
 
-def _news(settings: Settings, source: Source) -> News:
-    folder = list_landing_files(settings.landing, source, FILES_LOOKED_AT)
+def _difference(settings: Settings, source: Source) -> FolderDifference:
+    folder = list_landing_files(settings.landing, source, FILES_LISTED)
     table = open_table(settings.lakehouse / table_path(source.landing))
     text = newest_metadata(table).get(LEDGER_KEY) if table else None
     ledger = from_json(text) if text else {}
     if folder.is_cut:
+        # The folder may hold more files after the last listed one: entries for them are not compared.
         ledger = {name: entry for name, entry in ledger.items() if name <= folder.files[-1].name}
-    return News(source, table.version() if table else None, changes(folder.files, ledger), folder.is_cut)
+    return FolderDifference(source, table.version() if table else None, changes(folder.files, ledger), folder.is_cut)
 
 
-def _digest(news: Sequence[News]) -> str:
-    return hashlib.sha256(json.dumps([each.marks for each in news]).encode()).hexdigest()
+def _digest(differences: Sequence[FolderDifference]) -> str:
+    return hashlib.sha256(json.dumps([difference.identity for difference in differences]).encode()).hexdigest()
 
 
-def _tags(news: Sequence[News]) -> Mapping[str, str]:
-    read = sum(len(each.changes.to_read) for each in news)
-    gone = sum(len({*each.changes.replaced} - {file.name for file in each.changes.to_read}) for each in news)
+def _tags(differences: Sequence[FolderDifference]) -> Mapping[str, str]:
+    changed = [difference.changes for difference in differences]
+    read = sum(len(each.to_read) for each in changed)
+    gone = sum(len({*each.replaced} - {file.name for file in each.to_read}) for each in changed)
     return {"stedi/files_to_read": str(read), "stedi/files_gone": str(gone)}
 
 
-def _not_looked_at(looked_at: Sequence[News]) -> str:
-    cut = [each.source.name for each in looked_at if each.is_cut]
+def _unlisted(differences: Sequence[FolderDifference]) -> str:
+    cut = [difference.source.name for difference in differences if difference.is_cut]
     if not cut:
         return ""
     return (
-        f" Only the first {FILES_LOOKED_AT:,} files of {', '.join(cut)} were looked at: the schedule "
-        f"{DAILY_LAKEHOUSE.name} reads those after them too."
+        f" The sensor only listed the first {FILES_LISTED:,} files of {', '.join(cut)}. The schedule "
+        f"{DAILY_LAKEHOUSE.name} reads the others too."
     )

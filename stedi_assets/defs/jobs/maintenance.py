@@ -1,4 +1,4 @@
-"""Jobs that keep the lakehouse as it should be: old versions go, and customers who ask for it do."""
+"""The maintenance jobs: deleting old versions of tables, and erasing a customer."""
 
 from datetime import timedelta
 
@@ -13,19 +13,19 @@ from stedi_assets.storage import delta
 
 
 def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, holder: str, *, dry_run: bool = False) -> dict[str, int]:
-    """Deletes what no version within a retention needs, from every table, while no other run changes one.
+    """Deletes the files that no table version within the retention needs, while no other run changes a table.
 
     Args:
-        lakehouse: The tables.
-        retention: How old a version may be and still be read.
-        holder: Who holds the lakehouse meanwhile, as others are told that wait.
-        dry_run: Whether to delete nothing.
+        lakehouse: The lakehouse.
+        retention: The age up to which a version stays readable.
+        holder: The name of the run or the command. Other runs print it while they wait.
+        dry_run: Whether to count the files only.
 
     Returns:
-        From the folder of each table, below the lakehouse, to the number of files.
+        From the folder of each table, below the lakehouse, to the number of deleted files.
 
     Raises:
-        StediError: They cannot be deleted.
+        StediError: Another run does not end in time, or a file cannot be deleted.
     """
     deleted = {}
     for table in lakehouse.folders():
@@ -39,7 +39,7 @@ def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, holder: str, *, dr
     required_resource_keys={IO_MANAGER_KEY},
     config_schema={
         "retention_days": dagster.Field(
-            dagster.Int, default_value=RETENTION_DAYS, description="How many days old versions can still be read."
+            dagster.Int, default_value=RETENTION_DAYS, description="How many days old versions stay readable."
         )
     },
 )
@@ -47,7 +47,9 @@ def vacuum_every_table(context: dagster.OpExecutionContext) -> None:
     """Deletes the files of old versions of every table."""
     days = context.op_config["retention_days"]
     if days < 1:
-        raise dagster.Failure("The retention is less than a day: only stedi vacuum does that, by a flag of its own.")
+        raise dagster.Failure(
+            f"The retention of {days} days is less than a day. Only the command stedi vacuum allows that, with a flag."
+        )
     with failures_described():
         deleted = vacuum_tables(_lakehouse(context), timedelta(days=days), f"run {context.run_id}")
     for table, files in deleted.items():
@@ -64,25 +66,25 @@ def vacuum() -> None:
     required_resource_keys={IO_MANAGER_KEY},
     config_schema={
         "customer": dagster.Field(str, description="The keyed hash that `stedi erase EMAIL` prints; never the email."),
-        "requested_by": dagster.Field(str, description="Who asked for it."),
+        "requested_by": dagster.Field(str, description="The person who requested the erasure."),
         "force": dagster.Field(
-            bool, default_value=False, description="Whether to do it although what it would take out is unusual."
+            bool, default_value=False, description="Whether to erase even if the plan removes unusually many records."
         ),
         "all_object_versions": dagster.Field(
-            bool, default_value=False, description="Whether a bucket with versioning is to forget old versions too."
+            bool, default_value=False, description="Whether to delete old object versions in versioned buckets too."
         ),
     },
 )
 def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
     """Erases one customer, whom the configuration names by a keyed hash."""
-    # Imported here: whoever only loads the definitions does not need DuckDB.
+    # Imported here: a process that only loads the definitions does not need DuckDB.
     from stedi_assets.erasure.erase import erase  # noqa: PLC0415
     from stedi_assets.erasure.plan import find_email, plan_erasure, refuse_unusual  # noqa: PLC0415
 
     config = context.op_config
     lakehouse = _lakehouse(context)
     with failures_described():
-        # Before the customer is looked up: a run may be about to land a new device of theirs.
+        # Held before the lookup: another run may be about to land a new serial number of the customer.
         lakehouse.hold(f"run {context.run_id}")
         plan = plan_erasure(lakehouse, find_email(lakehouse, config["customer"]))
         if not config["force"]:
@@ -97,7 +99,9 @@ def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
         )
     context.log.info(certificate.text)
     if not certificate.is_complete:
-        raise dagster.Failure("Something names the customer still; the certificate in the log says where.")
+        raise dagster.Failure(
+            "The erasure is incomplete: the certificate in the log says where the customer is still named."
+        )
 
 
 @dagster.job(description="Erases a customer from the raw files, every table and every version, and verifies it.")
@@ -111,7 +115,7 @@ WEEKLY_VACUUM = dagster.ScheduleDefinition(
     job=vacuum,
     cron_schedule="0 3 * * 0",
     default_status=dagster.DefaultScheduleStatus.STOPPED,
-    description="Sundays at 3. Off until it is switched on.",
+    description="Deletes old versions on Sundays at 3:00 UTC.",
 )
 
 

@@ -62,13 +62,13 @@ MAY_BE_CHANGED = {
     # same double. Infinity and NaN lie outside the range too: DuckDB sorts NaN above every number.
     "BIGINT": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
     "DOUBLE": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
-    # DuckDB converts a value without quotes to text, which may differ from the text in the file. The ranges select by
-    # the first character. They are cheap, and few values get as far as the regular expressions:
+    # DuckDB converts a value without quotes to text, which may differ from the text in the file. The ranges are cheap
+    # prefilters by the first character, so that few values get as far as the regular expressions. They select:
     #   '-' to ':'  a minus or a digit: a number, such as 1.50 or 1e3. A positive integer of at most 18 digits is spelt
     #               the same in the file; a 0 may have been -0. Also NaN and Infinity with a minus.
     #   'I' to 'o'  I, N, i or n: NaN and Infinity, which DuckDB reads though JSON lacks them.
     #   '[' to '\'  an array.  '{' to '|'  an object.  The words of JSON's booleans are compared as a whole.
-    # The same texts in quotes match too. A file with such a text is read exactly for no other reason.
+    # A text in quotes may look the same, such as "12.5". Its file is then read exactly without need, but not wrongly.
     "VARCHAR": "{name} >= '-' AND {name} < ':' AND NOT regexp_full_match({name}, '[1-9][0-9]{{0,17}}') "
     "AND regexp_full_match({name}, '-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][-+]?[0-9]+)?|(?i:-nan|-inf|-infinity)') "
     "OR {name} >= 'I' AND {name} < 'o' AND regexp_full_match({name}, '(?i:nan|inf|infinity)') "
@@ -81,7 +81,7 @@ STORED = {
     # The CAST is within the CASE: around the CASE, the check costs three times as much.
     "BIGINT": "CASE WHEN {name} <> trunc({name}) THEN error('a number that is not whole') "
     "ELSE CAST({name} AS BIGINT) END",
-    # -0.0 becomes 0.0, as the exact reader has it.
+    # -0.0 becomes 0.0, as in the exact reader.
     "DOUBLE": "{name} + 0e0",
 }
 """From a column's type to the SQL expression that converts a value of the strict reader to that type."""
@@ -264,8 +264,8 @@ class DuckDBLandingReader:
 
     def _strict_rows(self, inputs: Sequence[Input]) -> str:
         typed = ", ".join(map(_typed, self._source.columns))
-        # A copy is read alone, and its raw file's name is a literal, as the copy's own name is another.
-        # As an ENUM, the file's name in every row costs a tenth of what it costs as VARCHAR.
+        # A copy has another name than its raw file, so that the raw file's name is a literal; a copy is read alone.
+        # Every row holds its file's name: as an ENUM, writing it takes a tenth of the time that a VARCHAR takes.
         file = inputs[0].file
         folder_characters = len(file.path) - len(file.name)
         name = f"substr(filename, {folder_characters + 1})" if inputs[0].path == file.path else literal(file.name)

@@ -58,7 +58,7 @@ PIECES = {None: "files", "\n": "files-in-lines", "}": "files-in-objects"}
 
 
 @dataclass
-class Verdict:
+class FileResult:
     """The result of reading one file line by line, summed up over its parts.
 
     Attributes:
@@ -128,13 +128,13 @@ class SparkLandingReader:
         """Reads files line by line, and returns the names and the rows of the files that lost no record."""
         read = line_reader(_folder_uri(files), self._source.columns, self._stamp.tombstones)
         staged = self._staged([self._stage("lines", _contents(self._spark, files, "\n"), read)])
-        verdicts = _verdicts(_notes(staged))
+        results = _results_by_file(_notes(staged))
         # A file without a row goes to the exact reader, which counts its bytes.
-        accepted = {name for name, verdict in verdicts.items() if verdict.rows and not verdict.is_refused}
+        accepted = {name for name, result in results.items() if result.rows and not result.is_refused}
         for file in files:
             if file.name in accepted:
-                verdict = verdicts[file.name]
-                counts = {"rows": verdict.rows, "unknown_keys": dict(verdict.unknown_keys)}
+                result = results[file.name]
+                counts = {"rows": result.rows, "unknown_keys": dict(result.unknown_keys)}
                 self._entries.append(self._entry(file, "strict", counts))
         return accepted, [staged.where("row IS NOT NULL").where(F.col("file").isin(sorted(accepted)))]
 
@@ -273,15 +273,15 @@ def _notes(staged: DataFrame) -> list[tuple[str, dict[str, Any]]]:
     return [(row["file"], json.loads(row["note"])) for row in noted]
 
 
-def _verdicts(notes: Iterable[tuple[str, Mapping[str, Any]]]) -> Mapping[str, Verdict]:
-    verdicts: defaultdict[str, Verdict] = defaultdict(Verdict)
+def _results_by_file(notes: Iterable[tuple[str, Mapping[str, Any]]]) -> Mapping[str, FileResult]:
+    results: defaultdict[str, FileResult] = defaultdict(FileResult)
     for name, note in notes:
-        verdicts[name].is_refused |= note["is_refused"]
-        verdicts[name].rows += note["rows"]
-        verdicts[name].unknown_keys.update(note["unknown_keys"])
-    for verdict in verdicts.values():
+        results[name].is_refused |= note["is_refused"]
+        results[name].rows += note["rows"]
+        results[name].unknown_keys.update(note["unknown_keys"])
+    for result in results.values():
         # The exact reader counts records by key for a limited number of keys. Parts of a file with more keys may each
         # count other ones; a reading of the whole file counts the first.
-        keys = verdict.unknown_keys.keys()
-        verdict.is_refused |= len(keys) > DEFAULT_LIMITS.unknown_keys or OTHER_UNKNOWN_KEYS in keys
-    return verdicts
+        keys = result.unknown_keys.keys()
+        result.is_refused |= len(keys) > DEFAULT_LIMITS.unknown_keys or OTHER_UNKNOWN_KEYS in keys
+    return results

@@ -316,8 +316,8 @@ def _refuse_unreachable(master: str) -> None:
 def _gateway(conf: SparkConf) -> JavaGateway:
     """Starts Java, with a pipe as its standard error that a thread copies to the standard error of this process.
 
-    Dagster redirects the standard error of this process to the compute log of each step. Java's own would stay what it
-    was at Java's start, and Spark's progress would not get into the logs.
+    Dagster redirects the standard error of this process to the compute log of each step. Java would keep the one that
+    it was started with, and Spark's progress would be missing from the logs.
     """
     read_end, write_end = os.pipe()
     java_output = _JavaOutput(read_end)
