@@ -4,11 +4,16 @@ Dagster's column schemas, the DDL, the landing reader, the checks and the docume
 an entry in `TABLES` and one function in `stedi_assets/defs/assets`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 ColumnType = Literal["VARCHAR", "BIGINT", "DOUBLE"]
 Zone = Literal["landing", "trusted", "curated"]
+
+
+DELTA_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "string", "BIGINT": "long", "DOUBLE": "double"}
+"""From the contract's types to Delta's names for them."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from stedi_assets.defs.checks.tables import table_checks
 from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
 from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
-from stedi_assets.defs.jobs.automation import DAILY_LAKEHOUSE, JOBS, new_landing_files
+from stedi_assets.defs.jobs.jobs import DAILY_LAKEHOUSE, JOBS
 from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
+from stedi_assets.defs.jobs.sensor import new_landing_files
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.runs.collector import skip_last_collection
 from stedi_assets.runs.executors import EXECUTORS

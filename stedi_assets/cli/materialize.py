@@ -22,7 +22,7 @@ from stedi_assets.definitions import defs
 from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.checks.check import WHAT_TO_DO
-from stedi_assets.defs.jobs.automation import ALL_TABLES
+from stedi_assets.defs.jobs.jobs import ALL_TABLES
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.runs.living import mark_dead_runs

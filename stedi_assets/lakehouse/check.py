@@ -1,9 +1,13 @@
 """One check of one table, without Dagster."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from stedi_assets.lakehouse.lakehouse import Lakehouse
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 Findings = Mapping[str, int | str]
 """From the name of a finding to a number, or to names of columns or files; never a value of a personal column."""

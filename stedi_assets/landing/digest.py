@@ -1,14 +1,19 @@
 """The digest of the contract for the rows of a landing table, stored in the same commit as the rows."""
 
+from __future__ import annotations
+
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from deltalake import Schema
-
-from stedi_assets.contract import QUARANTINE_COLUMNS, Column, ColumnType, Source
-from stedi_assets.query import Query
+from stedi_assets.contract import DELTA_TYPES, QUARANTINE_COLUMNS, Column, Source
 from stedi_assets.storage.columns import column_types
+
+if TYPE_CHECKING:
+    from deltalake import Schema
+
+    from stedi_assets.query import Query
 
 CONTRACT_KEY = "stedi.contract"
 """The key of a commit's metadata that holds the digest of the contract."""
@@ -16,9 +21,6 @@ CONTRACT_KEY = "stedi.contract"
 READER_RULES = 2
 """The version of the rules by which the reader turns a raw file into rows and quarantined records. Raise it with every
 change of the rules: the next run then reads all files again."""
-
-DELTA_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "string", "BIGINT": "long", "DOUBLE": "double"}
-"""From the contract's types to Delta's names for them."""
 
 
 def contract_digest(source: Source, query: Query) -> str:

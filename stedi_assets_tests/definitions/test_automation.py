@@ -11,7 +11,7 @@ import pytest
 
 from stedi_assets.contract import TABLES
 from stedi_assets.definitions import defs
-from stedi_assets.defs.jobs import automation
+from stedi_assets.defs.jobs import sensor
 from stedi_assets_tests.support.commands import PROGRAMS, environment
 from stedi_assets_tests.support.grid import in_both_places
 from stedi_assets_tests.support.projects import QUARANTINES, Project
@@ -172,7 +172,7 @@ def test_a_store_that_refuses_is_told_of_and_asks_for_no_run(
 def test_no_more_than_so_many_files_are_listed_and_the_reason_says_so(
     built_project: Project, instance: dagster.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(automation, "FILES_LISTED", 1)
+    monkeypatch.setattr(sensor, "FILES_LISTED", 1)
     message = skipped(look(built_project, instance))
     assert "The sensor only listed the first 1 files of accelerometer_files." in message
     built_project.land("accelerometer", "z.json", [])

@@ -102,7 +102,18 @@ def test_loading_the_definitions_imports_none_of_the_slow_libraries() -> None:
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     imported = set(json.loads(finished.stdout))
     assert "dagster" in imported
-    slow = {"pandas", "polars", "pyarrow", "pyarrow.dataset", "boto3", "pyspark", "sqlglot", "numpy", "matplotlib"}
+    slow = {
+        "pandas",
+        "polars",
+        "pyarrow",
+        "pyarrow.dataset",
+        "boto3",
+        "pyspark",
+        "sqlglot",
+        "deltalake",
+        "numpy",
+        "matplotlib",
+    }
     assert not imported & slow
 
 

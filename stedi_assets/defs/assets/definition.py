@@ -12,7 +12,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster
 
@@ -21,8 +21,10 @@ from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.defs.checks.check import check_result, check_spec
 from stedi_assets.defs.io_managers.lakehouse import FIGURES, failures_described
 from stedi_assets.lakehouse.check import Checks
-from stedi_assets.lakehouse.stored import Landed
 from stedi_assets.query import Query
+
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.stored import Landed
 
 IO_MANAGER_KEY = "io_manager"
 
@@ -109,7 +111,7 @@ def landing_definition(
     return materialize
 
 
-def _reading(asset: TableAsset, landed: Landed) -> dict[str, Any]:
+def _reading(asset: TableAsset, landed: "Landed") -> dict[str, Any]:
     return {
         "query": dagster.MetadataValue.md(asset.query.markdown),
         "changed": landed.is_changed,

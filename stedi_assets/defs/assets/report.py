@@ -1,6 +1,7 @@
 """The asset of the report on the tables, and its job."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import dagster
 
@@ -8,9 +9,11 @@ from stedi_assets.contract import TABLES
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
 from stedi_assets.lakehouse.check import Checks
-from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.query import Query
 from stedi_assets.report.pictures import can_draw, markdown
+
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 REPORT = "lakehouse_report"
 

@@ -3,12 +3,17 @@
 A check counts in SQL, on the engine that holds the table. It never loads the table's rows.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import dagster
 
 from stedi_assets.lakehouse.check import Check, Findings
-from stedi_assets.lakehouse.lakehouse import Lakehouse
+
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 WHAT_TO_DO = "what_to_do"
 """The metadata of a failed check that holds the remedy."""

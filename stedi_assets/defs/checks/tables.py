@@ -1,9 +1,12 @@
 """The checks of each table, and the functions that make the checks which several tables share."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from stedi_assets.contract import SOURCE_FILE, SOURCES, Source, Table
+from stedi_assets.contract import DELTA_TYPES, SOURCE_FILE, SOURCES, Source, Table
 from stedi_assets.defs.checks.check import (
     CONSENTING_CUSTOMERS,
     counts,
@@ -14,8 +17,9 @@ from stedi_assets.defs.checks.check import (
 )
 from stedi_assets.defs.checks.training import TRAINING_CHECKS
 from stedi_assets.lakehouse.check import Check, Findings
-from stedi_assets.lakehouse.lakehouse import Lakehouse
-from stedi_assets.landing.digest import DELTA_TYPES
+
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 NAMES_SHOWN = 20
 """How many file names a check shows."""

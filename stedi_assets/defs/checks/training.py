@@ -1,11 +1,16 @@
 """The checks of the training tables: whose readings a row holds, and whether it identifies a customer."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.defs.checks.check import CONSENTING_CUSTOMERS, counts, none_found, nothing
 from stedi_assets.lakehouse.check import Check, Findings
-from stedi_assets.lakehouse.lakehouse import Lakehouse
+
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 CURATED = "machine_learning_curated"
 PSEUDONYMIZED = "machine_learning_pseudonymized"

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
-from stedi_assets.engines.engine import Engine
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.work_folder import work_folder
+
+if TYPE_CHECKING:
+    from stedi_assets.engines.engine import Engine
 
 
 class DuckDBLakehouseIOManager(LakehouseIOManager):
@@ -27,7 +30,7 @@ class DuckDBLakehouseIOManager(LakehouseIOManager):
     )
 
     @contextmanager
-    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> Iterator[Engine]:
+    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> "Iterator[Engine]":
         """See `LakehouseIOManager`."""
         # Imported here: a process that only loads the definitions does not need DuckDB's engine.
         from dagster_duckdb import DuckDBResource  # noqa: PLC0415

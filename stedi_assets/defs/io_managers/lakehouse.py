@@ -4,23 +4,24 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import dagster
 from pydantic import Field, PrivateAttr
 
-from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.contract import Source
 from stedi_assets.defs.io_managers.metadata import table_metadata
-from stedi_assets.engines.engine import Engine
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse.lakehouse import Lakehouse
-from stedi_assets.lakehouse.stored import Landed
 from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS
 from stedi_assets.storage.location import Location
+
+if TYPE_CHECKING:
+    from stedi_assets.engines.engine import Engine
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
+    from stedi_assets.lakehouse.stored import Landed
 
 FIGURES = "figures"
 """The key of an asset's definition metadata that holds a SELECT of one row of numbers. Each build records them."""
@@ -47,7 +48,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         default=WAIT_TIMEOUT_SECONDS, description="How many seconds a run waits while another holds the lakehouse."
     )
 
-    _lakehouse: Lakehouse = PrivateAttr()
+    _lakehouse: "Lakehouse" = PrivateAttr()
 
     def location(self, text: str) -> Location:
         """Returns the location of a path or an s3://bucket/prefix URL."""
@@ -60,7 +61,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         return replace(self.location(self.landing), follows_links=self.follows_links)
 
     @abstractmethod
-    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> AbstractContextManager[Engine]:
+    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> "AbstractContextManager[Engine]":
         """Opens the engine for one run, and closes it at the end of the block.
 
         Args:
@@ -78,6 +79,10 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         Raises:
             dagster.Failure: The engine is not installed.
         """
+        # Imported here: a process that only loads the definitions opens no table.
+        from stedi_assets.catalog.glue import GlueCatalog  # noqa: PLC0415
+        from stedi_assets.lakehouse.lakehouse import Lakehouse  # noqa: PLC0415
+
         root, landing = self.location(self.root), self.landing_location
         pseudonyms = self.pseudonyms.for_build()
         catalog = GlueCatalog(self.glue_database, self.aws) if self.glue_database else None
@@ -89,13 +94,13 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
             yield self
 
     @property
-    def lakehouse(self) -> Lakehouse:
+    def lakehouse(self) -> "Lakehouse":
         """The lakehouse of the current run. Outside of a run there is none."""
         return self._lakehouse
 
     def land(
         self, source: Source, query: Query, run_id: str, *, full_refresh: bool
-    ) -> tuple[Landed, dict[str, dict[str, Any]]]:
+    ) -> tuple["Landed", dict[str, dict[str, Any]]]:
         """Brings a landing table and its quarantine up to date with the landing folder, in one commit each.
 
         Args:

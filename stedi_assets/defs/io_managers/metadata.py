@@ -1,18 +1,22 @@
 """The metadata of a stored table in Dagster: its version, column-level lineage, sample rows and timings."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster
 
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.errors import StediError
-from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.lineage import ColumnSource, Lineage, column_lineage
-from stedi_assets.lakehouse.stored import Stored
-from stedi_assets.query import Query
 from stedi_assets.report.preview import ROWS, preview
+
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
+    from stedi_assets.lakehouse.stored import Stored
+    from stedi_assets.query import Query
 
 
 def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None) -> dict[str, Any]:

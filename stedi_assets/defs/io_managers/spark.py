@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
-from stedi_assets.engines.engine import Engine
 from stedi_assets.errors import StediError
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.storage.aws import Aws
+
+if TYPE_CHECKING:
+    from stedi_assets.engines.engine import Engine
 
 
 class SparkLakehouseIOManager(LakehouseIOManager):
@@ -27,7 +30,7 @@ class SparkLakehouseIOManager(LakehouseIOManager):
     conf: Mapping[str, str] = Field(default={}, description="Options of Spark.")
 
     @contextmanager
-    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> Iterator[Engine]:
+    def engine(self, aws: Aws | None, pseudonyms: Pseudonyms) -> "Iterator[Engine]":
         """See `LakehouseIOManager`."""
         # Imported here: Spark is an extra, and a process that only loads the definitions does not need it.
         try:

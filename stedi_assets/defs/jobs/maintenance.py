@@ -1,6 +1,7 @@
 """The maintenance jobs: deleting old versions of tables, and erasing a customer."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import dagster
 
@@ -8,11 +9,14 @@ from stedi_assets.contract import RETENTION_DAYS
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
-from stedi_assets.lakehouse.lakehouse import Lakehouse
-from stedi_assets.storage import delta
+
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 
-def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, holder: str, *, dry_run: bool = False) -> dict[str, int]:
+def vacuum_tables(
+    lakehouse: "Lakehouse", retention: timedelta, holder: str, *, dry_run: bool = False
+) -> dict[str, int]:
     """Deletes the files that no table version within the retention needs, while no other run changes a table.
 
     Args:
@@ -27,6 +31,9 @@ def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, holder: str, *, dr
     Raises:
         StediError: Another run does not end in time, or a file cannot be deleted.
     """
+    # Imported here: a process that only loads the definitions opens no table.
+    from stedi_assets.storage import delta  # noqa: PLC0415
+
     deleted = {}
     for table in lakehouse.folders():
         if not dry_run:
@@ -119,6 +126,6 @@ WEEKLY_VACUUM = dagster.ScheduleDefinition(
 )
 
 
-def _lakehouse(context: dagster.OpExecutionContext) -> Lakehouse:
+def _lakehouse(context: dagster.OpExecutionContext) -> "Lakehouse":
     lakehouse: Lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
     return lakehouse

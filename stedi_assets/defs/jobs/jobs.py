@@ -1,0 +1,28 @@
+"""The jobs that build tables, and the daily schedule, which is off by default."""
+
+import dagster
+
+from stedi_assets.contract import TABLES
+from stedi_assets.defs.assets.report import GROUP
+
+ALL_TABLES = dagster.AssetSelection.all() - dagster.AssetSelection.groups(GROUP)
+"""All tables, those of users' own assets too, without the report."""
+
+LAKEHOUSE_JOB = dagster.define_asset_job("lakehouse", selection=ALL_TABLES, description="Builds every table.")
+
+REFRESH_LANDING_JOB = dagster.define_asset_job(
+    "refresh_landing",
+    selection=dagster.AssetSelection.assets(*(name for name, table in TABLES.items() if table.zone == "landing")),
+    description="Brings the landing tables and their quarantines up to date with the landing folders, and no others.",
+)
+
+JOBS = (LAKEHOUSE_JOB, REFRESH_LANDING_JOB)
+
+DAILY_LAKEHOUSE = dagster.ScheduleDefinition(
+    name="daily_lakehouse",
+    job=LAKEHOUSE_JOB,
+    cron_schedule="0 3 * * *",
+    execution_timezone="UTC",
+    description="Builds every table each day at 3:00 UTC.",
+    default_status=dagster.DefaultScheduleStatus.STOPPED,
+)
