@@ -30,7 +30,7 @@ test-buckets: go .venv/test-buckets
 test-browser: chromium .venv/test-browser
 	$(PYTEST) -m browser
 
-# Crash walks, daemons, the hooks; then the property tests again, with thirty times as many examples.
+# Crash walks, daemons, the hooks; then the property tests again, with ten times as many examples.
 test-slow: java go chromium .venv/test-spark .venv/test-browser .venv/lint
 	$(PYTEST) -m slow
 	$(PYTEST) -m 'hypothesis and not (slow or spark or bucket)' --hypothesis-profile many

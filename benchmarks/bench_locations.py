@@ -20,6 +20,7 @@ import duckdb
 from benchmarks.bench_peers import PACKAGES, PROJECT, TIMES, landing_root, runs_from
 from benchmarks.build_tables import build_tables
 from benchmarks.measure import Spread, describe_machine, format_seconds, print_markdown_table
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.erase import erase
@@ -83,7 +84,7 @@ def timed_erasure(landing: Path, scratch: Path) -> tuple[float, int, Certificate
         ).fetchall()
         started = time.perf_counter()
         plan = plan_erasure(lakehouse, email)
-        certificate = erase(lakehouse, plan, "benchmark", "benchmark")
+        certificate = erase(lakehouse, plan, QUERIES, "benchmark", "benchmark")
         return time.perf_counter() - started, len(plan.files), certificate
 
 

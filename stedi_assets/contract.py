@@ -283,3 +283,7 @@ def table_path(name: str) -> str:
         name: The name of a table of the contract, or of another asset.
     """
     return TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}"
+
+
+RETENTION_DAYS = 7
+"""Days for which an old version of a table stays readable, and withdrawn rows stay on disk."""

@@ -6,7 +6,7 @@ import dagster
 
 from stedi_assets import defs as declared
 from stedi_assets.contract import SOURCES, TABLES, Source
-from stedi_assets.defs.assets import TABLE_ASSETS
+from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
 from stedi_assets.defs.assets.report import report_definitions
 from stedi_assets.defs.checks.tables import table_checks
@@ -97,7 +97,7 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
         },
         executor=EXECUTORS[settings.executor],
     )
-    return dagster.Definitions.merge(tables, report_definitions(checks))
+    return dagster.Definitions.merge(tables, report_definitions(QUERIES, checks))
 
 
 def _store_kinds(location: Location) -> set[str]:

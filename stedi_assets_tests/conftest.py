@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stedi_assets_tests.support.servers import MotoServer, Versitygw
 
 hypothesis.settings.register_profile("few", max_examples=50, deadline=None, derandomize=True)
-hypothesis.settings.register_profile("many", max_examples=1_500, deadline=None)
+hypothesis.settings.register_profile("many", max_examples=500, deadline=None)
 hypothesis.settings.load_profile("few")
 
 TESTS = Path(__file__).parent

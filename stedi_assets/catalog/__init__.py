@@ -1,1 +1,1 @@
-"""What other programs know the tables by: CREATE statements, and the AWS Glue Data Catalog."""
+"""How other programs find the tables: CREATE statements, and the AWS Glue Data Catalog."""

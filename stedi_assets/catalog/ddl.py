@@ -1,7 +1,7 @@
 """CREATE statements: the raw files and the tables as Athena, Spark and DuckDB read them.
 
-Nothing here is about one table: a statement is the contract in a dialect's words. A bucket is s3:// in all of them; a
-Spark that comes without Amazon's file system needs spark.hadoop.fs.s3.impl for it.
+Every statement is derived from the contract. A bucket is s3:// in all three dialects: set spark.hadoop.fs.s3.impl in a
+Spark without Amazon's file system.
 """
 
 import glob
@@ -10,46 +10,46 @@ from typing import Literal
 
 from sqlglot import exp
 
-from stedi_assets.contract import SOURCES, TABLES, Column, ColumnType, Source
+from stedi_assets.contract import SOURCES, Column, ColumnType, Source, table_path
 from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS
 from stedi_assets.storage.location import Location
 
 Dialect = Literal["athena", "spark", "duckdb"]
 
 EXAMPLE_LANDING = "s3://stedi-lakehouse"
-"""The landing root of a statement for Athena, which reads only buckets, where the landing root is a local folder."""
+"""Stands for a local landing root in a statement for Athena, which reads only buckets."""
 
 EXAMPLE_LAKEHOUSE = "s3://stedi-lakehouse/lakehouse"
-"""The lakehouse of a statement for Athena where the lakehouse is a local folder."""
+"""Stands for a local lakehouse in a statement for Athena."""
 
 HIVE_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "STRING", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE"}
-"""From the contract's types to what Hive's language, which Athena and Spark speak, calls them."""
+"""From the contract's types to HiveQL's, which Athena and Spark use."""
 
 
 def create_statement(name: str, dialect: Dialect, landing: Location, lakehouse: Location) -> str:
-    """Writes the statement that makes a source or a table known to a program.
+    """Returns the CREATE statement of a source or a table.
 
     Args:
         name: A source, whose raw files are read, or a table.
-        dialect: The program.
+        dialect: The program that will run the statement.
         landing: The landing root.
-        lakehouse: The root of the tables.
+        lakehouse: The folder that holds the tables.
 
     Returns:
-        One statement, below a comment that says how it was made. A comment has a line of its own: Athena knows no
-        other in a CREATE TABLE.
+        One statement, below a comment with the command that printed it. The comment has a line of its own: Athena
+        accepts no other comment in a CREATE TABLE.
     """
     statement = (
         SOURCE_STATEMENTS[dialect](SOURCES[name], landing / SOURCES[name].path)
         if name in SOURCES
-        else TABLE_STATEMENTS[dialect](name, lakehouse / TABLES[name].path)
+        else TABLE_STATEMENTS[dialect](name, lakehouse / table_path(name))
     )
     return f"-- Made from stedi_assets/contract.py by: stedi ddl {name} --dialect {dialect}\n{statement};\n"
 
 
 def _athena_source(source: Source, folder: Location) -> str:
-    # Athena's column names are lower case; the SerDe compares keys with them without regard to case, as the contract
-    # does. Of a line that is not JSON it makes a row of nulls.
+    # Athena's column names are lower case. The SerDe compares keys with them without regard to case, as the contract
+    # does. It turns a line that is not JSON into a row of nulls.
     columns = [f"{_hive_name(column.name.lower())} {_hive_definition(column)}" for column in source.columns]
     return f"""\
 CREATE EXTERNAL TABLE IF NOT EXISTS {_hive_name(source.name)} (
@@ -69,7 +69,7 @@ TBLPROPERTIES ('classification' = 'json')"""
 
 
 def _athena_table(name: str, folder: Location) -> str:
-    # Athena takes the columns from the Delta log, and refuses a statement that says more than this.
+    # Athena reads the columns from the Delta log, and refuses any further clause.
     return f"""\
 CREATE EXTERNAL TABLE {_hive_name(name)}
 LOCATION {_hive_text(f"{folder}/")}
@@ -88,7 +88,7 @@ LOCATION {_hive_text(_spark_path(folder))}"""
 
 
 def _spark_table(name: str, folder: Location) -> str:
-    # Spark takes the columns from the Delta log, and refuses others, be it only by a comment.
+    # Spark reads the columns from the Delta log, and refuses columns that differ, even in a comment.
     return f"""\
 CREATE TABLE IF NOT EXISTS {_hive_name(name)}
 USING DELTA
@@ -96,12 +96,12 @@ LOCATION {_hive_text(_spark_path(folder))}"""
 
 
 def _spark_path(folder: Location) -> str:
-    # Not a URI: Spark does not decode one.
+    # The path itself, not a percent-encoded URI: Spark does not decode it.
     return f"file://{folder}" if folder.is_local else str(folder)
 
 
 def _duckdb_source(source: Source, folder: Location) -> str:
-    # A view has no comments on its columns.
+    # CREATE VIEW takes no comments on columns.
     columns = [f"{_duckdb_name(column.name)}: {_duckdb_text(column.type)}" for column in source.columns]
     return f"""\
 CREATE OR REPLACE VIEW {_duckdb_name(source.name)} AS

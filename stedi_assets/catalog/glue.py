@@ -1,7 +1,7 @@
-"""AWS Glue: what Athena, EMR and others look tables up in.
+"""The AWS Glue Data Catalog, in which Athena, EMR and other programs look tables up.
 
-An entry is a Delta table as Athena's engine version 3 and Spark read it themselves: they take the rows from the log at
-its location, and the columns, comments and statistics here are for people, Lake Formation and planners.
+Each entry describes a Delta table the way Athena engine version 3 and Spark expect it. Both read the rows from the
+Delta log at the entry's location. The columns, comments and statistics are for people, Lake Formation and planners.
 """
 
 import json
@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from stedi_assets.contract import TABLES
+from stedi_assets.engines.engine import Written
 from stedi_assets.errors import CredentialsError, StediError
-from stedi_assets.lakehouse.stored import Stored
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.causes import ACCESS_DENIED, CAUSES, Cause
+from stedi_assets.storage.location import Location
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -25,72 +26,77 @@ HIVE_TYPES = {"long": "bigint", "integer": "int", "short": "smallint", "byte": "
 """From Delta's types to Glue's, where the names differ."""
 
 DELTA_INPUT_FORMAT = "org.apache.hadoop.mapred.SequenceFileInputFormat"
-"""What Spark and Trino register for a Delta table, with the two below. A program that does not know Delta fails on it;
-were it Parquet's, such a program would read the files of old versions too."""
+"""The input format that Spark and Trino register for a Delta table, with the output format and SerDe below.
+
+A program without Delta support fails on it. With Parquet's format, such a program would read old versions' files too.
+"""
 
 DELTA_OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.HiveSequenceFileOutputFormat"
 
 DELTA_SERDE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 
 CREATOR = {"created_by": "stedi_assets"}
-"""Marks a database that was created here, so that nobody else's is ever removed."""
+"""Marks a database that this program created: `remove_database` removes no other."""
 
 COMMENT_BYTES = 255
-"""The most that Glue keeps of a column's comment."""
+"""The longest comment of a column that Glue accepts, in bytes of UTF-8."""
 
-TRIES = 3
-"""How often an entry is looked at again that another run changes at the same time."""
+ATTEMPTS = 3
+"""How many times to put an entry that other runs change at the same time."""
 
-CHANGED_MEANWHILE = frozenset({"AlreadyExistsException", "ConcurrentModificationException"})
+CONFLICTS = frozenset({"AlreadyExistsException", "ConcurrentModificationException"})
 
 DENIED_WITHOUT_CODE = "403"
-"""The code that botocore makes up where Glue, or a server that speaks its protocol, denies access and gives none."""
+"""The code that botocore sets if Glue, or another server with its protocol, denies access without a code."""
 
 
 class GlueCatalog:
     """A database of the AWS Glue Data Catalog.
 
     Args:
-        database: Its name; it need not exist.
-        aws: How Glue is reached.
+        database: Its name. `register` creates a missing database.
+        aws: The credentials and the endpoint.
     """
 
     def __init__(self, database: str, aws: Aws) -> None:
         self._database = database
         self._aws = aws
 
-    def register(self, name: str, stored: Stored) -> str:
-        """Makes the entry of a table what the table is now, and creates the entry and the database where missing.
+    def register(self, name: str, folder: Location, version: int, written: Written) -> str:
+        """Creates or updates the entry of a table; creates the database where it does not exist.
 
-        Where the entry says so already, nothing is sent.
+        An entry that is up to date is left alone, without a request to change it.
 
         Args:
             name: The table's name.
-            stored: Its current version.
+            folder: The table's folder.
+            version: Its current Delta version.
+            written: The columns and files of that version.
 
         Returns:
             The entry's name, with its database.
 
         Raises:
-            StediError: Glue refuses, or has an entry of that name that is no Delta table. The table itself is stored.
+            StediError: Glue refuses, or has an entry of that name that is not a Delta table. The table itself is
+                stored.
         """
-        entry = table_input(name, stored)
+        entry = table_input(name, folder, written)
         full_name = f"{self._database}.{entry['Name']}"
         unregistered = (
-            f"The table {name} is stored at {stored.folder} as version {stored.version}, "
+            f"The table {name} is stored at {folder} as version {version}, "
             f"but could not be registered in AWS Glue as {full_name}"
         )
         with _refusals_explained(unregistered, ", and materialize the asset again"):
-            for _ in range(TRIES):
+            for _ in range(ATTEMPTS):
                 if self._is_put(entry, unregistered):
                     return full_name
         raise StediError(f"{unregistered}: other runs keep changing it.", "Materialize the asset again.")
 
     def locations(self) -> dict[str, str]:
-        """Looks up where the tables lie.
+        """Returns the location of each Delta table that the database lists.
 
         Returns:
-            From an entry's name to its location, for those that are Delta tables; empty where there is no database.
+            From an entry's name to its location; empty where the database does not exist.
 
         Raises:
             StediError: Glue refuses.
@@ -104,10 +110,7 @@ class GlueCatalog:
         return {table["Name"]: table["StorageDescriptor"]["Location"] for table in tables if _is_delta(table)}
 
     def remove(self, name: str) -> None:
-        """Removes an entry; not the table.
-
-        Args:
-            name: The entry's name.
+        """Removes an entry, and leaves the table. A missing entry is no error.
 
         Raises:
             StediError: Glue refuses.
@@ -117,10 +120,10 @@ class GlueCatalog:
             self._client.delete_table(DatabaseName=self._database, Name=name)
 
     def remove_database(self) -> bool:
-        """Removes the database where it was created here and is empty.
+        """Removes the database if this program created it and it is empty.
 
         Returns:
-            Whether it was.
+            Whether the database was removed.
 
         Raises:
             StediError: Glue refuses.
@@ -150,11 +153,12 @@ class GlueCatalog:
             if present is None:
                 self._create(entry)
             elif not _holds(present, entry):
-                # Others may have added parameters. An older version of the entry is of no use: the log has them all.
+                # Other programs may have added parameters: keep them. SkipArchive: Glue need not keep old versions of
+                # the entry, because the Delta log has all versions of the table.
                 entry = {**entry, "Parameters": {**present["Parameters"], **entry["Parameters"]}}
                 self._client.update_table(DatabaseName=self._database, TableInput=entry, SkipArchive=True)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in CHANGED_MEANWHILE:
+            if error.response["Error"]["Code"] not in CONFLICTS:
                 raise
             return False
         return True
@@ -184,29 +188,30 @@ class GlueCatalog:
         return self._aws.client("glue")
 
 
-def table_input(name: str, stored: Stored) -> "TableInputTypeDef":
-    """Writes the entry of a table.
+def table_input(name: str, folder: Location, written: Written) -> "TableInputTypeDef":
+    """Returns the entry of a table, as Glue's `CreateTable` and `UpdateTable` take it.
 
     Args:
         name: The table's name.
-        stored: Its current version.
+        folder: The table's folder.
+        written: The columns and files of its current version.
     """
     table = TABLES.get(name)
     comments = {column.name: column.description for column in table.columns} if table else {}
-    location = f"{stored.folder}/"
-    rows, size, files = str(stored.written.rows), str(stored.written.bytes), str(len(stored.written.files))
+    location = f"{folder}/"
+    rows, size, files = str(written.rows), str(written.bytes), str(len(written.files))
     return {
         "Name": name.lower(),
         "Description": table.description if table else "",
         "TableType": "EXTERNAL_TABLE",
-        # Athena cannot read an entry without them, not even of a table that has none.
+        # Athena cannot read an entry without this key, even if the table is not partitioned.
         "PartitionKeys": [],
         "Parameters": {
             "EXTERNAL": "TRUE",
             "classification": "delta",
             "table_type": "DELTA",
             "spark.sql.sources.provider": "delta",
-            # The same twice: by the names that Hive and Spark know, and by those of Glue and Athena.
+            # The statistics under the names that Hive and Spark read, then under the names of Glue and Athena.
             **{"numRows": rows, "totalSize": size, "numFiles": files},
             **{"recordCount": rows, "sizeKey": size, "objectCount": files},
         },
@@ -217,7 +222,7 @@ def table_input(name: str, stored: Stored) -> "TableInputTypeDef":
                     "Type": _hive_type(field["type"]),
                     "Comment": _comment(comments.get(field["name"]) or field["metadata"].get("comment", "")),
                 }
-                for field in json.loads(stored.written.schema.to_json())["fields"]
+                for field in json.loads(written.schema.to_json())["fields"]
             ],
             "Location": location,
             "InputFormat": DELTA_INPUT_FORMAT,
@@ -229,7 +234,7 @@ def table_input(name: str, stored: Stored) -> "TableInputTypeDef":
 
 
 def _hive_type(kind: Any) -> str:
-    """Translates a type of Delta's JSON."""
+    """Returns Glue's name of a type from a Delta schema's JSON."""
     if isinstance(kind, str):
         return HIVE_TYPES.get(kind, kind)
     match kind["type"]:
@@ -252,7 +257,7 @@ def _is_delta(table: "TableTypeDef") -> bool:
 
 
 def _holds(present: Any, wanted: Any) -> bool:
-    """Whether an entry says what it should. What Glue and others have added to it does not matter."""
+    """Whether an entry has all the wanted values. Keys that Glue or another program added are ignored."""
     if not present or not wanted:
         return not present and not wanted
     if isinstance(wanted, dict):
@@ -263,25 +268,25 @@ def _holds(present: Any, wanted: Any) -> bool:
 
 
 @contextmanager
-def _refusals_explained(what: str, afterwards: str = "") -> Iterator[None]:
+def _refusals_explained(problem: str, afterwards: str = "") -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     try:
         yield
     except ClientError as error:
-        raise _refusal(error, what, afterwards) from None
+        raise _refusal(error, problem, afterwards) from None
     except BotoCoreError as error:
         raise StediError(
-            f"{what}: it could not be reached, {type(error).__name__}.",
+            f"{problem}: it could not be reached, {type(error).__name__}.",
             f"Check AWS_ENDPOINT_URL, AWS_REGION and the network{afterwards}.",
         ) from None
 
 
-def _refusal(error: "ClientError", what: str, afterwards: str) -> StediError:
+def _refusal(error: "ClientError", problem: str, afterwards: str) -> StediError:
     code = error.response["Error"]["Code"]
     unknown = Cause(f"it answered {code}", "Try again, or see AWS's own documentation")
     cause = ACCESS_DENIED if code == DENIED_WITHOUT_CODE else CAUSES.get(code, unknown)
-    what, remedy = f"{what}: {cause.sentence}, glue:{error.operation_name}.", f"{cause.remedy}{afterwards}."
+    message, remedy = f"{problem}: {cause.sentence}, glue:{error.operation_name}.", f"{cause.remedy}{afterwards}."
     if cause.is_about_credentials:
-        return CredentialsError(what, remedy, code=code, service="glue")
-    return StediError(what, remedy)
+        return CredentialsError(message, remedy, code=code, service="glue")
+    return StediError(message, remedy)

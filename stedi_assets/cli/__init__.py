@@ -1,4 +1,4 @@
-"""The `stedi` command: what Dagster's own command does not do. One module a command."""
+"""The `stedi` command, with one module for each subcommand."""
 
 import click
 
@@ -23,7 +23,7 @@ from stedi_assets.cli.vacuum import vacuum
 @click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stedi_assets")
 def main() -> None:
-    """Builds a lakehouse of Step Trainer readings, with what Dagster's own command does not do."""
+    """Builds a lakehouse of Step Trainer readings, and queries, reports and maintains it."""
 
 
 COMMANDS = (

@@ -1,4 +1,4 @@
-"""stedi clean: removes what runs have made."""
+"""stedi clean: removes the tables that runs have built."""
 
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Do not ask, for scripts.")
-@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--dry-run", is_flag=True, help="List what would be removed, and remove nothing.")
 def clean(yes: bool, dry_run: bool) -> None:
     """Removes the tables at STEDI_LAKEHOUSE and, with STEDI_GLUE_DATABASE, their entries in AWS Glue.
 
-    Only what runs have made is removed: where the folder of a table holds anything else, nothing is. Landing files are
-    never touched. It waits while a run is on; a removal that was interrupted can be run again.
+    It removes only files that runs have written. If a table's folder holds anything else, it removes nothing. Landing
+    files are never touched. It waits for a run to end. After an interruption, run it again.
 
     Example: stedi clean --dry-run
     """
@@ -25,7 +25,7 @@ def clean(yes: bool, dry_run: bool) -> None:
     from stedi_assets.storage.lease import lease_held  # noqa: PLC0415
 
     settings = read_settings()
-    # From before the tables are listed: a run that is on would make others while the user is asked.
+    # Held before the tables are listed: otherwise a run could add tables while the user is asked.
     held = nullcontext() if dry_run else lease_held(settings.lakehouse, HOLDER, settings.lease_wait_timeout)
     with held:
         _clean(settings, yes=yes, dry_run=dry_run)
@@ -41,7 +41,8 @@ def _clean(settings: "Settings", *, yes: bool, dry_run: bool) -> None:
     if cleaning.refused:
         reasons = "; ".join(f"{folder}: {reason}" for folder, reason in cleaning.refused)
         raise click.ClickException(
-            f"Nothing was removed, for not all is this program's. {reasons}. Move or remove that yourself."
+            f"Nothing was removed, because not all files are this program's. {reasons}. "
+            "Move or remove the other files yourself."
         )
     if not cleaning.tables and not cleaning.entries:
         click.echo(f"There is nothing to remove at {cleaning.lakehouse}.")

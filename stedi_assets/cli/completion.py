@@ -1,16 +1,18 @@
-"""stedi completion: prints what makes a shell complete the command."""
+"""stedi completion: prints a completion script; and the completion of a table's name in other commands."""
 
 import click
 from click.shell_completion import get_completion_class
+
+from stedi_assets.contract import TABLES
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Prints a script that completes commands.
+    """Prints a script for shell completion.
 
-    The shell then completes commands, options and the names of tables.
+    With the script, the shell completes commands, options and the names of tables.
 
     In ~/.bashrc: eval "$(stedi completion bash)"
 
@@ -21,3 +23,33 @@ def completion(context: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(context.find_root().command, {}, "stedi", "_STEDI_COMPLETE").source())
+
+
+def complete_table(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Returns the names of tables that begin with the given text, as click's `shell_complete` asks for them.
+
+    Args:
+        context: Unused.
+        parameter: Unused.
+        incomplete: The beginning of the name.
+
+    Returns:
+        The tables of the contract, and other tables if the lakehouse is on local disk.
+    """
+    del context, parameter
+    return [name for name in (*TABLES, *_other_names()) if name.startswith(incomplete)]
+
+
+def _other_names() -> list[str]:
+    # Imported here: the shell runs this program at every Tab.
+    from stedi_assets.console.tables import other_entries  # noqa: PLC0415
+    from stedi_assets.errors import StediError  # noqa: PLC0415
+    from stedi_assets.settings import read_settings  # noqa: PLC0415
+
+    try:
+        lakehouse = read_settings().lakehouse
+        # Listing a bucket may take a minute.
+        return [entry.name for entry in other_entries(lakehouse)] if lakehouse.is_local else []
+    except StediError:
+        # A message would disturb the command line; the command itself will report the error.
+        return []

@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     type=click.Choice(["athena", "spark", "duckdb"]),
     default="athena",
     show_default=True,
-    help="The program that is to know the tables.",
+    help="The program that will run the statements.",
 )
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="A folder to write into, a file a statement, instead of printing.",
+    help="A folder for one file per statement, instead of printing.",
 )
 def ddl(tables: tuple[str, ...], dialect: "Dialect", output: Path | None) -> None:
     """Prints CREATE statements for the raw files and the tables at STEDI_LANDING and STEDI_LAKEHOUSE.
 
-    TABLE is a table, or customer_files, accelerometer_files or step_trainer_files for raw JSON; by default all.
+    TABLE is a table, or customer_files, accelerometer_files or step_trainer_files for the raw JSON. By default the
+    command prints all statements.
 
     Example: stedi ddl machine_learning_curated --dialect duckdb
     """
@@ -58,5 +59,5 @@ def ddl(tables: tuple[str, ...], dialect: "Dialect", output: Path | None) -> Non
         for name, statement in statements.items():
             (output / f"{name}.sql").write_text(statement, "utf-8")
     except OSError as error:
-        # A full disk refuses a write, which knows no name.
+        # An error of a write, such as a full disk, has no file name.
         raise click.ClickException(f"{error.filename or output}: {error.strerror}.") from None

@@ -1,4 +1,4 @@
-"""stedi duckdb: writes a DuckDB file with a view a table."""
+"""stedi duckdb: writes a DuckDB file with one view for each table."""
 
 from pathlib import Path
 
@@ -7,12 +7,11 @@ import click
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def duckdb(file: Path, force: bool) -> None:
-    """Writes a DuckDB file with a view a table.
+    """Writes a DuckDB file with one view for each table.
 
-    It is for DuckDB's own shell and UI. The views read the files of the versions that are current now: write the file
-    again after a run.
+    The file is for DuckDB's own shell and UI. Its views read the tables' current files: write it again after a run.
 
     Example: stedi duckdb lakehouse.duckdb && duckdb -ui lakehouse.duckdb
     """
@@ -23,9 +22,9 @@ def duckdb(file: Path, force: bool) -> None:
 
     settings = read_settings()
     names = write_view_file(settings, file)
-    click.echo(f"{file}: a view for each of {', '.join(names)}")
+    click.echo(f"{file}: one view for each of {', '.join(names)}")
     if not settings.lakehouse.is_local:
         click.echo(
-            "The views read a bucket, and the file holds no secret. In DuckDB, first: INSTALL httpfs; LOAD httpfs; "
-            "INSTALL aws; LOAD aws; CREATE SECRET (TYPE s3, PROVIDER credential_chain);"
+            "The views read a bucket, and the file contains no credentials. In DuckDB, first run: INSTALL httpfs; "
+            "LOAD httpfs; INSTALL aws; LOAD aws; CREATE SECRET (TYPE s3, PROVIDER credential_chain);"
         )

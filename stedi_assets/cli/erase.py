@@ -18,46 +18,50 @@ def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        # In a container the user may be a number alone.
+        # In a container the user may be a number without a name.
         return str(os.getuid())
 
 
 @click.command()
 @click.argument("email")
-@click.option("--yes", is_flag=True, help="Do it. Without this, nothing is changed.")
-@click.option("--requested-by", default=_user, help="Who asked for it; the user's name where not given.")
-@click.option("--force", is_flag=True, help="Do it although the count without --yes says that something is unusual.")
-@click.option("--all-object-versions", is_flag=True, help="Delete what a bucket with versioning keeps of old objects.")
+@click.option("--yes", is_flag=True, help="Erase. Without --yes, nothing is changed.")
+@click.option("--requested-by", default=_user, help="Who asked for the erasure. By default your user name.")
+@click.option("--force", is_flag=True, help="Erase even if the counts without --yes warn of something unusual.")
+@click.option(
+    "--all-object-versions", is_flag=True, help="Delete old object versions too, in a bucket with versioning."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_versions: bool, as_json: bool) -> None:
-    """Erases a customer from the raw files, every table and every version of it, and verifies it.
+    """Erases a customer from the raw files and from every version of every table, and verifies the erasure.
 
-    Without --yes it only counts what would go. With it, it does nothing where that is unusual, such as more than half
-    of a source's records, unless --force is given too. It waits while a run is on, and runs wait for it. An erasure
-    that broke off is completed by erasing again. It needs STEDI_PSEUDONYM_KEY, under which a later delivery of the
-    customer stays out.
+    Without --yes, the command only counts the customer's records. With --yes, it refuses an unusual erasure, such as
+    one of more than half of a source's records; add --force to erase all the same. It waits for a run to end, and runs
+    wait for it. To complete an interrupted erasure, run the command again. It needs STEDI_PSEUDONYM_KEY: a hash under
+    this key keeps later deliveries of the customer out.
 
     Example: stedi erase ada@example.com --yes --requested-by "ticket 7"
     """
     from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415
+    from stedi_assets.defs.assets import QUERIES  # noqa: PLC0415
     from stedi_assets.erasure.erase import erase as erase_planned  # noqa: PLC0415
-    from stedi_assets.erasure.plan import count_rows, keyed_hash, plan_erasure, refuse_unusual  # noqa: PLC0415
+    from stedi_assets.erasure.plan import count_rows, customer_hash, plan_erasure, refuse_unusual  # noqa: PLC0415
 
     run_id = str(uuid.uuid4())
     with open_lakehouse() as lakehouse:
         if yes:
-            # Before the customer is looked up: a run may be about to land a new device of theirs.
+            # Before the plan is made: a run in progress may add a record with a new serial number of the customer.
             lakehouse.hold(f"run {run_id}")
         plan = plan_erasure(lakehouse, email)
         if not yes:
             rows = count_rows(lakehouse, plan.customer.person)
-            _show_plan(keyed_hash(lakehouse, email), plan, rows, as_json=as_json)
+            _show_plan(customer_hash(lakehouse, email), plan, rows, as_json=as_json)
             return
         if not force:
             refuse_unusual(plan)
         certificate = erase_planned(
             lakehouse,
             plan,
+            QUERIES,
             requested_by,
             run_id,
             all_object_versions=all_object_versions,
@@ -73,12 +77,13 @@ def _show_plan(customer: str, plan: "ErasurePlan", rows: Mapping[str, int], *, a
         counted = {"records_by_file": plan.records_by_file, "rows_by_table": rows}
         click.echo(json.dumps({"customer": customer, **counted, "unusual": plan.unusual}))
         return
-    click.echo(f"The customer {customer} is named by")
+    click.echo(f"The customer {customer} is named in")
     for path, count in plan.records_by_file.items():
         click.echo(f"{count:>10,} records of {path}")
     for table, count in rows.items():
         click.echo(f"{count:>10,} rows of {table}")
     for sentence in plan.unusual:
         click.echo(f"Unusual: {sentence}")
-    remedy = "--yes --force erases them" if plan.unusual else "--yes erases them"
-    click.echo(f"{sum(plan.records_by_file.values()):>10,} records in all. Nothing was changed; {remedy}.")
+    options = "--yes --force" if plan.unusual else "--yes"
+    count = sum(plan.records_by_file.values())
+    click.echo(f"{count:>10,} records in the raw files. Nothing was changed; {options} erases them.")

@@ -1,4 +1,4 @@
-"""A command with commands in it, whose errors are one line."""
+"""A group of commands in which every error is one line."""
 
 import io
 import sys
@@ -13,14 +13,14 @@ from stedi_assets.cli.unexpected import explained, stack_trace
 from stedi_assets.errors import StediError
 
 DEBUG = "stedi_assets.debug"
-"""The key of a context's metadata that says whether stack traces are asked for."""
+"""The key in a click context's metadata for the option --debug."""
 
-OF_CLICK = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
-"""The exceptions at which click ends a command, and prints what there is to say."""
+CLICK_EXCEPTIONS = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
+"""The exceptions that click itself handles: it prints their message and exits."""
 
 
-def _note_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
-    # A command's context has the metadata of the group's: the option is as good before the command's name as after it.
+def _store_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    # A command shares the metadata of its group: the option works both before and after the command's name.
     context.meta[DEBUG] = context.meta.get(DEBUG, False) or value
 
 
@@ -28,22 +28,22 @@ DEBUG_OPTION = click.Option(
     ["--debug"],
     is_flag=True,
     expose_value=False,
-    callback=_note_debug,
-    help="Print the stack trace of an error that is not explained.",
+    callback=_store_debug,
+    help="Print the stack trace of an unexpected error.",
 )
 
 
 def is_debugging() -> bool:
-    """Says whether the command that runs was asked for stack traces."""
+    """Whether the current command was called with --debug."""
     return bool(click.get_current_context().meta.get(DEBUG))
 
 
 class UsageInOneLine(click.ClickException):
-    """A command was called in a way that it does not know. Click's own error prints the usage with it, in three lines.
+    """A usage error in one line. Click's own error prints the usage too, in three lines.
 
     Args:
-        error: Click's own.
-        command: The command that was called, with those that it is in.
+        error: Click's error.
+        command: The command's name, with the names of its groups.
     """
 
     exit_code = click.UsageError.exit_code
@@ -55,7 +55,7 @@ class UsageInOneLine(click.ClickException):
 
 
 class OneLineGroup(click.Group):
-    """A group of commands, whose errors and theirs are one line. Each knows --debug."""
+    """A group of commands in which every error is one line and every command has the option --debug."""
 
     def __init__(self, *args: Any, **others: Any) -> None:
         super().__init__(*args, **others)
@@ -68,7 +68,7 @@ class OneLineGroup(click.Group):
 
     def main(self, *args: Any, **others: Any) -> Any:
         """See `click.Command`."""
-        print_what_can_be_encoded()
+        replace_unencodable_characters()
         return super().main(*args, **others)
 
     def make_context(
@@ -80,12 +80,12 @@ class OneLineGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """See `click.Command`."""
-        with usage_errors_in_one_line(ctx.command_path), unexpected_in_one_line(), refusals_in_one_line(), traced(ctx):
+        with usage_errors_in_one_line(ctx.command_path), unexpected_in_one_line(), os_errors_in_one_line(), traced(ctx):
             return super().invoke(ctx)
 
 
-def print_what_can_be_encoded() -> None:
-    """Has Python print a question mark for what the encoding of a terminal or a log does not have, and not fail."""
+def replace_unencodable_characters() -> None:
+    """Makes Python print a question mark for a character that the output's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -93,41 +93,37 @@ def print_what_can_be_encoded() -> None:
 
 @contextmanager
 def traced(context: click.Context) -> Iterator[None]:
-    """Prints the stack trace of what nobody has explained, where it is asked for.
-
-    Args:
-        context: The context of the command.
-    """
+    """Prints the stack trace of an unexpected exception if the command was called with --debug."""
     try:
         yield
     except Exception as error:
-        if context.meta.get(DEBUG) and not isinstance(error, OF_CLICK):
+        if context.meta.get(DEBUG) and not isinstance(error, CLICK_EXCEPTIONS):
             click.echo(stack_trace(error), err=True)
         raise
 
 
 @contextmanager
 def unexpected_in_one_line() -> Iterator[None]:
-    """Turns an unexpected exception into one line: its type, its message and where it was raised.
+    """Turns an unexpected exception into one line: its type, its message and the line of code.
 
     Raises:
-        StediError: The block raised it.
+        StediError: The block raised an exception that click does not handle.
     """
     try:
         yield
     except Exception as error:
-        if isinstance(error, OF_CLICK):
+        if isinstance(error, CLICK_EXCEPTIONS):
             raise
         raise explained(error) from None
 
 
 @contextmanager
-def refusals_in_one_line() -> Iterator[None]:
-    """Makes what the system refuses one line: a folder that is gone, a name that is too long, a disk that is full.
+def os_errors_in_one_line() -> Iterator[None]:
+    """Turns an error of the operating system into one line: a missing folder, a name too long, a full disk.
 
     Raises:
-        StediError: The system refused something in the block.
-        BrokenPipeError: Nobody reads the output any more, at which click ends the command without a word.
+        StediError: The block raised an OSError.
+        BrokenPipeError: The reader of the output has ended. Click then ends the command without a message.
     """
     try:
         yield
@@ -135,7 +131,7 @@ def refusals_in_one_line() -> Iterator[None]:
         raise
     except OSError as error:
         if not error.filename and _is_working_folder_gone():
-            raise StediError("The working folder does not exist any more.", "Change to another one.") from None
+            raise StediError("The working folder does not exist any more.", "Change to another folder.") from None
         where = f"{error.filename}: " if error.filename else ""
         raise StediError(
             f"The system refused: {where}{error.strerror or error}.",
@@ -153,14 +149,14 @@ def _is_working_folder_gone() -> bool:
 
 @contextmanager
 def usage_errors_in_one_line(command: str) -> Iterator[None]:
-    """Makes a usage error one line.
+    """Turns a usage error into one line.
 
     Args:
-        command: What was called, where the error does not know.
+        command: The command's name, for an error that does not know its command.
 
     Raises:
         UsageInOneLine: The block raised a usage error.
-        click.exceptions.NoArgsIsHelpError: Nothing was given at all, for which the help is the answer.
+        click.exceptions.NoArgsIsHelpError: The command was called without arguments. Click then prints the help.
     """
     try:
         yield

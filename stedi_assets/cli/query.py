@@ -1,4 +1,4 @@
-"""stedi query: one SELECT over tables, or a prompt for many."""
+"""stedi query: computes a SELECT over tables, or opens a prompt."""
 
 import sys
 from functools import partial
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from stedi_assets.console.moments import Moment
+    from stedi_assets.console.time_travel import AsOf
     from stedi_assets.settings import Settings
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -20,10 +20,10 @@ FORMATS = ("table", "csv", "json", "parquet")
     "--format",
     "format_",
     type=click.Choice(FORMATS),
-    help="What to write; by default what the output file's name ends in, or a table.",
+    help="The format of the result. By default the suffix of the output file, or a table.",
 )
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write to instead of printing."
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file for the result, instead of printing."
 )
 @click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most rows that a table shows."
@@ -32,16 +32,16 @@ FORMATS = ("table", "csv", "json", "parquet")
     "--as-of",
     "as_of_text",
     metavar="VERSION|TIMESTAMP",
-    help="Read tables as they were: a version of each, or an instant such as 2030-01-31T12:00:00Z.",
+    help="Read earlier versions: a version number, or an instant such as 2030-01-31T12:00:00Z.",
 )
 def query(sql: str | None, format_: str | None, output: Path | None, limit: int, as_of_text: str | None) -> None:
     """Computes a SELECT over tables.
 
-    SQL is one SELECT in DuckDB's dialect, over tables by their names. It reads those tables and changes nothing.
-    Personal columns are shown as they are.
+    SQL is one SELECT in DuckDB's dialect. It can read the tables, by their names, and nothing else. Personal columns
+    are shown unmasked.
 
-    Without SQL a prompt opens: a semicolon ends a statement, Tab completes names, Ctrl-D leaves. What is piped in is
-    read as one statement.
+    Without SQL, a prompt opens: a semicolon ends a statement, Tab completes names, Ctrl-D leaves. Standard input from a
+    pipe is read as one statement.
 
     Example: stedi query 'SELECT count(*) FROM customer_trusted'
 
@@ -50,8 +50,8 @@ def query(sql: str | None, format_: str | None, output: Path | None, limit: int,
     Example: stedi query 'FROM customer_landing' --as-of 0 --format csv
     """
     chosen = format_ or _format_of(output)
-    _refuse_what_does_not_go_together(chosen, output)
-    as_of = _moment(as_of_text)
+    _refuse_impossible_combination(chosen, output)
+    as_of = _as_of(as_of_text)
     from stedi_assets.settings import read_settings  # noqa: PLC0415
 
     settings = read_settings()
@@ -62,11 +62,11 @@ def query(sql: str | None, format_: str | None, output: Path | None, limit: int,
 
         ask(settings.lakehouse, partial(_answer, settings, as_of, chosen, None, limit))
         return
-    _answer(settings, as_of, chosen, output, limit, _as_written(sql if sql is not None else sys.stdin.read()))
+    _answer(settings, as_of, chosen, output, limit, _decoded(sql if sql is not None else sys.stdin.read()))
 
 
-def _as_written(sql: str) -> str:
-    # In the locale C Python takes a statement for ASCII, and keeps the bytes of other letters as surrogates.
+def _decoded(sql: str) -> str:
+    # In the C locale, Python decodes arguments as ASCII and keeps other bytes as surrogates.
     return sql.encode(errors="surrogateescape").decode(errors="replace")
 
 
@@ -76,28 +76,28 @@ def _format_of(output: Path | None) -> str:
     # A file may be named .csv.gz.
     named = next((name for name in FORMATS if f".{name}" in output.suffixes), None)
     if named is None:
-        raise click.UsageError(f"{output.name} does not say a format: give --format csv, json or parquet.")
+        raise click.UsageError(f"The name {output.name} has no known suffix: give --format csv, json or parquet.")
     return named
 
 
-def _refuse_what_does_not_go_together(format_: str, output: Path | None) -> None:
+def _refuse_impossible_combination(format_: str, output: Path | None) -> None:
     if format_ == "parquet" and output is None:
         raise click.UsageError("Parquet cannot be printed: give --output FILE.")
     if format_ == "table" and output is not None:
         raise click.UsageError("A table is printed, not written to a file: give --format csv, json or parquet.")
 
 
-def _moment(text: str | None) -> "Moment | None":
-    from stedi_assets.console.moments import parse_moment  # noqa: PLC0415
+def _as_of(text: str | None) -> "AsOf | None":
+    from stedi_assets.console.time_travel import parse_as_of  # noqa: PLC0415
 
     try:
-        return None if text is None else parse_moment(text)
+        return None if text is None else parse_as_of(text)
     except ValueError as error:
         raise click.UsageError(f"--as-of: {error}") from None
 
 
 def _answer(
-    settings: "Settings", as_of: "Moment | None", format_: str, output: Path | None, limit: int, sql: str
+    settings: "Settings", as_of: "AsOf | None", format_: str, output: Path | None, limit: int, sql: str
 ) -> None:
     from stedi_assets.console.formats import print_result, show_table, write_result  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""stedi report: writes a page that shows what the lakehouse holds."""
+"""stedi report: writes one page about the tables and their checks."""
 
 from pathlib import Path
 
@@ -11,32 +11,33 @@ import click
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("report.html"),
     show_default=True,
-    help="The file to write, replaced where it exists.",
+    help="The file to write. An existing file is replaced.",
 )
 def report(output: Path) -> None:
     """Writes one page with counts, checks, queries, sample rows, lineage and pictures of the tables.
 
-    The page loads nothing, and personal values in it are masked. Every check is run.
+    The command runs every check. The page is one file that loads nothing else, and personal values are masked.
 
     Example: stedi report --output report.html
     """
     from rich.filesize import decimal  # noqa: PLC0415
 
     from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415
-    from stedi_assets.console.output import replaced_when_complete  # noqa: PLC0415
-    from stedi_assets.console.screen import working  # noqa: PLC0415
+    from stedi_assets.console.output import atomic_output  # noqa: PLC0415
+    from stedi_assets.console.screen import spinner  # noqa: PLC0415
     from stedi_assets.contract import TABLES  # noqa: PLC0415
+    from stedi_assets.defs.assets import QUERIES  # noqa: PLC0415
     from stedi_assets.defs.checks.tables import table_checks  # noqa: PLC0415
     from stedi_assets.report.contents import gather  # noqa: PLC0415
-    from stedi_assets.report.page import page  # noqa: PLC0415
+    from stedi_assets.report.page import render_page  # noqa: PLC0415
     from stedi_assets.settings import read_expected_counts, read_settings  # noqa: PLC0415
 
     settings = read_settings()
     expected = read_expected_counts(settings)
     checks = {table.name: table_checks(table, expected, settings.max_quarantined) for table in TABLES.values()}
-    with replaced_when_complete(settings.lakehouse, output) as incomplete, working():
+    with atomic_output(settings.lakehouse, output) as incomplete, spinner():
         with open_lakehouse() as lakehouse:
-            gathered = gather(lakehouse, checks)
-        incomplete.write_bytes(page(gathered))
-    verdicts = ", ".join(f"{count} {status}" for status, count in gathered.verdicts.items())
-    click.echo(f"{output}: {decimal(output.stat().st_size)}; checks: {verdicts}")
+            gathered = gather(lakehouse, QUERIES, checks)
+        incomplete.write_bytes(render_page(gathered))
+    counts = ", ".join(f"{count} {status}" for status, count in gathered.counts_by_status.items())
+    click.echo(f"{output}: {decimal(output.stat().st_size)}; checks: {counts}")

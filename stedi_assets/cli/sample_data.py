@@ -10,9 +10,9 @@ import click
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="The landing root to write, created where it does not exist.",
+    help="The landing root to write. A missing folder is created.",
 )
-@click.option("--scale", type=click.IntRange(min=1), default=1, show_default=True, help="How many times the customers.")
+@click.option("--scale", type=click.IntRange(min=1), default=1, show_default=True, help="A multiple of 956 customers.")
 def sample_data(output: Path, scale: int) -> None:
     """Writes made-up landing files and their expected counts.
 
@@ -25,7 +25,7 @@ def sample_data(output: Path, scale: int) -> None:
     except (OSError, ValueError) as error:
         reason = str(error)
         if isinstance(error, OSError) and error.errno:
-            # A full disk refuses a write, which knows no name.
+            # An error of a write, such as a full disk, has no file name.
             reason = f"{error.filename or output}: {error.strerror}."
         raise click.ClickException(reason) from None
     for table, rows in counts.items():

@@ -8,18 +8,18 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects, for programs.")
 def tables(as_json: bool) -> None:
-    """Lists the tables.
+    """Lists the tables with their rows, size, files, version and age.
 
-    Each with its rows, size, files, version and age; those of the contract that have not been built too.
+    Tables of the contract that have not been built are listed too.
 
     Example: stedi tables
     """
     from stedi_assets.console.inventory import inventory_json, inventory_table, take_inventory  # noqa: PLC0415
-    from stedi_assets.console.screen import console  # noqa: PLC0415
+    from stedi_assets.console.screen import stdout_console  # noqa: PLC0415
     from stedi_assets.settings import read_settings  # noqa: PLC0415
 
     inventory = take_inventory(read_settings().lakehouse)
     if as_json:
         click.echo(json.dumps(inventory_json(inventory), indent=2))
     else:
-        console().print(inventory_table(inventory))
+        stdout_console().print(inventory_table(inventory))

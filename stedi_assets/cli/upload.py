@@ -1,4 +1,4 @@
-"""stedi upload: puts local landing files into a bucket."""
+"""stedi upload: copies local landing files to a bucket."""
 
 import json
 from dataclasses import asdict
@@ -12,10 +12,10 @@ import click
 @click.argument("bucket", metavar="S3://BUCKET/PREFIX")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as an object, for programs.")
 def upload(folder: Path, bucket: str, as_json: bool) -> None:
-    """Puts the landing files of DIR into a bucket, where STEDI_LANDING=s3://bucket/prefix finds them.
+    """Copies the landing files of DIR to a bucket, for STEDI_LANDING=s3://bucket/prefix.
 
-    DIR holds customer/landing, accelerometer/landing and step_trainer/landing, or some of them. A file that the bucket
-    has already is skipped, so that an upload that broke off can be run again. Nothing is deleted.
+    DIR holds customer/landing, accelerometer/landing and step_trainer/landing, or some of them. Files that the bucket
+    already has are skipped, so an interrupted upload can be run again. Nothing is deleted.
 
     Example: stedi upload data s3://my-bucket
     """
@@ -47,5 +47,5 @@ def upload(folder: Path, bucket: str, as_json: bool) -> None:
         return
     click.echo(
         f"{target}: {len(done.uploaded):,} files uploaded, {decimal(done.bytes)} in {done.seconds:.1f} seconds; "
-        f"{done.skipped:,} skipped, which are there already"
+        f"{done.skipped:,} skipped, because the bucket already has them"
     )

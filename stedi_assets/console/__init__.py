@@ -1,1 +1,1 @@
-"""What the commands that look at the lakehouse share. Nothing here writes to it."""
+"""What the read-only commands share: queries, versions, differences and their output. Nothing here changes a table."""

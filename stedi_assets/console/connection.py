@@ -1,4 +1,4 @@
-"""DuckDB for one command: a connection of its own, errors as one line, and the shutter against all but tables."""
+"""A DuckDB connection for one command: it reads only the tables' files, and its errors are one line."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,19 +13,22 @@ from stedi_assets.errors import StediError
 from stedi_assets.settings import Settings
 from stedi_assets.storage.work_folder import work_folder
 
-NOTHING_ELSE: dict[str, str | bool | int | float | list[str]] = {
-    # No variable of this program may be taken for a table, and no secret be used that the user keeps for other work.
+TABLES_ONLY: dict[str, str | bool | int | float | list[str]] = {
+    # A table's name must not resolve to a Python variable of this program. A query must not use a secret that the user
+    # stored in DuckDB for other work.
     "python_enable_replacements": False,
     "allow_persistent_secrets": False,
 }
+"""The configuration of a connection that reaches the tables."""
 
-SHUT = {**NOTHING_ELSE, "enable_external_access": False, "lock_configuration": True}
-"""How a connection is opened that reaches no file at all."""
+NO_FILES = {**TABLES_ONLY, "enable_external_access": False, "lock_configuration": True}
+"""The configuration of a connection that reaches no file at all."""
 
 CREDENTIALS = ("s3_access_key_id", "s3_secret_access_key", "s3_session_token")
-"""The settings that httpfs fills from the environment, and that a SELECT can read; the secret is what holds."""
+"""The settings that httpfs fills from the environment. They are reset, because a SELECT can read them: DuckDB takes the
+credentials from its secret."""
 
-CLOSED = (
+FORBIDDEN_OPERATORS = (
     "DUCKDB_SECRETS",
     "DUCKDB_SETTINGS",
     "DUCKDB_LOGS",
@@ -33,13 +36,16 @@ CLOSED = (
     "ENABLE_PROFILING",
     "JSON_EXECUTE_SERIALIZED_SQL",
 )
-"""The operators of a plan that can show credentials: DuckDB redacts a part of them only, its logs quote requests, and
-the last runs a statement with a plan of its own."""
+"""The operators of a query plan that can show credentials.
 
-CLOSED_OPERATOR = re.compile(rf'"name": "({"|".join(CLOSED)}) *"')
+DuckDB redacts only some secrets, its logs quote requests, and JSON_EXECUTE_SERIALIZED_SQL runs a statement with a plan
+of its own.
+"""
+
+FORBIDDEN_OPERATOR = re.compile(rf'"name": "({"|".join(FORBIDDEN_OPERATORS)}) *"')
 
 MISSING_FILE = ("No files found", "404")
-"""How DuckDB says that a file is gone, on disk and in a bucket."""
+"""Parts of DuckDB's message about a missing file, on disk and in a bucket."""
 
 INTERRUPTED = "Query interrupted"
 """The message of the RuntimeError that DuckDB raises on Ctrl-C."""
@@ -52,24 +58,21 @@ REMEDIES: dict[type[Exception], str] = {
     duckdb.Error: "Correct the SELECT.",
     UnicodeDecodeError: "Correct the SELECT.",
 }
-"""From a kind of error to what to do, the narrower kind first."""
+"""From a type of error to the remedy; subclasses come before their base classes."""
 
 
 @contextmanager
 def open_connection(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnection, DuckDBEngine]]:
-    """Opens an in-memory database that reaches the lakehouse, and closes it at the end.
-
-    Args:
-        settings: Say where the lakehouse is, and what DuckDB may use.
+    """Opens an in-memory database that can read the lakehouse, and closes it at the end.
 
     Yields:
         The connection, and the engine that defines tables in it.
 
     Raises:
-        StediError: S3 needs what is not installed, or there are no credentials.
+        StediError: The S3 extra is not installed, or there are no credentials.
     """
     with work_folder(settings.duckdb_spill_folder) as spill_folder:
-        configuration = {**NOTHING_ELSE, "temp_directory": str(spill_folder)}
+        configuration = {**TABLES_ONLY, "temp_directory": str(spill_folder)}
         if settings.duckdb_memory_limit:
             configuration["memory_limit"] = settings.duckdb_memory_limit
         with duckdb.connect(config=configuration) as connection:
@@ -81,16 +84,16 @@ def open_connection(settings: Settings) -> Iterator[tuple[duckdb.DuckDBPyConnect
             try:
                 yield connection, engine
             except KeyboardInterrupt:
-                # Closing waits for DuckDB's threads, which may not have heard of it.
+                # Otherwise closing would wait for DuckDB's threads, which Ctrl-C does not always stop.
                 connection.interrupt()
                 raise
 
 
-def allow_only(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
-    """Shuts a connection off from every file but some, for good.
+def allow_only_files(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
+    """Permanently denies a connection access to any other file.
 
     Args:
-        connection: Whose tables are all defined.
+        connection: A connection in which all tables are defined.
         paths: The files that it may still read or write.
     """
     connection.execute(f"SET allowed_paths = {literals(paths)}")
@@ -98,16 +101,16 @@ def allow_only(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> N
 
 
 def refuse_credentials(connection: duckdb.DuckDBPyConnection, result: str) -> None:
-    """Refuses a statement that shows the credentials of a bucket.
+    """Refuses a statement that can show the credentials of a bucket.
 
-    The plan says so whatever the statement looks like: its text may be put together by query() while it is bound.
+    The test looks at the query plan, not at the text: the function query() can compose SQL while a statement is bound.
 
     Args:
-        connection: Whose tables are all defined.
-        result: The statement, as what may follow FROM.
+        connection: A connection in which all tables are defined.
+        result: The statement as a subquery in parentheses.
 
     Raises:
-        StediError: The statement shows them, or may.
+        StediError: The statement may show credentials.
         duckdb.Error: The statement cannot be planned.
     """
     if "http_proxy" in result.lower():
@@ -115,46 +118,48 @@ def refuse_credentials(connection: duckdb.DuckDBPyConnection, result: str) -> No
             "A query may not read the settings of the proxy.", "A query reads tables: stedi tables lists them."
         )
     for _, plan in connection.execute(f"EXPLAIN (FORMAT json) FROM {result}").fetchall():
-        if closed := CLOSED_OPERATOR.search(plan):
+        if forbidden := FORBIDDEN_OPERATOR.search(plan):
             raise StediError(
-                f"A query may not call {closed[1].lower()}, which can show the credentials of a bucket.",
+                f"A query may not call {forbidden[1].lower()}, which can show the credentials of a bucket.",
                 "A query reads tables: stedi tables lists them.",
             )
 
 
 def refuse_missing_files(connection: duckdb.DuckDBPyConnection, name: str, version: int, files: Sequence[str]) -> None:
-    """Refuses an earlier version of a table whose files a vacuum has removed.
+    """Refuses an earlier version of a table if a vacuum has deleted some of its files.
 
     Args:
         connection: Reads the files' footers.
-        name: The table's name.
-        version: The version.
-        files: The paths of its Parquet files.
+        name: The table's name, for messages.
+        version: The version, for messages.
+        files: The paths of the version's Parquet files.
 
     Raises:
         StediError: A file is missing, or cannot be read.
     """
     if not files:
         return
-    with errors_shown():
+    with duckdb_errors_explained():
         try:
             connection.execute(f"SELECT count(*) FROM parquet_file_metadata({literals(files)})")
         except duckdb.IOException as error:
             if not any(sign in str(error) for sign in MISSING_FILE):
                 raise
             raise StediError(
-                f"Version {version} of {name} can no longer be read: a vacuum has removed files of it.",
-                f"Choose a later one: stedi history {name} lists the versions.",
+                f"Version {version} of {name} can no longer be read: a vacuum has deleted some of its files.",
+                f"Choose a later version: stedi history {name} lists them.",
             ) from None
 
 
 @contextmanager
-def errors_shown() -> Iterator[None]:
-    """Explains what DuckDB raises in the block, in DuckDB's words: whoever wrote the SELECT may see the values.
+def duckdb_errors_explained() -> Iterator[None]:
+    """Turns an error of DuckDB into one line with DuckDB's message and a remedy.
+
+    The message is not masked: the author of the SELECT may see the values.
 
     Raises:
         StediError: DuckDB raised an error.
-        KeyboardInterrupt: The user stopped DuckDB, which raises something else for it.
+        KeyboardInterrupt: The user pressed Ctrl-C, for which DuckDB raises a RuntimeError.
     """
     try:
         yield
@@ -167,6 +172,6 @@ def errors_shown() -> Iterator[None]:
             raise gone from None
         remedy = next(remedy for kind, remedy in REMEDIES.items() if isinstance(error, kind))
         text = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
-        # What follows an empty line draws the statement again, with a caret.
+        # After an empty line, DuckDB repeats the statement with a caret below the error.
         message = " ".join(text.partition("\n\n")[0].split())
         raise StediError(f"{message.rstrip('.')}.", remedy) from None

@@ -1,4 +1,4 @@
-"""The formats of a result: a table to look at, or CSV, JSON and Parquet as DuckDB writes them."""
+"""Writes the result of a query: as a table for people, or as CSV, JSON or Parquet by DuckDB's COPY."""
 
 import os
 import shutil
@@ -10,10 +10,10 @@ import duckdb
 from rich.table import Table
 from rich.text import Text
 
-from stedi_assets.console.moments import Moment
-from stedi_assets.console.output import replaced_when_complete
-from stedi_assets.console.screen import console, shown, working
-from stedi_assets.console.statement import computable
+from stedi_assets.console.output import atomic_output
+from stedi_assets.console.screen import printable_text, spinner, stdout_console
+from stedi_assets.console.statement import prepared_statement
+from stedi_assets.console.time_travel import AsOf
 from stedi_assets.engines.duckdb.text import literal
 from stedi_assets.settings import Settings
 
@@ -22,25 +22,25 @@ COPY_OPTIONS = {
     "json": "FORMAT json, ARRAY true",
     "parquet": "FORMAT parquet",
 }
-"""From a format to how DuckDB's COPY is told."""
+"""From a format to the options of DuckDB's COPY."""
 
 NUMERIC = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
-"""What begins or ends the names of the types that are set flush right."""
+"""A type is numeric, and right-aligned, if its name begins or ends with one of these."""
 
 
-def show_table(settings: Settings, sql: str, as_of: Moment | None, limit: int) -> None:
-    """Prints the first rows of a result as a table, and how many more there are.
+def show_table(settings: Settings, sql: str, as_of: AsOf | None, limit: int) -> None:
+    """Prints the first rows of a result as a table, and the number of all rows.
 
     Args:
-        settings: Say where the lakehouse is.
+        settings: The location of the lakehouse, and DuckDB's limits.
         sql: One SELECT.
-        as_of: The version, or the instant, of the tables to read.
+        as_of: The version or the instant at which to read the tables; None for the current versions.
         limit: The most rows to print.
 
     Raises:
         StediError: The statement is refused or fails.
     """
-    with computable(settings, sql, as_of) as (connection, result), working():
+    with prepared_statement(settings, sql, as_of) as (connection, result), spinner():
         types = connection.sql(f"FROM {result}").types
         texts = connection.sql(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {result}")
         rows = texts.fetchmany(limit + 1)
@@ -48,12 +48,12 @@ def show_table(settings: Settings, sql: str, as_of: Moment | None, limit: int) -
     table = Table()
     for name, kind in zip(texts.columns, types, strict=True):
         is_number = str(kind).startswith(NUMERIC) or str(kind).endswith(NUMERIC)
-        table.add_column(shown(name), justify="right" if is_number else "left", overflow="fold")
+        table.add_column(printable_text(name), justify="right" if is_number else "left", overflow="fold")
     for row in rows[:limit]:
-        table.add_row(*(Text("NULL", style="dim") if value is None else shown(value) for value in row))
-    screen = console()
-    screen.print(table)
-    screen.print(_summary(count, limit), highlight=False, soft_wrap=True)
+        table.add_row(*(Text("NULL", style="dim") if value is None else printable_text(value) for value in row))
+    console = stdout_console()
+    console.print(table)
+    console.print(_summary(count, limit), highlight=False, soft_wrap=True)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, result: str) -> int:
@@ -68,15 +68,15 @@ def _summary(count: int, limit: int) -> str:
     )
 
 
-def print_result(settings: Settings, sql: str, as_of: Moment | None, format_: str, stream: BinaryIO) -> None:
-    """Writes a whole result to a stream, while it is computed.
+def print_result(settings: Settings, sql: str, as_of: AsOf | None, format_: str, stream: BinaryIO) -> None:
+    """Writes a whole result to a stream while DuckDB computes it.
 
     Args:
-        settings: Say where the lakehouse is.
+        settings: The location of the lakehouse, and DuckDB's limits.
         sql: One SELECT.
-        as_of: The version, or the instant, of the tables to read.
-        format_: csv or json, which are written from beginning to end.
-        stream: Where to.
+        as_of: The version or the instant at which to read the tables; None for the current versions.
+        format_: "csv" or "json", which DuckDB writes sequentially.
+        stream: The stream to write to.
 
     Raises:
         StediError: The statement is refused or fails.
@@ -86,12 +86,13 @@ def print_result(settings: Settings, sql: str, as_of: Moment | None, format_: st
     with (
         os.fdopen(writing, "wb") as writer,
         os.fdopen(reading, "rb") as reader,
-        computable(settings, sql, as_of, writable=[path]) as (connection, result),
-        # Whoever reads the stream may go away: then the reader is closed first, or DuckDB would write for ever.
-        ThreadPoolExecutor(max_workers=1) as beside,
+        prepared_statement(settings, sql, as_of, writable=[path]) as (connection, result),
+        # If the program that reads the stream ends early, `reader` must be closed before the thread pool: otherwise
+        # DuckDB would wait for ever to write to the pipe.
+        ThreadPoolExecutor(max_workers=1) as pool,
         reader,
     ):
-        copying = beside.submit(_copy, connection, result, path, format_)
+        copying = pool.submit(_copy, connection, result, path, format_)
         copying.add_done_callback(lambda _: writer.close())
         try:
             shutil.copyfileobj(reader, stream)
@@ -102,30 +103,30 @@ def print_result(settings: Settings, sql: str, as_of: Moment | None, format_: st
         copying.result()
 
 
-def write_result(settings: Settings, sql: str, as_of: Moment | None, format_: str, output: Path) -> int:
-    """Writes a whole result to a file, which is there when it is complete.
+def write_result(settings: Settings, sql: str, as_of: AsOf | None, format_: str, output: Path) -> int:
+    """Writes a whole result to a file, which appears only when it is complete.
 
     Args:
-        settings: Say where the lakehouse is.
+        settings: The location of the lakehouse, and DuckDB's limits.
         sql: One SELECT.
-        as_of: The version, or the instant, of the tables to read.
+        as_of: The version or the instant at which to read the tables; None for the current versions.
         format_: A key of `COPY_OPTIONS`.
-        output: The file, replaced where it exists.
+        output: The file. An existing file is replaced.
 
     Returns:
         The number of rows.
 
     Raises:
-        StediError: The statement is refused or fails, or the file cannot be written. The file is as it was.
+        StediError: The statement is refused or fails, or the file cannot be written. An existing file is unchanged.
     """
-    with replaced_when_complete(settings.lakehouse, output) as incomplete:
+    with atomic_output(settings.lakehouse, output) as incomplete:
         path = str(incomplete)
-        with computable(settings, sql, as_of, writable=[path]) as (connection, result), working():
+        with prepared_statement(settings, sql, as_of, writable=[path]) as (connection, result), spinner():
             return _copy(connection, result, path, format_)
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, result: str, path: str, format_: str) -> int:
-    # No temporary file of DuckDB's own: the path is one already, and no other may be written.
+    # Without DuckDB's own temporary file: the path is a temporary file already, and the only one it may write.
     options = f"{COPY_OPTIONS[format_]}, USE_TMP_FILE false"
     ((rows,),) = connection.execute(f"COPY (FROM {result}) TO {literal(path)} ({options})").fetchall()
     return int(rows)

@@ -1,4 +1,4 @@
-"""Every table with what it holds."""
+"""The inventory of a lakehouse: every table with its rows, size and version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from deltalake import DeltaTable
 from rich.filesize import decimal
 from rich.table import Table
 
-from stedi_assets.console.catalogue import Entry, contract_entries, existing_tables
-from stedi_assets.console.moments import commit_time, written
-from stedi_assets.console.screen import age, shown
+from stedi_assets.console.screen import format_age, printable_text
+from stedi_assets.console.tables import TableEntry, contract_entries, existing_tables
+from stedi_assets.console.time_travel import commit_time, format_instant
 from stedi_assets.storage.delta import DataFile, current_files
 from stedi_assets.storage.location import Location
 
 
 @dataclass(frozen=True)
-class Content:
-    """What a table's current version holds.
+class TableContent:
+    """The content of a table's current version.
 
     Attributes:
-        files: Its Parquet files.
-        version: Its number.
-        committed: When it was committed.
+        files: The Parquet files.
+        version: The Delta version.
+        committed: When the version was committed, in UTC.
     """
 
     files: Sequence[DataFile]
@@ -32,39 +32,28 @@ class Content:
 
     @property
     def rows(self) -> int | None:
-        """The number of rows; None where another program wrote files without saying it."""
+        """The number of rows; None if another program wrote files without that statistic."""
         return total_rows(self.files)
 
     @property
     def bytes(self) -> int:
-        """The size of all files."""
+        """The total size of the files."""
         return sum(file.size for file in self.files)
 
 
 def total_rows(files: Sequence[DataFile]) -> int | None:
-    """Adds up the rows of files.
-
-    Args:
-        files: Of a table.
-
-    Returns:
-        The number of rows; None where a file does not say its own.
-    """
-    # The log need not say it, whatever the type promises.
+    """Returns the number of rows in files; None if the log lacks the number of any file."""
+    # `DataFile.rows` is None in that case, although its type is int.
     counts: list[int | None] = [file.rows for file in files]
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
 
 
-def take_inventory(lakehouse: Location) -> list[tuple[Entry, Content | None]]:
-    """Looks at every table.
-
-    Args:
-        lakehouse: The folder that holds the tables.
+def take_inventory(lakehouse: Location) -> list[tuple[TableEntry, TableContent | None]]:
+    """Returns every table of a lakehouse with its content.
 
     Returns:
-        Each table with what it holds, or None for one that has not been built. A folder of other people's that is no
-        table is left out.
+        The contract's tables, with None as the content of a table that has not been built; then the other tables.
 
     Raises:
         StediError: A table cannot be read.
@@ -74,17 +63,13 @@ def take_inventory(lakehouse: Location) -> list[tuple[Entry, Content | None]]:
     return [(entry, existing.get(entry)) for entry in found]
 
 
-def _content(table: DeltaTable) -> Content:
+def _content(table: DeltaTable) -> TableContent:
     (newest,) = table.history(limit=1)
-    return Content(current_files(table), table.version(), commit_time(newest))
+    return TableContent(current_files(table), table.version(), commit_time(newest))
 
 
-def inventory_table(inventory: Sequence[tuple[Entry, Content | None]]) -> Table:
-    """Writes an inventory for people.
-
-    Args:
-        inventory: Each table with what it holds.
-    """
+def inventory_table(inventory: Sequence[tuple[TableEntry, TableContent | None]]) -> Table:
+    """Returns an inventory as the table that `stedi tables` prints."""
     now = datetime.now(UTC)
     table = Table("table", "zone")
     for heading in ("rows", "size", "files", "version", "age"):
@@ -94,18 +79,14 @@ def inventory_table(inventory: Sequence[tuple[Entry, Content | None]]) -> Table:
         cells = ("not built", "", "", "", "")
         if content is not None:
             rows = "unknown" if content.rows is None else f"{content.rows:,}"
-            held_for = age(now - content.committed)
-            cells = (rows, decimal(content.bytes), f"{len(content.files):,}", str(content.version), held_for)
-        table.add_row(shown(entry.name), entry.zone, *cells, shown(entry.folder))
+            age = format_age(now - content.committed)
+            cells = (rows, decimal(content.bytes), f"{len(content.files):,}", str(content.version), age)
+        table.add_row(printable_text(entry.name), entry.zone, *cells, printable_text(entry.folder))
     return table
 
 
-def inventory_json(inventory: Sequence[tuple[Entry, Content | None]]) -> list[dict[str, Any]]:
-    """Writes an inventory for programs.
-
-    Args:
-        inventory: Each table with what it holds.
-    """
+def inventory_json(inventory: Sequence[tuple[TableEntry, TableContent | None]]) -> list[dict[str, Any]]:
+    """Returns an inventory as the array that `stedi tables --json` prints."""
     return [
         {
             "name": entry.name,
@@ -115,7 +96,7 @@ def inventory_json(inventory: Sequence[tuple[Entry, Content | None]]) -> list[di
             "bytes": content and content.bytes,
             "files": content and len(content.files),
             "version": content and content.version,
-            "committed": content and written(content.committed),
+            "committed": content and format_instant(content.committed),
             "path": str(entry.folder),
         }
         for entry, content in inventory

@@ -1,4 +1,4 @@
-"""Files that a command writes: outside the lakehouse, and there only when complete."""
+"""Output files of a command, which must lie outside the lakehouse and appear only when complete."""
 
 import uuid
 from collections.abc import Iterator
@@ -9,22 +9,22 @@ from stedi_assets.errors import StediError
 from stedi_assets.storage.location import Location
 
 SUFFIX_CHARACTERS = 20
-"""How much of a file's suffix the name has that it is written under."""
+"""The most characters of the file's suffix in the temporary name: file systems limit the length of a name."""
 
 
 @contextmanager
-def replaced_when_complete(lakehouse: Location, file: Path) -> Iterator[Path]:
-    """Gives a file another name while it is written, and its own when the block has ended well.
+def atomic_output(lakehouse: Location, file: Path) -> Iterator[Path]:
+    """Provides a temporary name for a file, and renames the file when the block has ended without an exception.
 
     Args:
         lakehouse: The folder that holds the tables.
-        file: The file, replaced where it exists.
+        file: The file. An existing file is replaced.
 
     Yields:
-        The name to write to. No file has it.
+        The temporary path, in the same folder. No file exists there.
 
     Raises:
-        StediError: The file would lie in the lakehouse, or it cannot be written. It is as it was.
+        StediError: The file would lie in the lakehouse, or it cannot be written. An existing file is unchanged.
     """
     file = file.expanduser().resolve()
     if lakehouse.is_local and file.is_relative_to(lakehouse.local_path):
@@ -33,10 +33,10 @@ def replaced_when_complete(lakehouse: Location, file: Path) -> Iterator[Path]:
         )
     if not file.parent.is_dir():
         raise StediError(f"The folder {file.parent} does not exist.", "Create it.")
-    # It ends as the file does, for DuckDB compresses what is to be .gz, and is short where the file's name is long.
+    # The temporary name keeps the suffix, by which DuckDB compresses a .gz file.
     incomplete = file.with_name(f".{uuid.uuid4().hex}{file.suffix[:SUFFIX_CHARACTERS]}")
     try:
-        # Asked before the work: the disk may not take such a name.
+        # Raises before the work if the file system refuses the name, such as one that is too long.
         file.exists()
         yield incomplete
         incomplete.replace(file)

@@ -1,4 +1,4 @@
-"""The prompt of `stedi query`: statements one after the other, with history and completion."""
+"""The interactive prompt of `stedi query`, with history and completion."""
 
 import os
 import re
@@ -15,18 +15,18 @@ from prompt_toolkit.filters import completion_is_selected, has_focus
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from stedi_assets.console.catalogue import existing_tables
 from stedi_assets.console.statement import is_ended
+from stedi_assets.console.tables import existing_tables
 from stedi_assets.errors import StediError
 from stedi_assets.storage.location import Location
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-WELCOME = "A semicolon ends a statement, Ctrl-C drops it, Ctrl-D leaves. The tables are {tables}."
+WELCOME = "A semicolon ends a statement, Ctrl-C discards it, Ctrl-D leaves. The tables are {tables}."
 
 
 class SqlCompleter(Completer):
-    """Completes the names of tables, of columns, and SQL's keywords.
+    """Completes the names of tables and columns, and SQL's keywords.
 
     Args:
         tables: From a table's name to the names of its columns.
@@ -38,11 +38,9 @@ class SqlCompleter(Completer):
         self._keywords = [keyword for (keyword,) in keywords]
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        """Completes the word before the cursor.
+        """Yields the completions of the word before the cursor.
 
-        Args:
-            document: The statement so far.
-            complete_event: Unused.
+        Columns are those of the tables that the statement names, or of all tables if it names none.
         """
         word = document.get_word_before_cursor(pattern=WORD)
         if not word:
@@ -59,13 +57,15 @@ class SqlCompleter(Completer):
 
 
 def history_file() -> Path:
-    """Returns where the prompt keeps what was typed, readable by its user alone: a statement may name a person.
+    """Creates the file for the prompt's history and returns its path.
+
+    Only its user can read the file, because a statement may contain personal data.
 
     Raises:
-        StediError: The file cannot be made.
+        StediError: The file cannot be created.
     """
     named = Path(os.environ.get("XDG_STATE_HOME", ""))
-    # The XDG specification has a relative path ignored.
+    # The XDG Base Directory Specification says to ignore a relative path.
     state = named if named.is_absolute() else Path.home() / ".local/state"
     file = state / "stedi/query_history"
     try:
@@ -74,21 +74,21 @@ def history_file() -> Path:
         file.chmod(0o600)
     except OSError as error:
         raise StediError(
-            f"The history of queries at {file} cannot be kept: {error.strerror}.",
-            "Make the folder writable, or set XDG_STATE_HOME to one that is.",
+            f"The history of queries cannot be written to {file}: {error.strerror}.",
+            "Make the folder writable, or set XDG_STATE_HOME to a writable folder.",
         ) from None
     return file
 
 
 def ask(lakehouse: Location, answer: Callable[[str], None]) -> None:
-    """Asks for statements until the user leaves. An error is printed and does not end it.
+    """Asks for statements until the user leaves. An error is printed and does not end the prompt.
 
     Args:
         lakehouse: The folder that holds the tables.
         answer: Computes a statement and prints its result.
 
     Raises:
-        StediError: The tables or the history cannot be read.
+        StediError: The tables cannot be read, or the history cannot be written.
     """
     tables = {
         entry.name: [field.name for field in table.schema().fields] for entry, table in existing_tables(lakehouse)

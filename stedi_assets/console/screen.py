@@ -1,4 +1,4 @@
-"""What is printed for people: tables, sizes, ages, and a sign of life on long work."""
+"""Output for people: text that is safe for a terminal, ages, and a spinner during long work."""
 
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -7,29 +7,25 @@ from rich.console import Console
 from rich.text import Text
 
 WIDTH_WITHOUT_TERMINAL = 1_000
-"""Characters a line may have where no terminal sets a limit, so that nothing is folded in a log."""
+"""The width of a line in characters if standard output is not a terminal, so that a log has no folded cells."""
 
 UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
-"""The units of an age with their seconds, the largest first."""
+"""The units of an age in seconds, the largest first."""
 
 
-def console() -> Console:
-    """Returns what prints to standard output."""
-    found = Console()
-    return found if found.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
+def stdout_console() -> Console:
+    """Returns a console that prints to standard output."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
 
 
-def working() -> AbstractContextManager[object]:
-    """Shows on standard error, where that is a terminal, that work is going on."""
+def spinner() -> AbstractContextManager[object]:
+    """Shows a spinner on standard error during the block, if standard error is a terminal."""
     return Console(stderr=True).status("Computing")
 
 
-def shown(value: object) -> Text:
-    """Writes a value for a terminal: what would steer the terminal is written as its escape.
-
-    Args:
-        value: Any.
-    """
+def printable_text(value: object) -> Text:
+    """Returns a value as text for a terminal, with control characters as backslash escapes; newlines stay."""
     characters = str(value)
     return Text(
         "".join(
@@ -38,12 +34,8 @@ def shown(value: object) -> Text:
     )
 
 
-def age(elapsed: timedelta) -> str:
-    """Writes how long ago something was, in its largest unit.
-
-    Args:
-        elapsed: The time since.
-    """
+def format_age(elapsed: timedelta) -> str:
+    """Returns an age in its largest unit, such as "3 days"; a negative age is "0 seconds"."""
     seconds = max(elapsed.total_seconds(), 0)
     unit, length = next(((unit, length) for unit, length in UNITS if seconds >= length), UNITS[-1])
     count = int(seconds // length)

@@ -1,4 +1,4 @@
-"""A table's history, with what each commit did to its rows."""
+"""The history of a table, with the rows that each commit added and removed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -9,25 +9,25 @@ from deltalake.exceptions import DeltaError
 from rich.table import Table
 
 from stedi_assets.console.inventory import total_rows
-from stedi_assets.console.moments import commit_time, written
-from stedi_assets.console.screen import shown
+from stedi_assets.console.screen import printable_text
+from stedi_assets.console.time_travel import commit_time, format_instant
 from stedi_assets.lakehouse.lakehouse import RUN_KEY
 from stedi_assets.storage.delta import DataFile, current_files
 
 
 @dataclass(frozen=True)
-class Version:
-    """One version of a table. What is not known is None.
+class HistoryEntry:
+    """One version of a table. An unknown value is None.
 
     Attributes:
-        version: Its number.
-        time: When it was committed, in UTC.
-        operation: What Delta calls the commit.
-        rows: The rows it holds.
-        rows_added: The rows of the files that the commit added.
-        rows_removed: The rows of those that it took away.
-        run_id: The Dagster run that made it.
-        engine: The program that committed it.
+        version: The Delta version.
+        time: When the version was committed, in ISO 8601, in UTC.
+        operation: Delta's name of the operation, such as WRITE.
+        rows: The number of rows.
+        rows_added: The number of rows in the files that the commit added.
+        rows_removed: The number of rows in the files that the commit removed.
+        run_id: The Dagster run that committed the version.
+        engine: The program that committed the version, with its own version.
     """
 
     version: int
@@ -40,24 +40,21 @@ class Version:
     engine: str | None
 
 
-def versions(table: DeltaTable, limit: int) -> Iterator[Version]:
-    """Looks through a table's history.
+def history_entries(table: DeltaTable, limit: int) -> Iterator[HistoryEntry]:
+    """Yields the versions of a table, the newest first.
 
     Args:
-        table: The table, at its current version.
+        table: The table, open at its current version; afterwards it is open at an earlier one.
         limit: The most versions.
-
-    Yields:
-        The versions, the newest first.
     """
     history = table.history(limit=limit)
     following = _files(table, int(history[0]["version"]))
     for entry in history:
         version = int(entry["version"])
         files, following = following, _files(table, version - 1)
-        yield Version(
+        yield HistoryEntry(
             version=version,
-            time=written(commit_time(entry)),
+            time=format_instant(commit_time(entry)),
             operation=entry["operation"],
             rows=None if files is None else total_rows(files),
             rows_added=_rows_of_difference(files, following),
@@ -73,7 +70,7 @@ def _files(table: DeltaTable, version: int) -> Sequence[DataFile] | None:
     try:
         table.load_as_version(version)
     except DeltaError:
-        # The log may have been cleaned up to here.
+        # Delta deletes old entries of the log, so the version may no longer be readable.
         return None
     return current_files(table)
 
@@ -85,12 +82,8 @@ def _rows_of_difference(files: Sequence[DataFile] | None, others: Sequence[DataF
     return total_rows([file for file in files if file.path not in paths])
 
 
-def versions_table(found: Sequence[Version]) -> Table:
-    """Writes versions for people.
-
-    Args:
-        found: The versions.
-    """
+def history_table(entries: Sequence[HistoryEntry]) -> Table:
+    """Returns a history as the table that `stedi history` prints."""
     table = Table()
     table.add_column("version", justify="right")
     table.add_column("time", no_wrap=True)
@@ -99,23 +92,19 @@ def versions_table(found: Sequence[Version]) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("run", overflow="fold")
     table.add_column("engine", overflow="fold")
-    for version in found:
-        counts = (version.rows, version.rows_added, version.rows_removed)
+    for entry in entries:
+        counts = (entry.rows, entry.rows_added, entry.rows_removed)
         table.add_row(
-            str(version.version),
-            version.time,
-            shown(version.operation),
+            str(entry.version),
+            entry.time,
+            printable_text(entry.operation),
             *("" if count is None else f"{count:,}" for count in counts),
-            shown(version.run_id or ""),
-            shown(version.engine or ""),
+            printable_text(entry.run_id or ""),
+            printable_text(entry.engine or ""),
         )
     return table
 
 
-def versions_json(found: Sequence[Version]) -> list[dict[str, Any]]:
-    """Writes versions for programs.
-
-    Args:
-        found: The versions.
-    """
-    return [asdict(version) for version in found]
+def history_json(entries: Sequence[HistoryEntry]) -> list[dict[str, Any]]:
+    """Returns a history as the array that `stedi history --json` prints."""
+    return [asdict(entry) for entry in entries]

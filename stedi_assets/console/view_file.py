@@ -1,10 +1,10 @@
-"""A DuckDB file with a view a table, for DuckDB's own shell and UI."""
+"""Writes a DuckDB file with one view for each table, for DuckDB's own shell and UI."""
 
 from pathlib import Path
 
-from stedi_assets.console.catalogue import existing_tables
-from stedi_assets.console.connection import errors_shown, open_connection
-from stedi_assets.console.output import replaced_when_complete
+from stedi_assets.console.connection import duckdb_errors_explained, open_connection
+from stedi_assets.console.output import atomic_output
+from stedi_assets.console.tables import existing_tables
 from stedi_assets.contract import TABLES
 from stedi_assets.engines.duckdb.text import identifier, literal
 from stedi_assets.errors import StediError
@@ -13,23 +13,25 @@ from stedi_assets.storage.delta import data_files
 
 
 def write_view_file(settings: Settings, file: Path) -> list[str]:
-    """Writes a DuckDB file with a view a table over its current Parquet files. It holds no row and no secret.
+    """Writes a DuckDB file with one view for each table, over the table's current Parquet files.
+
+    The file contains no rows and no credentials.
 
     Args:
-        settings: Say where the lakehouse is.
-        file: The file, replaced where it exists.
+        settings: The location of the lakehouse, and DuckDB's limits.
+        file: The file. An existing file is replaced.
 
     Returns:
         The names of the views.
 
     Raises:
-        StediError: There is no table, or the file cannot be written. It is as it was.
+        StediError: No table exists, or the file cannot be written. An existing file is unchanged.
     """
     names = []
     with (
-        replaced_when_complete(settings.lakehouse, file) as incomplete,
+        atomic_output(settings.lakehouse, file) as incomplete,
         open_connection(settings) as (connection, engine),
-        errors_shown(),
+        duckdb_errors_explained(),
     ):
         connection.execute(f"ATTACH {literal(str(incomplete))} AS views; USE views")
         for entry, table in existing_tables(settings.lakehouse):

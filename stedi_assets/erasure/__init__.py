@@ -1,1 +1,1 @@
-"""Erasing a customer: from the raw files, from every table and every version of it, and for good."""
+"""Erasing a customer from the raw files and from every version of every table, for good."""

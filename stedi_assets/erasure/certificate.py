@@ -1,10 +1,10 @@
-"""What an erasure did, and what it could not see, as it is handed to whoever asked for it."""
+"""The certificate of an erasure: what it removed, and what it could not verify."""
 
 from dataclasses import dataclass, field
 
-WHAT_NAMES = (
-    "A record names the customer where email, user or serialNumber is theirs; other text where their email, or a "
-    "serial number of six characters or more with a digit among them, stands in it by itself."
+RULE = (
+    "A record names the customer if its email, user or serialNumber is the customer's. Other text does if it contains, "
+    "as a separate word, their email or a serial number of six or more characters with a digit."
 )
 
 
@@ -14,19 +14,21 @@ class Certificate:
 
     Attributes:
         customer: The keyed hash of the email.
-        requested_by: Who asked.
-        begun: When, in UTC.
-        records_by_file: The records taken out of each raw file.
-        rows_by_table: How many rows each table has less.
-        files_deleted: How many files of old versions were deleted.
-        object_versions_deleted: How many old versions of objects.
-        object_versions_left: How many the bucket still keeps.
-        shared_serial_numbers: How many serial numbers are others' too, and so were left.
+        requested_by: Who asked for the erasure.
+        begun: When the erasure began, in UTC, in ISO 8601.
+        records_by_file: From the path of a raw file to the number of records removed from it.
+        rows_by_table: From a table to the number of rows that it lost.
+        files_deleted: How many files of old table versions were deleted.
+        object_versions_deleted: How many noncurrent versions of objects were deleted from a bucket with versioning.
+        object_versions_left: How many such versions the bucket still keeps.
+        shared_serial_numbers: How many of the customer's serial numbers also occur in other customers' records. Their
+            readings stay.
         files_read: How many files the verification read.
-        still_named_in: The files that name the customer still: none, where the erasure is complete.
-        not_verified: From each file that could not be read as text or as Parquet to why.
-        to_look_at: From each file to how many records and texts in it may mean the customer, for a person to look at.
-        may_be_theirs: From a personal column to how many records of other customers share the customer's value.
+        still_named_in: The paths of files that still name the customer; none after a complete erasure.
+        not_verified: From the path of a file that is neither readable text nor Parquet to the reason.
+        to_look_at: From the path of a file to the number of records and texts that may mean the customer. A person has
+            to decide.
+        may_be_theirs: From a personal column to the number of other customers' records with this customer's value.
     """
 
     customer: str
@@ -46,7 +48,7 @@ class Certificate:
 
     @property
     def text(self) -> str:
-        """The certificate as it is read."""
+        """The certificate for people, in lines."""
         removed = [
             *(f"{records} records out of {path}" for path, records in self.records_by_file.items()),
             *(f"{rows} rows out of {table}" for table, rows in self.rows_by_table.items() if rows),
@@ -54,15 +56,16 @@ class Certificate:
         lines = [
             f"Erasure of the customer {self.customer}",
             f"requested by {self.requested_by}, begun {self.begun}",
-            "Removed: " + ("; ".join(removed) or "nothing, it was gone already"),
-            f"Files of old versions deleted: {self.files_deleted}",
-            f"Serial numbers that other customers' records carry too, whose readings stay: "
-            f"{self.shared_serial_numbers}",
-            f"Old versions of objects deleted: {self.object_versions_deleted}; left: {self.object_versions_left}"
-            + (" (--all-object-versions removes them)" if self.object_versions_left else ""),
-            f"Verified in all {self.files_read} files that are left: "
-            + (", ".join(self.still_named_in) + " name the customer still" if self.still_named_in else "no name"),
-            WHAT_NAMES,
+            "Removed: " + ("; ".join(removed) or "nothing, everything was gone already"),
+            f"Files of old table versions deleted: {self.files_deleted}",
+            f"Serial numbers shared with other customers, whose readings stay: {self.shared_serial_numbers}",
+            f"Old object versions deleted: {self.object_versions_deleted}; left: {self.object_versions_left}"
+            + (" (--all-object-versions deletes them)" if self.object_versions_left else ""),
+            f"Verified by reading all {self.files_read} files: "
+            + (
+                f"still named in {', '.join(self.still_named_in)}" if self.still_named_in else "none names the customer"
+            ),
+            RULE,
             *(f"Not verified: {path}: {reason}." for path, reason in self.not_verified.items()),
             *(f"To look at: {path}: {count} places may mean the customer." for path, count in self.to_look_at.items()),
             *(
@@ -74,5 +77,5 @@ class Certificate:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing names the customer any more, as far as everything could be read."""
+        """Whether every file was verified, none names the customer, and no old object version is left."""
         return not self.still_named_in and not self.object_versions_left and not self.not_verified

@@ -1,79 +1,82 @@
-"""The erasure itself.
+"""Erases a customer, in an order that an interrupted erasure can resume.
 
-Tables are what the raw files hold. So the customer's records are taken out of the raw files first, the tables are built
-again from those, and then every file goes that no current version needs. What knows the serial numbers goes last, and
-a tombstone is written before it: wherever an erasure breaks off, the next one finds what is left and completes.
+The steps: remove the customer's records from the raw files, rebuild the tables from those files, delete every file that
+only old table versions need, and verify. The customer files, which alone tell the serial numbers, are rewritten last,
+after the tombstones are written. Wherever an erasure is interrupted, the next one finds the rest and completes it.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
-from stedi_assets.contract import SOURCES, TABLES, Source
-from stedi_assets.defs.assets import TABLE_ASSETS
+from stedi_assets.contract import SOURCES, TABLES, Source, table_path
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import Person
-from stedi_assets.erasure.plan import CUSTOMERS, READINGS_FIRST, ErasurePlan, keyed_hash, seekable
+from stedi_assets.erasure.plan import CUSTOMERS, READINGS_FIRST, ErasurePlan, customer_hash, seekable_copy
 from stedi_assets.erasure.redaction import write_without
 from stedi_assets.erasure.verification import verify
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.privacy.pseudonyms import FUNCTION
 from stedi_assets.privacy.tombstones import email_tombstone, serial_number_tombstone, shared_serial_number_tombstone
+from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.s3 import S3Files
 from stedi_assets.storage.tombstones import write_tombstones
 
-Progress = Callable[[str], None]
+OnStep = Callable[[str], None]
+"""Called with the name of a step before the step begins."""
 
 
 def erase(
     lakehouse: Lakehouse,
     plan: ErasurePlan,
+    queries: Mapping[str, Query],
     requested_by: str,
     run_id: str,
     *,
     all_object_versions: bool = False,
-    progress: Progress = lambda step: None,
+    progress: OnStep = lambda step: None,
 ) -> Certificate:
-    """Erases a customer. Other runs wait meanwhile, until the lakehouse is closed.
+    """Erases a customer and verifies the erasure. Other runs wait until the lakehouse is closed.
 
     Args:
         lakehouse: The tables and the raw files.
-        plan: What to take out; found before anything was erased.
-        requested_by: Who asked, kept with the tombstones.
-        run_id: The run, kept with the commits.
-        all_object_versions: Whether a bucket with versioning is to forget old versions of objects.
+        plan: What to remove; made before anything was erased.
+        queries: From each table to the query that rebuilds it, inputs before the tables that read them.
+        requested_by: Who asked for the erasure; stored with the tombstones.
+        run_id: The run; stored with the commits.
+        all_object_versions: Whether to delete noncurrent versions of objects from a bucket with versioning.
         progress: Called with the name of each step before the step begins.
 
     Returns:
-        What was done, and whether anything names the customer still.
+        What was removed, and whether any file still names the customer.
 
     Raises:
-        StediError: Something that a user can put right. What was erased until then stays erased; erasing again
-            completes.
+        StediError: A step failed in a way that a user can correct. Everything erased so far stays erased; another
+            erasure completes the rest.
     """
     lakehouse.hold(f"run {run_id}")
-    # Before anything is erased: a table that cannot be vacuumed at the end would keep the customer.
+    # Raises before anything is erased: a table that cannot be vacuumed at the end would keep the customer.
     lakehouse.folders()
     person = plan.customer.person
     begun = datetime.now(UTC).isoformat(timespec="seconds")
-    certificate = Certificate(keyed_hash(lakehouse, person.email), requested_by, begun)
+    certificate = Certificate(customer_hash(lakehouse, person.email), requested_by, begun)
     certificate.shared_serial_numbers = len(person.shared_serial_numbers)
-    described = _describing_values(lakehouse, plan)
+    value_hashes = _value_hashes(lakehouse, plan)
     _redact(lakehouse, plan, READINGS_FIRST[:-1], certificate, progress)
     progress("tombstones")
     _write_tombstones(lakehouse, person, {"requested_by": requested_by, "at": begun})
     _redact(lakehouse, plan, READINGS_FIRST[-1:], certificate, progress)
-    _rebuild(lakehouse, run_id, certificate, progress)
+    _rebuild(lakehouse, queries, run_id, certificate, progress)
     for table in lakehouse.folders():
         progress(f"vacuum {table}")
         lakehouse.hold(f"run {run_id}")
         certificate.files_deleted += len(delta.vacuum(lakehouse.root / table, timedelta(0)))
     progress("old versions of objects")
-    _forget_object_versions(lakehouse, certificate, delete=all_object_versions)
+    _handle_object_versions(lakehouse, certificate, delete=all_object_versions)
     progress("verification")
-    certificate.may_be_theirs = _shared_values(lakehouse, described)
+    certificate.may_be_theirs = _count_shared_values(lakehouse, value_hashes)
     verify(lakehouse, person, certificate)
     return certificate
 
@@ -89,49 +92,54 @@ def _write_tombstones(lakehouse: Lakehouse, person: Person, reason: Mapping[str,
 
 
 def _redact(
-    lakehouse: Lakehouse, plan: ErasurePlan, sources: Sequence[str], certificate: Certificate, progress: Progress
+    lakehouse: Lakehouse, plan: ErasurePlan, sources: Sequence[str], certificate: Certificate, progress: OnStep
 ) -> None:
     for file, (source, redaction) in plan.files.items():
         if source.name not in sources:
             continue
         progress(f"file {file.name}")
-        with seekable(file) as (copy, content), tempfile.TemporaryFile() as rewritten:
-            write_without(copy, redaction.removed, content, cast("BinaryIO", rewritten))
+        with seekable_copy(file) as (copy, content), tempfile.TemporaryFile() as rewritten:
+            write_without(copy, redaction.removed_ranges, content, cast("BinaryIO", rewritten))
             rewritten.seek(0)
             lakehouse.landing.files.replace(file, cast("BinaryIO", rewritten))
         certificate.records_by_file[file.path] = redaction.records
 
 
-def _rebuild(lakehouse: Lakehouse, run_id: str, certificate: Certificate, progress: Progress) -> None:
+def _rebuild(
+    lakehouse: Lakehouse, queries: Mapping[str, Query], run_id: str, certificate: Certificate, progress: OnStep
+) -> None:
     sources = {source.landing: source for source in SOURCES.values()}
-    for asset in TABLE_ASSETS:
-        before = _row_counts(lakehouse, asset.name, sources)
+    for table, query in queries.items():
+        before = _row_counts(lakehouse, table, sources)
         if before is None:
             continue
-        progress(f"table {asset.name}")
-        if asset.name in sources:
-            lakehouse.land(sources[asset.name], asset.query, run_id, full_refresh=False)
+        progress(f"table {table}")
+        if table in sources:
+            lakehouse.land(sources[table], query, run_id, full_refresh=False)
         else:
-            lakehouse.store(asset.name, asset.query, run_id)
-        after = _row_counts(lakehouse, asset.name, sources) or {}
+            lakehouse.store(table, query, run_id)
+        after = _row_counts(lakehouse, table, sources) or {}
         certificate.rows_by_table |= {name: rows - after.get(name, 0) for name, rows in before.items()}
 
 
 def _row_counts(lakehouse: Lakehouse, name: str, sources: Mapping[str, Source]) -> dict[str, int] | None:
-    """Counts the rows of a table, and of its quarantine, by the log; None where the table does not exist."""
+    """Returns the rows of a table, and of its quarantine, by their logs; None where the table does not exist."""
     names = [name, sources[name].quarantine] if name in sources else [name]
-    found = {each: delta.open_table(lakehouse.root / TABLES[each].path) for each in names}
+    found = {each: delta.open_table(lakehouse.root / table_path(each)) for each in names}
     if found[name] is None:
         return None
     return {each: sum(file.rows for file in delta.current_files(table)) for each, table in found.items() if table}
 
 
-def _describing_values(lakehouse: Lakehouse, plan: ErasurePlan) -> Mapping[str, Sequence[str]]:
-    """Returns the hashes of the customer's name, telephone number and the like, by column."""
+def _value_hashes(lakehouse: Lakehouse, plan: ErasurePlan) -> Mapping[str, Sequence[str]]:
+    """Returns the hashes of the customer's name, phone number and birthday, by column.
+
+    Pseudonyms, so that the values themselves never leave the engine.
+    """
     describing = [column.name for column in CUSTOMERS.columns if column.personal and not column.names_customer]
-    if not plan.customer.spellings or delta.open_table(lakehouse.root / TABLES[CUSTOMERS.landing].path) is None:
+    if not plan.customer.spellings or delta.open_table(lakehouse.root / table_path(CUSTOMERS.landing)) is None:
         return {}
-    emails = _texts(map(lakehouse.pseudonyms, sorted(plan.customer.spellings)))
+    emails = _sql_list(map(lakehouse.pseudonyms, sorted(plan.customer.spellings)))
     columns = ", ".join(f"{FUNCTION}(customer.{name}) AS {name}" for name in describing)
     rows = lakehouse.rows(
         f"SELECT DISTINCT {columns} FROM {CUSTOMERS.landing} AS customer WHERE {FUNCTION}(customer.email) IN ({emails})"
@@ -139,11 +147,11 @@ def _describing_values(lakehouse: Lakehouse, plan: ErasurePlan) -> Mapping[str, 
     return {name: sorted({row[name] for row in rows if row[name]}) for name in describing}
 
 
-def _shared_values(lakehouse: Lakehouse, described: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Counts the records of other customers that have one of the values, by column."""
+def _count_shared_values(lakehouse: Lakehouse, value_hashes: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Returns how many records of other customers have one of the values, by column."""
     counted = ", ".join(
-        f"coalesce(sum(CASE WHEN {FUNCTION}(customer.{name}) IN ({_texts(hashes)}) THEN 1 END), 0) AS {name}"
-        for name, hashes in described.items()
+        f"coalesce(sum(CASE WHEN {FUNCTION}(customer.{name}) IN ({_sql_list(hashes)}) THEN 1 END), 0) AS {name}"
+        for name, hashes in value_hashes.items()
         if hashes
     )
     if not counted:
@@ -152,11 +160,11 @@ def _shared_values(lakehouse: Lakehouse, described: Mapping[str, Sequence[str]])
     return {name: int(found) for name, found in row.items() if found}
 
 
-def _texts(hashes: "Sequence[str] | map[str]") -> str:
+def _sql_list(hashes: Iterable[str]) -> str:
     return ", ".join(f"'{keyed}'" for keyed in hashes)
 
 
-def _forget_object_versions(lakehouse: Lakehouse, certificate: Certificate, *, delete: bool) -> None:
+def _handle_object_versions(lakehouse: Lakehouse, certificate: Certificate, *, delete: bool) -> None:
     sources = [lakehouse.landing / source.path for source in SOURCES.values()]
     for folder in [*sources, *(lakehouse.root / table.path for table in TABLES.values())]:
         if not isinstance(folder.files, S3Files):

@@ -1,8 +1,9 @@
-"""Whether a value, or a text, names a person: one rule for raw files, for tables and for the verification.
+"""Decides whether a value or a text names a person: one rule for raw files, tables and the verification.
 
-A value of a column that names a customer names a person where the whole of it, decoded, is the person's email without
-regard to case, or one of the person's serial numbers. Other text is searched for the same at the boundaries that an
-address has (RFC 5322, section 3.2.3: the characters of an atom; RFC 6532 adds letters beyond ASCII).
+A value of a naming column (email, user, serialNumber) names a person if the whole decoded value is the person's email,
+in any case, or one of the person's serial numbers. Other text names the person if it contains the email or a serial
+number between characters that cannot belong to an address (RFC 5322, section 3.2.3, defines the characters of an atom;
+RFC 6532 adds letters beyond ASCII).
 """
 
 import re
@@ -14,16 +15,17 @@ from typing import BinaryIO
 
 from stedi_assets.contract import SOURCES, Column
 from stedi_assets.privacy.tombstones import SERIAL_NUMBER_KEY
-from stedi_assets.salvage.conversion import RecordConverter, RefusalError, members
+from stedi_assets.salvage.conversion import RecordConverter
+from stedi_assets.salvage.values import RefusalError, members
 
 SEARCHED_BYTES = 1 << 22
-"""How many bytes are searched at once."""
+"""The size of the blocks in which a file is searched."""
 
 LONGEST_NAME_BYTES = 1 << 12
-"""How many bytes of a block are searched again with the next one: more than any name and its escapes."""
+"""How many bytes of a block are searched again with the next block: more than any email with its escapes."""
 
 CERTAIN_SERIAL_NUMBER = re.compile(r"(?=.*\d)\s*\S.{4,}\S\s*", re.DOTALL)
-"""Six characters or more with a digit among them: another serial number may stand in any text by chance."""
+"""A serial number that text contains on purpose: six or more characters with a digit. Any other may occur by chance."""
 
 ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -31,14 +33,14 @@ ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 NAMING_KEYS = frozenset(
     column.name.lower() for source in SOURCES.values() for column in source.columns if column.names_customer
 )
-"""The keys that name a customer, of all sources: a file may lie in another source's folder."""
+"""The keys that name a customer, of all sources together: a file may lie in another source's folder."""
 
-OF_ATOM = r"\w.!#$%&'*+/=?^`{|}~-"
-"""What may stand beside an address's own characters, so that it would be another address."""
+ATOM_CHARACTERS = r"\w.!#$%&'*+/=?^`{|}~-"
+"""The characters that, next to an address, would make it another address."""
 
 
 class Mention(IntEnum):
-    """What a text says of a person: nothing, something that a person should look at, or their name."""
+    """How a text mentions a person: not at all, in a way that somebody has to look at, or by name."""
 
     NONE = 0
     DOUBTFUL = 1
@@ -47,12 +49,12 @@ class Mention(IntEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """What names a person.
+    """The email and the serial numbers that name a person.
 
     Attributes:
-        email: Theirs. Its case does not matter.
-        serial_numbers: Those of devices that are theirs alone.
-        shared_serial_numbers: Those that others' records carry too.
+        email: The person's email, in any case.
+        serial_numbers: The serial numbers that no other customer's record has.
+        shared_serial_numbers: The person's serial numbers that other customers' records have too.
     """
 
     email: str
@@ -60,34 +62,32 @@ class Person:
     shared_serial_numbers: tuple[str, ...] = ()
 
     def is_named_by(self, column: str, value: object) -> bool:
-        """Whether a value of a column that names a customer is this person's.
+        """Whether a value of a naming column is this person's email or serial number.
 
         Args:
-            column: The column's name, in any case. A serial number that is equal to an email names nobody by it.
-            value: The decoded value; a number is compared by its text.
+            column: The column's name, in any case. A serial number is never compared with the email, nor an email with
+                a serial number.
+            value: The decoded value; a number as the text that the record spells.
         """
         if not isinstance(value, str):
             return False
         return value in self.serial_numbers if column.lower() == SERIAL_NUMBER_KEY else value.lower() == self._folded
 
     def mention_in(self, text: str) -> Mention:
-        """Searches text that is no record.
-
-        Args:
-            text: Any, escaped as in JSON or not.
-        """
+        """Returns how a text that is not a record mentions the person, with or without JSON's escapes."""
         return max(self._mention_in(text), self._mention_in(unescaped(text)) if "\\" in text else Mention.NONE)
 
     def mention_in_record(self, text: str, columns: Sequence[Column]) -> Mention:
-        """Judges a record.
+        """Returns how a record mentions the person.
 
         Args:
             text: One JSON object.
-            columns: The contract of such records.
+            columns: The contract's columns of such records.
 
         Returns:
-            `CERTAIN` where a key that names a customer holds the email or a serial number, or where the record is no
-            row, nobody else's by such a key, and mentions them; `DOUBTFUL` where it mentions them elsewhere.
+            `CERTAIN` if a naming key holds the person's email or serial number. Also `CERTAIN` if the record cannot
+            become a row, no naming key holds a text, and the person is named elsewhere in it. Any other
+            mention is `DOUBTFUL`, except that a row's doubtful mentions count as `NONE`.
         """
         if not self.may_be_in(text):
             return Mention.NONE
@@ -104,11 +104,7 @@ class Person:
         return min(found, Mention.DOUBTFUL) if any(isinstance(value, str) for _, value in named) else found
 
     def may_be_in(self, text: str) -> bool:
-        """Whether a text may name the person: a quick look, which takes every backslash for an escaped name.
-
-        Args:
-            text: Any.
-        """
+        """Whether a text may name the person: a fast test that takes every backslash for an escaped name."""
         return (
             "\\" in text
             or self._folded in text.lower()
@@ -116,14 +112,14 @@ class Person:
         )
 
     def may_be_in_content(self, content: BinaryIO) -> bool:
-        """Whether a file may name the person: the same quick look.
+        """Whether a file may name the person, by the same fast test.
 
         Args:
-            content: The decompressed file in UTF-8, read to its end.
+            content: The decompressed file in UTF-8. It is read until the test succeeds, at most to its end.
         """
         carried = b""
         while block := content.read(SEARCHED_BYTES):
-            # A character that is cut at either end is whole in the other block.
+            # errors="ignore" drops characters cut at either end of the block; they are whole in the adjacent block.
             if self.may_be_in((carried + block).decode(errors="ignore")):
                 return True
             carried = block[-LONGEST_NAME_BYTES:]
@@ -147,12 +143,12 @@ class Person:
 
     @cached_property
     def _address(self) -> re.Pattern[str]:
-        return re.compile(rf"(?<![@{OF_ATOM}]){re.escape(self._folded)}(?![\w@-]|\.\w)")
+        return re.compile(rf"(?<![@{ATOM_CHARACTERS}]){re.escape(self._folded)}(?![\w@-]|\.\w)")
 
     @cached_property
     def _certain(self) -> re.Pattern[str] | None:
         certain = "|".join(re.escape(each) for each in self.serial_numbers if CERTAIN_SERIAL_NUMBER.fullmatch(each))
-        return re.compile(rf"(?<![@{OF_ATOM}])(?:{certain})(?![@{OF_ATOM}])") if certain else None
+        return re.compile(rf"(?<![@{ATOM_CHARACTERS}])(?:{certain})(?![@{ATOM_CHARACTERS}])") if certain else None
 
     @cached_property
     def _quoted(self) -> re.Pattern[str] | None:
@@ -161,23 +157,23 @@ class Person:
 
 
 def unescaped(text: str) -> str:
-    """Undoes JSON's escapes; half a surrogate pair stays half a one.
+    """Returns a text with JSON's escapes decoded; a lone surrogate stays as it is.
 
     Args:
-        text: JSON, whole or broken.
+        text: JSON, valid or broken.
     """
     plain = ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else ESCAPED.get(match[2], match[2]), text)
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _ends_within(text: str, email: str) -> bool:
-    """Whether a text breaks off within an address: after its @ at least, before which too many others agree."""
+    """Whether a text is cut off within an address, after its @: before the @, too many other addresses match."""
     least = email.rfind("@") + 2
     return any(text.endswith(email[:length]) for length in range(least, len(email)))
 
 
 def _texts(value: object) -> list[str]:
-    """Returns every text in a decoded value, keys too."""
+    """Returns every text in a decoded value, keys included."""
     if isinstance(value, str):
         return [value]
     return [text for each in value for text in _texts(each)] if isinstance(value, tuple | list) else []

@@ -1,4 +1,4 @@
-"""What an erasure would take out: whose records, from which files and tables, and whether that is unusual."""
+"""Plans an erasure: the customer's records in each raw file, and warnings about anything unusual."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
-from stedi_assets.contract import SOURCES, TABLES, Source
+from stedi_assets.contract import SOURCES, TABLES, Source, table_path
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.redaction import COPIED_BYTES, Redaction, decoded_records, find_records
 from stedi_assets.errors import StediError
@@ -22,25 +22,24 @@ from stedi_assets.storage import delta
 from stedi_assets.storage.tombstones import read_tombstones
 
 READINGS_FIRST = ("step_trainer_files", "accelerometer_files", "customer_files")
-"""The sources, the one that knows who has which serial number last."""
+"""The sources in the order of rewriting. The customer files come last: they alone tell the serial numbers."""
 
 CUSTOMERS = SOURCES["customer_files"]
 
 ADDRESS = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^\s"@\x00-\x1f\x7f]+)@[^\s"@\x00-\x1f\x7f]+')
-"""An addr-spec of RFC 5322 or more: letters beyond ASCII and characters that mail servers refuse are records' all the
-same."""
+"""An addr-spec of RFC 5322, or more: records also have letters beyond ASCII and characters that mail servers refuse."""
 
 LARGEST_SHARE = 0.5
-"""The largest fraction of a source's records that one customer usually has."""
+"""An erasure of a larger fraction of a source's records is unusual."""
 
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer as the data knows them.
+    """A customer, as the tables and the raw files know them.
 
     Attributes:
-        person: What names them.
-        spellings: The distinct emails of their customer records; none where no such record is left.
+        person: The email and the serial numbers.
+        spellings: The distinct emails of the customer's records, which differ in case; empty if no record is left.
     """
 
     person: Person
@@ -49,12 +48,12 @@ class Customer:
 
 @dataclass(frozen=True)
 class ErasurePlan:
-    """What an erasure would take out.
+    """The records that an erasure would remove.
 
     Attributes:
-        customer: Whose records.
-        files: From each raw file that names the customer to its source and what to take out of it.
-        unusual: What somebody should know before the erasure, as sentences.
+        customer: The customer to erase.
+        files: From each raw file that names the customer to its source and its redaction.
+        unusual: Sentences that warn of an unusual erasure. `refuse_unusual` turns them into an error.
     """
 
     customer: Customer
@@ -63,27 +62,26 @@ class ErasurePlan:
 
     @property
     def records_by_file(self) -> dict[str, int]:
-        """From the path of each raw file that names the customer to its records and broken stretches that do."""
+        """From the path of each raw file to the number of records, unreadable ones included, that name the customer."""
         return {file.path: redaction.records for file, (_, redaction) in self.files.items()}
 
 
 def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
-    """Finds what an erasure would take out, and changes nothing.
+    """Returns the plan of an erasure, and changes nothing.
 
     Args:
         lakehouse: The tables and the raw files.
-        email: The customer's; its case does not matter.
-
-    Returns:
-        The plan.
+        email: The customer's email, in any case.
 
     Raises:
-        StediError: No key is set, the text is no address, no record and no tombstone has it, or a file cannot be read.
+        StediError: No key is set, the text is not an address, no record and no tombstone has the address, or a file
+            cannot be read.
     """
-    keyed_hash(lakehouse, email)
+    # Raises early where no key is set.
+    customer_hash(lakehouse, email)
     if not email.isprintable() or not ADDRESS.fullmatch(email):
         raise StediError(
-            "This is not an email address: an erasure takes one address, without spaces around it.",
+            "This is not an email address. An erasure takes one address, without spaces around it.",
             "Give the address as the customer's record has it, such as ada@example.com.",
         )
     customer = find_customer(lakehouse, email)
@@ -91,66 +89,59 @@ def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
     unusual = _unusual_spellings(customer)
     for name in READINGS_FIRST:
         source = SOURCES[name]
-        listed = _without_twins(list_landing_files(lakehouse.landing, source).files)
+        listed = _without_aliases(list_landing_files(lakehouse.landing, source).files)
         found = {file: redaction for file in listed if (redaction := _redaction(file, source, customer.person)).records}
         files |= {file: (source, redaction) for file, redaction in found.items()}
         unusual += _unusual_share(source, listed, found, _ledger(lakehouse, source))
         unusual += [
-            f"The compression of {file.path} breaks off: what follows is lost when the file is written anew."
+            f"The compressed file {file.path} is damaged: what follows the damage is lost when the file is rewritten."
             for file, redaction in found.items()
             if redaction.is_damaged
         ]
     if not customer.spellings and not files and not was_erased(lakehouse, email):
         raise StediError(
-            "No record and no tombstone has this address. Nothing was changed.",
+            "No record and no tombstone has this address, so nothing was changed.",
             "Check the address, STEDI_LANDING and STEDI_LAKEHOUSE.",
         )
     return ErasurePlan(customer, files, unusual)
 
 
 def refuse_unusual(plan: ErasurePlan) -> None:
-    """Refuses an erasure that takes out more than one customer usually has.
-
-    Args:
-        plan: What it would take out.
+    """Refuses a plan with warnings.
 
     Raises:
-        StediError: Something is unusual.
+        StediError: The plan has warnings; the message quotes them.
     """
     if plan.unusual:
         raise StediError(
             f"{' '.join(plan.unusual)} Nothing was changed.",
-            "See what stedi erase counts without --yes; where that is right, give --force too.",
+            "Look at the counts of stedi erase without --yes. If they are right, add --force.",
         )
 
 
-def keyed_hash(lakehouse: Lakehouse, email: str) -> str:
-    """Returns what an email is called where it must not be named.
-
-    Args:
-        lakehouse: Holds the key.
-        email: The customer's.
+def customer_hash(lakehouse: Lakehouse, email: str) -> str:
+    """Returns the keyed hash of an email, which stands for the customer in certificates and in a run's configuration.
 
     Raises:
         StediError: No key is set.
     """
     if not lakehouse.pseudonyms.is_linkable:
         raise StediError(
-            "An erasure needs STEDI_PSEUDONYM_KEY: under that key it remembers who must stay out.",
+            "An erasure needs STEDI_PSEUDONYM_KEY: a hash under this key keeps the customer out of later runs.",
             "Set it to 32 random bytes or more in hexadecimal, and keep it.",
         )
     return email_tombstone(lakehouse.pseudonyms, email)
 
 
 def find_email(lakehouse: Lakehouse, customer: str) -> str:
-    """Finds the email that a keyed hash stands for.
+    """Returns the email of which `customer_hash` is a given hash.
 
     Args:
         lakehouse: The tables.
-        customer: What `keyed_hash` returned.
+        customer: The hash.
 
     Raises:
-        StediError: No customer in the tables has it.
+        StediError: No customer in customer_landing has it.
     """
     emails = lakehouse.rows("SELECT DISTINCT customer.email FROM customer_landing AS customer")
     for row in emails:
@@ -158,22 +149,21 @@ def find_email(lakehouse: Lakehouse, customer: str) -> str:
             return str(row["email"])
     raise StediError(
         "No customer in customer_landing has this keyed hash.",
-        "Ask for it with stedi erase EMAIL, under the same STEDI_PSEUDONYM_KEY.",
+        "stedi erase EMAIL prints it, under the same STEDI_PSEUDONYM_KEY.",
     )
 
 
 def find_customer(lakehouse: Lakehouse, email: str) -> Customer:
-    """Finds out what names a customer, from the table, from raw files that no run has read yet and from the quarantine.
+    """Returns a customer's email and serial numbers, from customer_landing and from raw files that it does not cover.
 
-    A serial number that records of others carry is not the customer's alone, nor is one that somebody had in common
-    with a customer who was erased.
+    A serial number is shared if another customer's record has it, or if an erased customer shared it.
 
     Args:
         lakehouse: The tables and the raw files.
-        email: The customer's; its case does not matter.
+        email: The customer's email, in any case.
 
     Returns:
-        The customer, with no serial number where no record of theirs is left.
+        The customer, without serial numbers if none of their records is left.
 
     Raises:
         StediError: A raw file cannot be read.
@@ -192,25 +182,17 @@ def find_customer(lakehouse: Lakehouse, email: str) -> Customer:
 
 
 def was_erased(lakehouse: Lakehouse, email: str) -> bool:
-    """Whether an erasure of a customer was begun before.
-
-    Args:
-        lakehouse: The tables.
-        email: The customer's.
-    """
+    """Whether an earlier erasure wrote the customer's tombstone, completed or not."""
     return email_tombstone(lakehouse.pseudonyms, email) in read_tombstones(lakehouse.root, lakehouse.pseudonyms).hashes
 
 
 @contextmanager
-def seekable(file: LandingFile) -> Iterator[tuple[BinaryIO, Content]]:
-    """Gives a file's content in a form that can seek.
-
-    Args:
-        file: The raw file.
+def seekable_copy(file: LandingFile) -> Iterator[tuple[BinaryIO, Content]]:
+    """Copies a raw file, decompressed and in UTF-8, to a temporary file that can seek.
 
     Yields:
-        A copy that no name leads to, so that nothing of it is left where the process is killed; and the content, which
-        knows how it is stored.
+        The copy and the original content, which knows its compression and encoding. The copy has no name on disk, so
+        nothing of it remains if the process is killed.
     """
     with file.open() as content, tempfile.TemporaryFile() as copy:
         while block := content.read(COPIED_BYTES):
@@ -223,19 +205,19 @@ def _redaction(file: LandingFile, source: Source, person: Person) -> Redaction:
     with file.open() as content:
         if not person.may_be_in_content(content):
             return Redaction()
-    with seekable(file) as (copy, content):
+    with seekable_copy(file) as (copy, content):
         return replace(find_records(copy, source.columns, person), is_damaged=content.is_damaged)
 
 
 def _stored_owners(lakehouse: Lakehouse) -> Iterable[tuple[str, str]]:
-    if not delta.open_table(lakehouse.root / TABLES[CUSTOMERS.landing].path):
+    if not delta.open_table(lakehouse.root / table_path(CUSTOMERS.landing)):
         return []
     sql = "SELECT DISTINCT customer.email, customer.serialNumber FROM customer_landing AS customer"
     return [(row["email"], row["serialNumber"]) for row in lakehouse.rows(sql)]
 
 
 def _owners_in_raw_files(lakehouse: Lakehouse) -> Iterator[tuple[str, str]]:
-    """Yields who has which serial number in the files of which the table does not hold every record."""
+    """Yields each email with its serial number from the files of which the table does not hold every record."""
     ledger = _ledger(lakehouse, CUSTOMERS)
     for file in list_landing_files(lakehouse.landing, CUSTOMERS).files:
         entry = ledger.get(file.name)
@@ -248,27 +230,23 @@ def _owners_in_raw_files(lakehouse: Lakehouse) -> Iterator[tuple[str, str]]:
                     yield named["email"], named[SERIAL_NUMBER_KEY]
 
 
-def _without_twins(files: Sequence[LandingFile]) -> list[LandingFile]:
-    """Leaves out files that are others by another name: a link and what it leads to are written anew once."""
+def _without_aliases(files: Sequence[LandingFile]) -> list[LandingFile]:
+    """Returns one file for each target: a symbolic link and its target are rewritten once."""
     by_target = {file.path if file.path.startswith("s3://") else os.path.realpath(file.path): file for file in files}
     return list(by_target.values())
 
 
 def _ledger(lakehouse: Lakehouse, source: Source) -> Ledger:
-    if not delta.open_table(lakehouse.root / TABLES[source.landing].path):
+    if not delta.open_table(lakehouse.root / table_path(source.landing)):
         return {}
     return lakehouse.ledger(source.landing)
 
 
 def count_rows(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
-    """Counts the rows that name a person, by table; what the quarantines hold is counted in the raw files.
-
-    Args:
-        lakehouse: The tables.
-        person: Whose rows.
+    """Returns how many rows of each table name a person; the records in a quarantine are counted in the raw files.
 
     Returns:
-        From each table that names the person to its rows that do.
+        From each table with such rows to their number.
 
     Raises:
         StediError: A table cannot be read.
@@ -276,7 +254,7 @@ def count_rows(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
     rows = {}
     for name, table in TABLES.items():
         naming = [column.name for column in table.columns if column.names_customer and column.name != "text"]
-        if not naming or not delta.open_table(lakehouse.root / table.path):
+        if not naming or not delta.open_table(lakehouse.root / table_path(table.name)):
             continue
         columns = ", ".join(f"stored.{column}" for column in naming)
         grouped = lakehouse.rows(f"SELECT {columns}, count(*) AS found FROM {name} AS stored GROUP BY {columns}")
@@ -288,7 +266,8 @@ def count_rows(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
 def _unusual_spellings(customer: Customer) -> list[str]:
     if len(customer.spellings) <= 1:
         return []
-    return [f"The address is spelt in {len(customer.spellings)} ways in customer records, which may be customers each."]
+    count = len(customer.spellings)
+    return [f"Customer records spell the address in {count} ways, which may be different customers."]
 
 
 def _unusual_share(

@@ -1,4 +1,4 @@
-"""Looking through every file that is left for what names a person."""
+"""Searches every file of the landing root and the lakehouse for a person's email and serial numbers."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from stedi_assets.engines.duckdb.s3 import S3Access
 from stedi_assets.engines.duckdb.text import identifier, read_parquet
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import LONGEST_NAME_BYTES, NAMING_KEYS, SEARCHED_BYTES, Mention, Person
-from stedi_assets.erasure.plan import seekable
+from stedi_assets.erasure.plan import seekable_copy
 from stedi_assets.erasure.redaction import find_records
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.landing.files import LandingFile
@@ -27,27 +27,27 @@ from stedi_assets.storage.location import Location
 
 PARQUET = b"PAR1"
 CHECKSUM = b"crc\0"
-"""How the checksums begin that Hadoop writes beside a file."""
+"""The first bytes of the checksum file that Hadoop writes next to each file."""
 
-IS_DAMAGED = "its compression breaks off"
+IS_DAMAGED = "the compressed file is damaged"
 IS_NO_TEXT = "it is neither text nor Parquet"
 IS_BROKEN_PARQUET = "it cannot be read as Parquet"
-"""Why a file is not verified."""
+"""The reasons why a file cannot be verified."""
 
 NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|DATE|TIME.*)$")
-"""DuckDB's types whose values are no text."""
+"""DuckDB's types whose values cannot contain an email or a serial number."""
 
 QUARANTINED_TEXT = "text"
 CONTRACT_COLUMNS = frozenset(column.name.lower() for table in TABLES.values() for column in table.columns)
 
 
 def verify(lakehouse: Lakehouse, person: Person, certificate: Certificate) -> None:
-    """Searches every file of the landing root and of the lakehouse, hidden files too.
+    """Searches every file of the landing root and of the lakehouse, hidden files included.
 
     Args:
-        lakehouse: Says where.
-        person: Who must not be named.
-        certificate: Is told what was read, what names the person still, and what could not be read.
+        lakehouse: The tables and the raw files.
+        person: The erased person.
+        certificate: Receives the number of files read, those that still name the person, and those that cannot be read.
 
     Raises:
         StediError: A file cannot be opened.
@@ -55,13 +55,13 @@ def verify(lakehouse: Lakehouse, person: Person, certificate: Certificate) -> No
     for root in (lakehouse.root, lakehouse.landing):
         with _reading(root) as connection:
             for file in root.files.walk(str(root), follows_links=root.follows_links):
-                # The lease is the erasure's own, and changes while it is read.
+                # The erasure itself holds the lease and renews it, so the file may change while it is read.
                 if file.path == str(root / LEASE_NAME):
                     continue
                 certificate.files_read += 1
                 path = os.fsencode(file.path).decode(errors="backslashreplace")
                 mentions, reason = _search(file, root.files, connection, _source_of(file, lakehouse.landing), person)
-                # Its name may be the customer's.
+                # The file's name may contain the customer's email.
                 mentions[Mention.DOUBTFUL] += person.mention_in(path.removeprefix(str(root))) is not Mention.NONE
                 if reason:
                     certificate.not_verified[path] = reason
@@ -98,32 +98,32 @@ def _search_text(
     file: StoredFile, files: Files, source: Source | None, person: Person
 ) -> tuple[Counter[Mention], str | None]:
     with Content(files.open(file)) as content:
-        looked_at = _Look(content)
-        is_candidate = person.may_be_in_content(looked_at)  # type: ignore[arg-type]
-        while looked_at.read(SEARCHED_BYTES):
+        reader = _ZeroByteDetector(content)
+        is_candidate = person.may_be_in_content(reader)  # type: ignore[arg-type]
+        while reader.read(SEARCHED_BYTES):
             pass
-    reason = IS_DAMAGED if content.is_damaged else IS_NO_TEXT if looked_at.holds_zeros else None
+    reason = IS_DAMAGED if content.is_damaged else IS_NO_TEXT if reader.has_zero_bytes else None
     if not is_candidate:
         return Counter(), reason
     if source:
         stored = LandingFile(file.path, file.name, file.size, file.modified, files)
-        with seekable(stored) as (copy, _):
+        with seekable_copy(stored) as (copy, _):
             found = find_records(copy, source.columns, person)
         return Counter({Mention.CERTAIN: found.records, Mention.DOUBTFUL: found.doubtful}), reason
     with Content(files.open(file)) as content:
         return Counter(_mentions(content, person)), reason
 
 
-class _Look:
-    """Reads a text, and notes whether it holds a zero byte, as no JSON does."""
+class _ZeroByteDetector:
+    """Reads a text and notes whether it has a zero byte, which no JSON text has."""
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        self.holds_zeros = False
+        self.has_zero_bytes = False
 
     def read(self, size: int) -> bytes:
         block = self._content.read(size)
-        self.holds_zeros |= b"\0" in block
+        self.has_zero_bytes |= b"\0" in block
         return block
 
 
@@ -146,14 +146,14 @@ def _search_parquet(
     with errors_explained():
         for name, kind in zip(described.columns, described.types, strict=True):
             if not NUMBERS.match(str(kind)):
-                # Lists, structures and bytes too, as DuckDB writes them.
+                # The cast turns lists, structures and blobs into text too.
                 values = _candidates(source, f"CAST({identifier(name)} AS VARCHAR)", connection, person)
                 mentions.update(_mention_in_column(name, value, person) for value in values)
     return mentions, None
 
 
 def _candidates(source: str, column: str, connection: duckdb.DuckDBPyConnection, person: Person) -> Iterable[str]:
-    # DuckDB folds the case of letters beyond ASCII in another way: texts with such are all looked at.
+    # DuckDB folds the case of letters beyond ASCII differently than Python: fetch every text that has such letters.
     wanted = [person.email.lower(), *(number.lower() for number in person.serial_numbers)]
     conditions = [f"contains(lower({column}), ?)" for _ in wanted]
     found = connection.execute(
@@ -170,5 +170,6 @@ def _mention_in_column(name: str, value: str, person: Person) -> Mention:
     if name.lower() not in CONTRACT_COLUMNS and any(person.is_named_by(key, value) for key in NAMING_KEYS):
         return Mention.CERTAIN
     mention = person.mention_in(value)
-    is_somebody_elses = name.lower() in CONTRACT_COLUMNS and name != QUARANTINED_TEXT
-    return min(mention, Mention.DOUBTFUL) if is_somebody_elses else mention
+    # The erasure removed the person's rows: the remaining row belongs to another customer.
+    is_of_another_customer = name.lower() in CONTRACT_COLUMNS and name != QUARANTINED_TEXT
+    return min(mention, Mention.DOUBTFUL) if is_of_another_customer else mention

@@ -353,7 +353,9 @@ class Lakehouse:
         self._stored_here[name] = version.written.schema
         seconds, phases = stopwatch.seconds, stopwatch.phases
         stored = Stored(self._folder(name), version.written, version.number, seconds, phases=phases)
-        return replace(stored, registered=self._catalog.register(name, stored)) if self._catalog else stored
+        if self._catalog is None:
+            return stored
+        return replace(stored, registered=self._catalog.register(name, stored.folder, stored.version, stored.written))
 
     def _folder(self, name: str) -> Location:
         return self.root / table_path(name)

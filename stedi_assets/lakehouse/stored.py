@@ -45,8 +45,14 @@ class Stored:
 class Catalog(Protocol):
     """A catalog in which other programs look up tables, such as AWS Glue."""
 
-    def register(self, name: str, stored: Stored) -> str:
-        """Creates or updates the entry of a table for its current version, and returns the entry's name.
+    def register(self, name: str, folder: Location, version: int, written: Written) -> str:
+        """Creates or updates the entry of a table, and returns the entry's name.
+
+        Args:
+            name: The table's name.
+            folder: The table's folder.
+            version: Its current Delta version.
+            written: The columns and files of that version.
 
         Raises:
             StediError: The table could not be registered. It is stored all the same, and the next run repairs the

@@ -1,12 +1,13 @@
-"""Made-up landing data with an exactly known profile, the same bytes on every machine.
+"""Made-up landing data with exactly known row counts, the same bytes on every machine.
 
-How the numbers come about: time is cut into beats 2.75 s apart. Every customer takes part in 30 consecutive beats with
-one device reading in each, at most 375 ms before or after the beat, so a customer's readings are 2 to 3.5 s apart
-whatever is drawn. Readings of one beat can therefore be given the same millisecond freely, and those of different
-beats never have it. `SHARED_INSTANTS` says how many customers share how many instants, `PHONE_READINGS` how many phone
-readings accompany a device reading. Both are dealt like shuffled decks of cards: chance decides who gets which card,
-never how many cards there are. What is dealt is one replica of the population; a larger scale writes more of them, each
-an hour earlier than the one before and with customers of its own.
+Time is divided into beats 2.75 s apart. Every customer takes part in 30 consecutive beats, with one device reading at
+most 375 ms before or after each beat. So a customer's readings are always 2 to 3.5 s apart. Readings of one beat may
+share a millisecond; readings of different beats never do. `SHARED_INSTANTS` says how many customers share how many
+instants, and `PHONE_READINGS` how many phone readings accompany a device reading. Both are dealt like shuffled decks of
+cards: chance decides who gets a card, but not how many cards of each kind exist.
+
+One deal is one replica of the population. A larger scale writes more replicas, each with other customers and an hour
+earlier than the one before.
 """
 
 import json
@@ -25,7 +26,7 @@ from uuid import UUID
 from stedi_assets.contract import SOURCES
 
 Item = TypeVar("Item")
-# Of the standard generator only `random()` promises the same numbers in every Python version.
+# Of the methods of `random.Random`, only `random()` guarantees the same numbers in every Python version.
 Draw = Callable[[], float]
 
 CUSTOMERS = 956
@@ -42,7 +43,7 @@ BEAT = 2_750
 LARGEST_OFFSET = 375
 BEATS = 43 * MINUTE // BEAT
 
-# How many instants have how many (consenting, other) customers, if more than one; all other instants have one customer.
+# From the (consenting, other) customers at an instant to the number of such instants. Any other has one customer.
 # fmt: off
 SHARED_INSTANTS = {
     (3, 2): 1, (2, 3): 1,
@@ -51,14 +52,14 @@ SHARED_INSTANTS = {
     (2, 0): 398, (1, 1): 683, (0, 2): 318,
 }
 # fmt: on
-# A full beat has readings of at least 15 consenting and 15 other customers: enough for four shared instants, which take
-# at most three of either.
+# A full beat has readings of at least 15 consenting and 15 other customers. That suffices for four shared instants with
+# at most three customers of either kind each.
 SHARED_INSTANTS_PER_BEAT = 4
 FULL_BEATS = range(READINGS_PER_CUSTOMER - 1, BEATS - READINGS_PER_CUSTOMER + 1)
 
-# How many device readings have how many phone readings, by the number of consenting customers at the instant; 0 is for
-# the readings of customers without consent. Machine learning pairs a phone reading with the devices of the other
-# consenting customers too: (2 * 1 + 138 * 2 + 728 * 3) * 1 + (7 * 2 + 35 * 3) * 2 = 2,700 rows.
+# By the number of consenting customers at an instant: from a number of phone readings to the number of device readings
+# that they accompany. The key 0 is for customers without consent. machine_learning_curated also pairs a phone reading
+# with other consenting customers' devices: (2 * 1 + 138 * 2 + 728 * 3) * 1 + (7 * 2 + 35 * 3) * 2 = 2,700 rows.
 PHONE_READINGS = {
     0: {1: 46, 2: 2_280, 3: 11_892, 4: 1, 6: 1},
     1: {1: 44, 2: 2_164, 3: 11_341, 5: 1},
@@ -100,8 +101,8 @@ LANDING_FILES = {
 EXPECTED_COUNTS = "expected_counts.json"
 
 
-class Moment(NamedTuple):
-    """A device reading as planned: its instant and how many phone readings accompany it."""
+class PlannedReading(NamedTuple):
+    """The instant of a device reading, and the number of phone readings that accompany it."""
 
     instant: int
     phone_readings: int
@@ -132,24 +133,24 @@ class Replica(NamedTuple):
 
 
 def write_sample_data(output: Path, scale: int = 1) -> dict[str, int]:
-    """Write made-up landing files and the number of rows every table must get from them.
+    """Writes made-up landing files, and the expected row count of every table.
 
-    The files are written below a temporary folder in `output` and moved into place when all are whole. The expected
-    counts go first and come back last: landing files without them are not a whole sample.
+    The files are written to a temporary folder in `output` and moved into place when all are complete. The old file of
+    expected counts is deleted first and the new one is moved last: landing files without it are an incomplete sample.
 
     Args:
-        output: The landing root, created if need be; an earlier sample in it is replaced.
-        scale: How many times the data of scale 1 (956 customers, 110,909 records, 11 MB) to write.
+        output: The landing root. A missing folder is created, and an earlier sample is replaced.
+        scale: A multiple of 956 customers, 110,909 records and 11 MB; 1 or more.
 
     Returns:
-        The number of rows of every table, by the table's name.
+        From a table to its expected number of rows.
 
     Raises:
         ValueError: `scale` is less than 1.
-        FileExistsError: `output` has landing files that are not of a sample.
+        FileExistsError: `output` has landing files that are not sample data.
     """
     if scale < 1:
-        raise ValueError(f"cannot write sample data to {output} at scale {scale}: the scale must be 1 or more")
+        raise ValueError(f"Cannot write sample data to {output} at scale {scale}: the scale must be 1 or more.")
     _refuse_foreign_files(output)
     output.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".sample-data-", dir=output) as folder:
@@ -166,8 +167,8 @@ def _refuse_foreign_files(output: Path) -> None:
     foreign = sorted(path for path in found if path not in own)
     if foreign:
         raise FileExistsError(
-            f"cannot write sample data to {output}: {len(foreign)} landing files there are not sample data, the first "
-            f"is {foreign[0]}; choose another folder or move them away"
+            f"Cannot write sample data to {output}: {len(foreign)} landing files there are not sample data. The first "
+            f"is {foreign[0]}. Choose another folder, or move these files away."
         )
 
 
@@ -213,7 +214,7 @@ def _customer_line(customer: dict[str, str | int]) -> str:
     return json.dumps(customer) + "\n"
 
 
-# Readings hold only ASCII letters, digits and ".@-", which need no escapes; json.dumps would take much longer.
+# Not by json.dumps, which takes much longer: readings have only ASCII letters, digits and ".@-", without escapes.
 def _phone_line(reading: PhoneReading) -> str:
     return f'{{"user":"{reading.user}","timestamp":{reading.instant},{reading.acceleration}}}\n'
 
@@ -226,7 +227,7 @@ def _device_line(reading: DeviceReading) -> str:
 
 
 def _count_rows(replica: Replica) -> dict[str, int]:
-    # Replicas have no customer and no instant in common, so the sum of their counts is the count of all.
+    # Replicas share no customer and no instant, so their counts add up to the counts of all data.
     customer_trusted = [customer for customer in replica.customers if customer.get("shareWithResearchAsOfDate")]
     emails = {customer["email"] for customer in customer_trusted}
     accelerometer_trusted = [reading for reading in replica.phone_readings if reading.user in emails]
@@ -260,16 +261,16 @@ def _count_rows(replica: Replica) -> dict[str, int]:
 def _make_replica(number: int) -> Replica:
     draw = Random(number).random
     hour = LAST_HOUR - number * HOUR
-    plan = _plan_moments(draw, hour)
+    plan = _plan_readings(draw, hour)
     consents = _plan_consents(draw)
     replica = Replica([], [], [])
     for customer_number, member in enumerate(_shuffled(draw, range(CUSTOMERS)), start=number * CUSTOMERS + 1):
         person = _make_person(draw, customer_number)
         given = [consent for consent, members in consents.items() if member in members]
-        moments = list(_shuffled(draw, plan[member]))
-        replica.customers.append(person | _make_dates(draw, hour, min(moments).instant, given))
-        replica.phone_readings.extend(_make_phone_readings(draw, person["email"], moments))
-        replica.device_readings.extend(_make_device_readings(draw, person["serialNumber"], moments))
+        readings = list(_shuffled(draw, plan[member]))
+        replica.customers.append(person | _make_dates(draw, hour, min(readings).instant, given))
+        replica.phone_readings.extend(_make_phone_readings(draw, person["email"], readings))
+        replica.device_readings.extend(_make_device_readings(draw, person["serialNumber"], readings))
     return replica
 
 
@@ -291,25 +292,25 @@ def _make_dates(draw: Draw, hour: int, first_reading: int, consents: list[str]) 
     return dates | {consent: _pick(draw, range(registration, last_update + 1)) for consent in consents}
 
 
-def _make_phone_readings(draw: Draw, user: str, moments: list[Moment]) -> Iterator[PhoneReading]:
-    for moment in moments:
-        for _ in range(moment.phone_readings):
-            yield PhoneReading(user, moment.instant, _pick(draw, ACCELERATIONS))
+def _make_phone_readings(draw: Draw, user: str, readings: list[PlannedReading]) -> Iterator[PhoneReading]:
+    for reading in readings:
+        for _ in range(reading.phone_readings):
+            yield PhoneReading(user, reading.instant, _pick(draw, ACCELERATIONS))
 
 
-def _make_device_readings(draw: Draw, serial_number: str, moments: list[Moment]) -> Iterator[DeviceReading]:
-    for moment in moments:
-        yield DeviceReading(moment.instant, serial_number, _pick(draw, DISTANCES))
+def _make_device_readings(draw: Draw, serial_number: str, readings: list[PlannedReading]) -> Iterator[DeviceReading]:
+    for reading in readings:
+        yield DeviceReading(reading.instant, serial_number, _pick(draw, DISTANCES))
 
 
 def _plan_consents(draw: Draw) -> dict[str, set[int]]:
     members = {consent: set(islice(_shuffled(draw, range(CUSTOMERS)), count)) for consent, count in CONSENTS.items()}
-    # The moments are planned with the first members as the ones who consent to research.
+    # `_plan_readings` gives the shared instants to the first members as the ones who consent to research.
     return members | {"shareWithResearchAsOfDate": set(range(CONSENTING))}
 
 
-def _plan_moments(draw: Draw, hour: int) -> list[list[Moment]]:
-    moments: list[list[Moment]] = [[] for _ in range(CUSTOMERS)]
+def _plan_readings(draw: Draw, hour: int) -> list[list[PlannedReading]]:
+    readings: list[list[PlannedReading]] = [[] for _ in range(CUSTOMERS)]
     consenting_at = _members_by_beat(range(CONSENTING))
     others_at = _members_by_beat(range(CONSENTING, CUSTOMERS))
     instants_at = _deal_instants(draw, consenting_at, others_at)
@@ -320,10 +321,10 @@ def _plan_moments(draw: Draw, hour: int) -> list[list[Moment]]:
         for (consenting_count, other_count), offset in zip(instants_at[beat], offsets, strict=False):
             instant = hour + FIRST_BEAT + beat * BEAT + offset
             for member in islice(consenting, consenting_count):
-                moments[member].append(Moment(instant, next(phone_readings[consenting_count])))
+                readings[member].append(PlannedReading(instant, next(phone_readings[consenting_count])))
             for member in islice(others, other_count):
-                moments[member].append(Moment(instant, next(phone_readings[0])))
-    return moments
+                readings[member].append(PlannedReading(instant, next(phone_readings[0])))
+    return readings
 
 
 def _members_by_beat(members: range) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 
 from stedi_assets.contract import TABLES
 
@@ -38,6 +39,24 @@ TOKEN = re.compile(r"[\w-]{8,}")
 
 DIGITS_OF_A_SERIAL_NUMBER = 4
 """A word of eight characters or more may be a serial number if it has this many digits. No type or function does."""
+
+
+def masked_columns(columns: Iterable[str], origins: Mapping[str, Iterable[str]] | None = None) -> frozenset[str]:
+    """Returns the columns whose values are masked: personal columns, and columns computed from personal ones.
+
+    Args:
+        columns: The names of a table's columns.
+        origins: From a column to the names of the columns that it is computed from, where they are known.
+
+    Returns:
+        Those of the columns, spelled as given. The comparison ignores case.
+    """
+    computed = {
+        column.casefold()
+        for column, sources in (origins or {}).items()
+        if any(source.casefold() in PERSONAL for source in sources)
+    }
+    return frozenset(column for column in columns if column.casefold() in PERSONAL | computed)
 
 
 def masked(text: str) -> str:

@@ -1,1 +1,1 @@
-"""One page that shows what a lakehouse holds and whether it is right, for people who cannot open it."""
+"""One page with the tables of a lakehouse and the results of their checks, for people without access to it."""

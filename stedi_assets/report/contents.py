@@ -1,26 +1,24 @@
-"""What a report shows, gathered from the lakehouse as plain data. No value of a personal column is part of it."""
+"""Gathers everything that the report shows, as plain data without personal values."""
 
 import os
 import platform
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
-from stedi_assets.console.inventory import Content, take_inventory
+from stedi_assets.console.inventory import TableContent, take_inventory
 from stedi_assets.contract import SOURCES, TABLES, Table
-from stedi_assets.defs.assets import TABLE_ASSETS
-from stedi_assets.defs.assets.definition import Checks
-from stedi_assets.defs.checks.check import Check, Findings
 from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.check import Check, Checks
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.lineage import Lineage, column_lineage
-from stedi_assets.privacy.masking import MASK, PERSONAL
+from stedi_assets.query import Query
 from stedi_assets.report import pictures
 from stedi_assets.report.graph import Graph, lay_out
-from stedi_assets.report.preview import PLAIN
+from stedi_assets.report.preview import masked_rows
 from stedi_assets.report.questions import QUESTIONS, Question
 
 Status = Literal["passed", "warned", "failed", "not run"]
@@ -28,9 +26,6 @@ Status = Literal["passed", "warned", "failed", "not run"]
 SAMPLE_ROWS = 5
 
 PACKAGES = ("stedi_assets", "dagster", "deltalake", "duckdb", "pyspark", "sqlglot")
-
-QUERIES = {asset.name: asset.query for asset in TABLE_ASSETS}
-"""The query of each table that has one."""
 
 COLUMNS = {
     **{name: [column.name for column in source.columns] for name, source in SOURCES.items()},
@@ -40,12 +35,12 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows to show.
+class TextTable:
+    """Rows to show as text.
 
     Attributes:
         columns: The names of the columns.
-        cells: The values of each row as text; a missing one is None, a personal one masked.
+        cells: The values of each row; None for a missing value, a mask for a personal one.
     """
 
     columns: Sequence[str]
@@ -53,56 +48,56 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a check.
+class CheckResult:
+    """The result of a check.
 
     Attributes:
         table: The table's name.
         name: The check's name.
-        description: Its rule, and what to do where it does not pass.
-        status: How it ended.
-        findings: What it found; where it did not run, why.
+        description: The rule, and the remedy of a failure.
+        status: "warned" is the failure of a check that does not block.
+        findings: The counts that the check found, or the reason why it did not run.
     """
 
     table: str
     name: str
     description: str
     status: Status
-    findings: Findings
+    findings: Mapping[str, int | str]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A question about the tables, answered.
+    """A question about the tables with its answer.
 
     Attributes:
         question: The question.
-        rows: The answer; None where a table does not exist.
+        rows: The answer; None if a table does not exist.
     """
 
     question: Question
-    rows: Rows | None
+    rows: TextTable | None
 
 
 @dataclass(frozen=True)
-class TableShown:
+class ReportedTable:
     """A table of the contract.
 
     Attributes:
         table: Its contract.
-        content: What its current version holds; None where it has not been built.
-        expected: The rows it is to have, where that is given.
+        content: The content of its current version; None if it has not been built.
+        expected: The expected number of rows; None if none is given.
         sql: The SELECT that fills it; None for a quarantine, which the landing table's reader fills.
-        lineage: From a column's name to the columns that it is computed from.
-        sample: Its first rows; None where it has not been built.
+        lineage: From a column to the columns that it is computed from.
+        sample: Its first rows; None if it has not been built.
     """
 
     table: Table
-    content: Content | None
+    content: TableContent | None
     expected: int | None
     sql: str | None
     lineage: Lineage
-    sample: Rows | None
+    sample: TextTable | None
 
 
 @dataclass(frozen=True)
@@ -111,17 +106,17 @@ class Report:
 
     Attributes:
         made: When it was gathered, in UTC.
-        lakehouse: Where the tables are.
-        landing: Where the raw files are.
-        cores: How many cores the process may use.
-        system: The operating system and Python.
+        lakehouse: The folder of the tables.
+        landing: The folder of the raw files.
+        cores: The number of cores that the process may use.
+        system: The operating system and the version of Python.
         packages: From a package to its version.
         tables: The tables, in the order of the contract.
         answers: The questions with their answers.
-        outcomes: What became of every check, in the order of the tables.
+        results: The results of all checks, in the order of the tables.
         graph: The lineage graph.
-        pictures: From what a picture shows to a PNG.
-        no_pictures: Why there are none, where there are none.
+        pictures: From a picture's name to a PNG.
+        no_pictures: Why there are no pictures; empty if there are some.
     """
 
     made: datetime
@@ -130,28 +125,29 @@ class Report:
     cores: int
     system: str
     packages: Mapping[str, str]
-    tables: Sequence[TableShown]
+    tables: Sequence[ReportedTable]
     answers: Sequence[Answer]
-    outcomes: Sequence[Outcome]
+    results: Sequence[CheckResult]
     graph: Graph
     pictures: Mapping[str, bytes]
     no_pictures: str
 
     @property
-    def verdicts(self) -> Mapping[Status, int]:
-        """How many checks ended in which way."""
-        return Counter(outcome.status for outcome in self.outcomes)
+    def counts_by_status(self) -> Mapping[Status, int]:
+        """The number of checks with each status."""
+        return Counter(result.status for result in self.results)
 
 
-def gather(lakehouse: Lakehouse, checks: Checks) -> Report:
-    """Looks at the lakehouse, and runs every check.
+def gather(lakehouse: Lakehouse, queries: Mapping[str, Query], checks: Checks) -> Report:
+    """Gathers the report, and runs every check.
 
     Args:
         lakehouse: The tables.
-        checks: Those to run.
+        queries: From each table with a query to the query.
+        checks: From each table of the contract to its checks.
 
     Returns:
-        What a report shows. What needs a table that has not been built is missing from it.
+        The report, without the parts that need a table that has not been built.
 
     Raises:
         StediError: No table has been built, or one cannot be read.
@@ -159,51 +155,53 @@ def gather(lakehouse: Lakehouse, checks: Checks) -> Report:
     contents = {entry.name: content for entry, content in take_inventory(lakehouse.root)}
     if not any(contents.values()):
         raise StediError(f"There is no table at {lakehouse.root} to report on.", "Run stedi run.")
-    outcomes = [_outcome(table, check, lakehouse) for table in TABLES for check in checks[table]]
-    images, no_pictures = _pictures(lakehouse)
+    results = [_run_check(table, check, lakehouse) for table in TABLES for check in checks[table]]
+    images, no_pictures = _draw_pictures(lakehouse)
     return Report(
         made=datetime.now(UTC),
         lakehouse=str(lakehouse.root),
         landing=str(lakehouse.landing),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         system=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
-        packages=_packages(),
-        tables=[_table(TABLES[name], contents[name], outcomes, lakehouse) for name in TABLES],
-        answers=[Answer(question, _attempted(lakehouse, question.sql)) for question in QUESTIONS],
-        outcomes=outcomes,
-        graph=lay_out(dependencies()),
+        packages=_package_versions(),
+        tables=[
+            _reported_table(table, contents[name], queries.get(name), results, lakehouse)
+            for name, table in TABLES.items()
+        ],
+        answers=[Answer(question, _text_table(lakehouse, question.sql)) for question in QUESTIONS],
+        results=results,
+        graph=lay_out(_dependencies(queries)),
         pictures=images,
         no_pictures=no_pictures,
     )
 
 
-def dependencies() -> dict[str, Sequence[str]]:
-    """Returns what each table is made from: what its asset declares, and for a quarantine its source."""
-    declared = {asset.name: asset.deps for asset in TABLE_ASSETS}
-    quarantines = {source.quarantine: [source.name] for source in SOURCES.values()}
-    return {name: {**quarantines, **declared}[name] for name in TABLES}
+def _dependencies(queries: Mapping[str, Query]) -> dict[str, Sequence[str]]:
+    """Returns the inputs of each table: the tables that its query reads, or the source of a quarantine."""
+    sources = {source.quarantine: source.name for source in SOURCES.values()}
+    return {name: sorted(queries[name].tables) if name in queries else [sources[name]] for name in TABLES}
 
 
-def _outcome(table: str, check: Check, lakehouse: Lakehouse) -> Outcome:
+def _run_check(table: str, check: Check, lakehouse: Lakehouse) -> CheckResult:
     try:
         findings = check.find(lakehouse)
     except StediError as error:
-        return Outcome(table, check.name, check.description, "not run", {"reason": error.message})
+        return CheckResult(table, check.name, check.description, "not run", {"reason": error.message})
     if check.passes(findings):
-        return Outcome(table, check.name, check.description, "passed", findings)
-    return Outcome(table, check.name, check.description, "failed" if check.blocking else "warned", findings)
+        return CheckResult(table, check.name, check.description, "passed", findings)
+    return CheckResult(table, check.name, check.description, "failed" if check.blocking else "warned", findings)
 
 
-def _pictures(lakehouse: Lakehouse) -> tuple[Mapping[str, bytes], str]:
+def _draw_pictures(lakehouse: Lakehouse) -> tuple[Mapping[str, bytes], str]:
     if not pictures.can_draw():
-        return {}, "They are drawn with Matplotlib: pip install 'stedi_assets[report]'."
+        return {}, "Matplotlib, which draws them, is not installed: pip install 'stedi_assets[report]'."
     try:
-        return pictures.pictures(lakehouse.rows), ""
+        return pictures.draw_pictures(lakehouse.rows), ""
     except StediError as error:
         return {}, error.message
 
 
-def _packages() -> dict[str, str]:
+def _package_versions() -> dict[str, str]:
     found = {}
     for name in PACKAGES:
         try:
@@ -213,22 +211,24 @@ def _packages() -> dict[str, str]:
     return found
 
 
-def _table(table: Table, content: Content | None, outcomes: Sequence[Outcome], lakehouse: Lakehouse) -> TableShown:
-    query = QUERIES.get(table.name)
+def _reported_table(
+    table: Table,
+    content: TableContent | None,
+    query: Query | None,
+    results: Sequence[CheckResult],
+    lakehouse: Lakehouse,
+) -> ReportedTable:
     lineage: Lineage = {}
     if query:
         inputs = {name: COLUMNS[name] for name in query.tables}
         lineage = column_lineage(query, inputs, [column.name for column in table.columns])
-    personal = {
-        name for name, sources in lineage.items() if any(source.column.casefold() in PERSONAL for source in sources)
-    }
-    sample = _attempted(lakehouse, f"SELECT * FROM {table.name} LIMIT {SAMPLE_ROWS}", personal) if content else None
+    sample = _text_table(lakehouse, f"SELECT * FROM {table.name} LIMIT {SAMPLE_ROWS}", lineage) if content else None
     expected = [
-        int(outcome.findings["expected"])
-        for outcome in outcomes
-        if outcome.table == table.name and "expected" in outcome.findings
+        int(result.findings["expected"])
+        for result in results
+        if result.table == table.name and "expected" in result.findings
     ]
-    return TableShown(
+    return ReportedTable(
         table=table,
         content=content,
         expected=expected[0] if expected else None,
@@ -238,29 +238,16 @@ def _table(table: Table, content: Content | None, outcomes: Sequence[Outcome], l
     )
 
 
-def _attempted(lakehouse: Lakehouse, sql: str, personal: Collection[str] = ()) -> Rows | None:
+def _text_table(lakehouse: Lakehouse, sql: str, lineage: Lineage | None = None) -> TextTable | None:
+    """Returns the result of a query as text, without personal values; None if the query cannot be computed."""
     try:
-        found = lakehouse.rows(sql)
+        rows = masked_rows(lakehouse.rows(sql), lineage)
     except StediError:
         return None
-    return shown(found, personal)
+    return TextTable(list(rows[0]) if rows else [], [[_cell_text(value) for value in row.values()] for row in rows])
 
 
-def shown(rows: Sequence[Mapping[str, Any]], personal: Collection[str] = ()) -> Rows:
-    """Writes rows as texts, without the values that name a person.
-
-    Args:
-        rows: From column name to value.
-        personal: The names of columns to mask besides those of the contract's personal columns.
-    """
-    masked = PERSONAL | {name.casefold() for name in personal}
-    columns = list(rows[0]) if rows else []
-    return Rows(columns, [[_cell(row[name], is_masked=name.casefold() in masked) for name in columns] for row in rows])
-
-
-def _cell(value: Any, *, is_masked: bool) -> str | None:
+def _cell_text(value: Any) -> str | None:
     if value is None:
         return None
-    if is_masked or not isinstance(value, PLAIN):
-        return MASK
     return f"{value:.6g}" if isinstance(value, float) else str(value)

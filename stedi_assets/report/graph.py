@@ -1,14 +1,14 @@
-"""The lineage graph, laid out from left to right: where each table stands, and the way of each arrow."""
+"""Lays out the lineage graph from left to right, as Sugiyama's method does: columns, dummy nodes, few crossings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 Dependencies = Mapping[str, Sequence[str]]
-"""From a name to those that it is made from."""
+"""From a name to the names that it is made from."""
 
-Place = tuple[float, float]
-"""Points to the right of the graph's left edge and below its upper edge."""
+Point = tuple[float, float]
+"""The distances from the graph's left and upper edges, in SVG's user units."""
 
 CHARACTER_WIDTH = 7.0
 PADDING = 12.0
@@ -19,14 +19,14 @@ COLUMN_GAP = 40.0
 
 @dataclass(frozen=True)
 class Box:
-    """A name in the graph.
+    """A name in the graph, with its box in SVG's user units.
 
     Attributes:
         name: The name.
-        x: Its left edge.
-        y: Its upper edge.
-        width: Its width.
-        height: Its height.
+        x: The left edge.
+        y: The upper edge.
+        width: The width.
+        height: The height.
     """
 
     name: str
@@ -41,9 +41,9 @@ class Arrow:
     """A dependency.
 
     Attributes:
-        start: The name that is read.
-        end: The name that is made from it.
-        path: Its way, as SVG writes it.
+        start: The input.
+        end: The name that is made from the input.
+        path: The curve, in the syntax of SVG's path data.
     """
 
     start: str
@@ -53,13 +53,13 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph, laid out.
+    """A graph with its layout.
 
     Attributes:
         boxes: The names.
         arrows: The dependencies.
-        width: Of the whole.
-        height: Of the whole.
+        width: The width of the whole graph.
+        height: The height of the whole graph.
     """
 
     boxes: Sequence[Box]
@@ -69,50 +69,50 @@ class Graph:
 
 
 @dataclass(frozen=True)
-class Stop:
-    """Where a box stands, or where the arrows of a box pass between those of a later column.
+class Node:
+    """A box in its column, or a dummy node, through which the arrows of a box cross a later column.
 
     Attributes:
-        column: The column, from the left.
-        name: The box.
-        is_passage: Whether its arrows pass here.
+        column: The column, 0 at the left.
+        name: The name of the box.
+        is_dummy: Whether this is a dummy node.
     """
 
     column: int
     name: str
-    is_passage: bool = False
+    is_dummy: bool = False
 
 
 def lay_out(dependencies: Dependencies) -> Graph:
-    """Lays a graph out: every arrow goes to the right, and few cross.
+    """Returns the layout of a graph: every arrow points to the right, and few arrows cross.
 
     Args:
-        dependencies: From each name to those that it is made from, without a circle. A name that is only read need not
+        dependencies: From each name to the names that it is made from, without cycles. A name without inputs need not
             be a key.
     """
     columns_of = _columns_of(dependencies)
-    ways = {
+    routes = {
         (start, end): [
-            Stop(columns_of[start], start),
-            *(Stop(column, start, is_passage=True) for column in range(columns_of[start] + 1, columns_of[end])),
-            Stop(columns_of[end], end),
+            Node(columns_of[start], start),
+            *(Node(column, start, is_dummy=True) for column in range(columns_of[start] + 1, columns_of[end])),
+            Node(columns_of[end], end),
         ]
         for end, starts in dependencies.items()
         for start in starts
     }
-    boxes = [Stop(column, name) for name, column in columns_of.items()]
-    columns = _ordered(boxes, list(ways.values()))
+    nodes = [Node(column, name) for name, column in columns_of.items()]
+    columns = _ordered_columns(nodes, list(routes.values()))
     height = max(len(column) for column in columns) * (HEIGHT + ROW_GAP) - ROW_GAP
-    places: dict[Stop, Box] = {}
+    boxes: dict[Node, Box] = {}
     x = 0.0
     for column in columns:
-        width = max(_width(stop) for stop in column)
+        width = max(_width(node) for node in column)
         y = (height - len(column) * (HEIGHT + ROW_GAP) + ROW_GAP) / 2
-        for row, stop in enumerate(column):
-            places[stop] = Box(stop.name, x, y + row * (HEIGHT + ROW_GAP), width if stop.is_passage else _width(stop))
+        for row, node in enumerate(column):
+            boxes[node] = Box(node.name, x, y + row * (HEIGHT + ROW_GAP), width if node.is_dummy else _width(node))
         x += width + COLUMN_GAP
-    arrows = [Arrow(start, end, _path([places[stop] for stop in way])) for (start, end), way in ways.items()]
-    return Graph([places[stop] for stop in boxes], arrows, x - COLUMN_GAP, height)
+    arrows = [Arrow(start, end, _path([boxes[node] for node in route])) for (start, end), route in routes.items()]
+    return Graph([boxes[node] for node in nodes], arrows, x - COLUMN_GAP, height)
 
 
 def _columns_of(dependencies: Dependencies) -> dict[str, int]:
@@ -128,24 +128,24 @@ def _columns_of(dependencies: Dependencies) -> dict[str, int]:
     return found
 
 
-def _width(stop: Stop) -> float:
-    return 0 if stop.is_passage else len(stop.name) * CHARACTER_WIDTH + 2 * PADDING
+def _width(node: Node) -> float:
+    return 0 if node.is_dummy else len(node.name) * CHARACTER_WIDTH + 2 * PADDING
 
 
-def _ordered(boxes: Sequence[Stop], ways: Sequence[Sequence[Stop]]) -> list[list[Stop]]:
-    """Orders the stops within their columns: whatever two neighbours, to swap them leaves no fewer crossings."""
-    stops = list(dict.fromkeys([*boxes, *(stop for way in ways for stop in way)]))
-    steps = list(dict.fromkeys(step for way in ways for step in pairwise(way)))
-    count = max(stop.column for stop in stops) + 1
-    columns = [[stop for stop in stops if stop.column == column] for column in range(count)]
-    least = _crossings(columns, steps)
+def _ordered_columns(boxes: Sequence[Node], routes: Sequence[Sequence[Node]]) -> list[list[Node]]:
+    """Returns the nodes of each column, ordered so that no swap of two neighbours leaves fewer crossings."""
+    nodes = list(dict.fromkeys([*boxes, *(node for route in routes for node in route)]))
+    edges = list(dict.fromkeys(edge for route in routes for edge in pairwise(route)))
+    count = max(node.column for node in nodes) + 1
+    columns = [[node for node in nodes if node.column == column] for column in range(count)]
+    least = _crossings(columns, edges)
     is_better = True
     while is_better:
         is_better = False
         for column in columns:
             for row in range(len(column) - 1):
                 column[row], column[row + 1] = column[row + 1], column[row]
-                crossings = _crossings(columns, steps)
+                crossings = _crossings(columns, edges)
                 if crossings < least:
                     least, is_better = crossings, True
                 else:
@@ -153,32 +153,32 @@ def _ordered(boxes: Sequence[Stop], ways: Sequence[Sequence[Stop]]) -> list[list
     return columns
 
 
-def _crossings(columns: Sequence[Sequence[Stop]], steps: Sequence[tuple[Stop, Stop]]) -> int:
-    rows = {stop: row for column in columns for row, stop in enumerate(column)}
+def _crossings(columns: Sequence[Sequence[Node]], edges: Sequence[tuple[Node, Node]]) -> int:
+    rows = {node: row for column in columns for row, node in enumerate(column)}
     return sum(
         (rows[start] - rows[other_start]) * (rows[end] - rows[other_end]) < 0
-        for (start, end), (other_start, other_end) in combinations(steps, 2)
+        for (start, end), (other_start, other_end) in combinations(edges, 2)
         if start.column == other_start.column
     )
 
 
 def _path(boxes: Sequence[Box]) -> str:
-    written = ""
+    path = ""
     for one, other in pairwise(boxes):
         start, end = _right(one), _left(other)
         middle = (start[0] + end[0]) / 2
-        written += f"M{_point(start)}" if not written else f"L{_point(start)}"
-        written += f"C{_point((middle, start[1]))} {_point((middle, end[1]))} {_point(end)}"
-    return written
+        path += f"M{_coordinates(start)}" if not path else f"L{_coordinates(start)}"
+        path += f"C{_coordinates((middle, start[1]))} {_coordinates((middle, end[1]))} {_coordinates(end)}"
+    return path
 
 
-def _left(box: Box) -> Place:
+def _left(box: Box) -> Point:
     return box.x, box.y + box.height / 2
 
 
-def _right(box: Box) -> Place:
+def _right(box: Box) -> Point:
     return box.x + box.width, box.y + box.height / 2
 
 
-def _point(place: Place) -> str:
-    return f"{place[0]:.0f},{place[1]:.0f}"
+def _coordinates(point: Point) -> str:
+    return f"{point[0]:.0f},{point[1]:.0f}"

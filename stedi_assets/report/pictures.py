@@ -1,7 +1,7 @@
-"""Pictures of what the tables hold, drawn from a few numbers that the engine counted.
+"""Pictures of the tables, drawn from small results that the engine computed.
 
-Each picture has a background of its own, so that it can be read on a light and on a dark page. They are drawn with
-Matplotlib, an extra: ask `can_draw` first.
+Each picture has an opaque background, so that it is legible on a light and on a dark page. Matplotlib, an optional
+dependency, draws them: call `can_draw` first.
 """
 
 import base64
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Rows = Callable[[str], Sequence[Mapping[str, Any]]]
-"""Computes a query whose result is small: from one SELECT to a dict from column name to value for each row."""
+ComputeRows = Callable[[str], Sequence[Mapping[str, Any]]]
+"""Computes one SELECT with a small result, and returns a dict from column name to value for each row."""
 
 QUARANTINES = frozenset(source.quarantine for source in SOURCES.values())
 
 SUBJECTS = tuple(dict.fromkeys(table.path.partition("/")[0] for table in TABLES.values()))
-"""What tables are about: the first part of their paths."""
+"""The subjects of the tables, such as customer: the first part of their paths."""
 
 FUNNEL = tuple(
     name
@@ -31,16 +31,16 @@ FUNNEL = tuple(
     for name, table in TABLES.items()
     if name not in QUARANTINES and table.path.startswith(f"{subject}/")
 )
-"""The tables from landing to training, one subject after the other."""
+"""The tables from landing to training, one subject after the other, without the quarantines."""
 
 BINS = 60
-"""How many bars a distribution has, at most."""
+"""The most bars of a distribution."""
 
 PERIODS = 400
-"""How many points a course of time has, at most."""
+"""The most bars of a time series."""
 
 MINUTE = 60_000
-"""In milliseconds."""
+"""A minute in milliseconds."""
 
 BACKGROUND = "#ffffff"
 INK = "#24292f"
@@ -49,17 +49,17 @@ ZONE_COLOURS: Mapping[Zone, str] = {"landing": "#8c959f", "trusted": "#0969da", 
 LANDED, CONSENTED = ZONE_COLOURS["landing"], ZONE_COLOURS["trusted"]
 
 WIDTH, DOTS_PER_INCH = 8.0, 100
-"""Of a picture: inches, and dots in each."""
+"""The width of a picture in inches, and its resolution."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """How often the values of a column occur.
+    """A histogram of a column.
 
     Attributes:
-        column: Its name.
-        width: Of a bar, in the column's unit.
-        counts: From where a bar begins to the rows in it.
+        column: The column's name.
+        width: The width of a bar, in the column's unit.
+        counts: From the lower end of a bar to its number of rows.
     """
 
     column: str
@@ -69,12 +69,12 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Period:
-    """A stretch of time.
+    """A period of time with the number of its phone readings.
 
     Attributes:
-        start: In milliseconds since 1970.
-        readings: The phone readings in it.
-        consented: Those of customers who share their data with research.
+        start: The start in milliseconds since 1970, UTC.
+        readings: The number of phone readings.
+        consented: The number of readings of customers who share their data with research.
     """
 
     start: int
@@ -87,20 +87,20 @@ def can_draw() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def pictures(rows: Rows) -> dict[str, bytes]:
+def draw_pictures(rows: ComputeRows) -> dict[str, bytes]:
     """Draws every picture.
 
     Args:
         rows: Computes queries over the tables of the contract.
 
     Returns:
-        From what a picture shows, as a name, to a PNG.
+        From a picture's name to a PNG.
 
     Raises:
         StediError: A table does not exist.
     """
     counts = rows_by_table(rows)
-    shown = {
+    figures = {
         "funnel": funnel(counts),
         "accelerometer_distribution": distributions(
             "Phone readings of customers who consent",
@@ -112,30 +112,21 @@ def pictures(rows: Rows) -> dict[str, bytes]:
         ),
         "readings_over_time": readings_over_time(*readings_by_period(rows)),
     }
-    return {name: png(figure) for name, figure in shown.items()}
+    return {name: render_png(figure) for name, figure in figures.items()}
 
 
-def rows_by_table(rows: Rows) -> dict[str, int]:
-    """Counts the rows of the tables from landing to training.
-
-    Args:
-        rows: Computes queries.
-    """
+def rows_by_table(rows: ComputeRows) -> dict[str, int]:
+    """Returns the number of rows of each table in `FUNNEL`, in that order."""
     select = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS row_count FROM {name}" for name in FUNNEL)
     found = {row["name"]: row["row_count"] for row in rows(select)}
     return {name: found[name] for name in FUNNEL}
 
 
-def distribution(rows: Rows, table: str, column: str) -> Distribution:
-    """Counts how often the values of a column occur, in bars of equal width.
-
-    Args:
-        rows: Computes queries.
-        table: The table's name.
-        column: A column of numbers.
+def distribution(rows: ComputeRows, table: str, column: str) -> Distribution:
+    """Returns the histogram of a numeric column, in at most `BINS` bars of equal width.
 
     Returns:
-        The bars that are not empty; none where the table has no value.
+        The bars that are not empty; none if the column has no value.
     """
     (extent,) = rows(f"SELECT min(stored.{column}) AS least, max(stored.{column}) AS greatest FROM {table} AS stored")
     least, greatest = extent["least"], extent["greatest"]
@@ -151,14 +142,12 @@ def distribution(rows: Rows, table: str, column: str) -> Distribution:
     return Distribution(column, width, {least + row["bar"] * width: row["row_count"] for row in counted})
 
 
-def readings_by_period(rows: Rows) -> tuple[Sequence[Period], int]:
-    """Counts the phone readings of each minute, and how many of them are of customers who consent.
-
-    Args:
-        rows: Computes queries.
+def readings_by_period(rows: ComputeRows) -> tuple[Sequence[Period], int]:
+    """Counts the phone readings of each period, and the readings of customers who consent.
 
     Returns:
-        The periods that have readings, in order, and the minutes in one: more than 1 where there are many minutes.
+        The periods that have readings, in order, and the length of a period in minutes: 1, or more if the readings
+        span more than `PERIODS` minutes.
     """
     (extent,) = rows(
         "SELECT min(reading.timestamp) AS first, max(reading.timestamp) AS last FROM accelerometer_landing AS reading"
@@ -185,10 +174,10 @@ def readings_by_period(rows: Rows) -> tuple[Sequence[Period], int]:
 
 
 def funnel(counts: Mapping[str, int]) -> "Figure":
-    """Draws how many rows each table has, from landing to training, and how much that is of what landed.
+    """Draws the number of rows of each table, and its share of the rows of the subject's landing table.
 
     Args:
-        counts: From table to rows, in the order to show.
+        counts: From a table to its rows, in the order to draw.
     """
     figure, axes = _figure(0.34 * len(counts) + 0.9, "Rows from landing to training")
     names = list(counts)
@@ -212,15 +201,10 @@ def _count(name: str, counts: Mapping[str, int]) -> str:
     return f"{counts[name]:,}{share}"
 
 
-def distributions(title: str, shown: Sequence[Distribution]) -> "Figure":
-    """Draws how often the values of columns occur, side by side.
-
-    Args:
-        title: What the rows are.
-        shown: The columns.
-    """
-    figure, first = _figure(2.6, title, panels=len(shown))
-    for axes, each in zip(figure.axes, shown, strict=True):
+def distributions(title: str, columns: Sequence[Distribution]) -> "Figure":
+    """Draws the histograms of columns side by side."""
+    figure, first = _figure(2.6, title, panels=len(columns))
+    for axes, each in zip(figure.axes, columns, strict=True):
         axes.bar(list(each.counts), list(each.counts.values()), each.width * 0.96, align="edge", color=CONSENTED)
         axes.set_xlabel(each.column, color=INK, fontsize=9)
         axes.yaxis.set_major_formatter("{x:,.0f}")
@@ -229,11 +213,11 @@ def distributions(title: str, shown: Sequence[Distribution]) -> "Figure":
 
 
 def readings_over_time(periods: Sequence[Period], minutes: int) -> "Figure":
-    """Draws the phone readings in the course of time, and the share of customers who consent.
+    """Draws the phone readings over time, and the readings of customers who consent.
 
     Args:
-        periods: In order.
-        minutes: In each of them.
+        periods: The periods in order.
+        minutes: The length of a period in minutes.
     """
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
 
@@ -254,38 +238,30 @@ def readings_over_time(periods: Sequence[Period], minutes: int) -> "Figure":
     return figure
 
 
-def png(figure: "Figure") -> bytes:
-    """Renders a picture.
-
-    Args:
-        figure: What was drawn.
-    """
+def render_png(figure: "Figure") -> bytes:
+    """Returns a figure as a PNG, without metadata, so that equal figures give equal bytes."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=DOTS_PER_INCH, facecolor=BACKGROUND, metadata={"Software": None})
     return content.getvalue()
 
 
 def data_uri(image: bytes) -> str:
-    """Writes a picture as a URI that holds it, for a page that loads nothing.
-
-    Args:
-        image: A PNG.
-    """
+    """Returns a PNG as a data URI, for a page that loads nothing."""
     return f"data:image/png;base64,{base64.b64encode(image).decode()}"
 
 
 def markdown(name: str, image: bytes) -> str:
-    """Writes a picture as Markdown, for Dagster's metadata.
+    """Returns a picture as Markdown, for Dagster's metadata.
 
     Args:
-        name: What it shows.
+        name: The picture's name, which becomes its alternative text.
         image: A PNG.
     """
     return f"![{name.replace('_', ' ')}]({data_uri(image)})"
 
 
 def _figure(height: float, title: str, panels: int = 1) -> tuple["Figure", "Axes"]:
-    # Without pyplot, which keeps every figure and looks for a screen.
+    # Not by pyplot, which keeps a reference to every figure and looks for a display.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor=BACKGROUND)

@@ -1,54 +1,63 @@
-"""A few rows of a table as Markdown, without the values that identify a person."""
+"""Rows without personal values, and a few of them as Markdown."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from stedi_assets.privacy.masking import MASK, PERSONAL
+from stedi_assets.lakehouse.lineage import Lineage
+from stedi_assets.privacy.masking import MASK, masked_columns
 
 ROWS = 10
-"""How many rows a preview has, at most."""
+"""The most rows of a preview."""
 
 CHARACTERS = 60
-"""How much of a text a preview shows."""
+"""The most characters of a value in a preview."""
 
-PLAIN = (str, int, float, Decimal, date, time, timedelta)
-"""The types of values that hold nothing but themselves; what is nested may name a person further in."""
+SCALARS = (str, int, float, Decimal, date, time, timedelta)
+"""The types of values that can be shown. A nested value may contain a personal one, so it is masked."""
 
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&])")
-"""What Markdown would take for its own."""
+"""The characters that have a meaning in Markdown."""
 
 
-def preview(rows: Sequence[Mapping[str, Any]], personal: Collection[str] = ()) -> str:
-    """Writes rows as a table in Markdown.
+def masked_rows(rows: Sequence[Mapping[str, Any]], lineage: Lineage | None = None) -> list[dict[str, Any]]:
+    """Returns rows with `MASK` in place of every personal or nested value; a missing value stays None.
 
     Args:
-        rows: From column name to value; only the first `ROWS` are shown.
-        personal: The names of columns to mask besides those of the contract's personal columns, which are masked in
-            whatever table they are.
+        rows: From column name to value.
+        lineage: The lineage of the columns, where it is known.
+    """
+    origins = {column: [source.column for source in sources] for column, sources in (lineage or {}).items()}
+    masked = masked_columns(rows[0] if rows else (), origins)
+    return [{name: _masked_value(value, is_personal=name in masked) for name, value in row.items()} for row in rows]
 
-    Returns:
-        The table. A missing value is an empty cell, masked column or not.
+
+def _masked_value(value: Any, *, is_personal: bool) -> Any:
+    if value is None:
+        return None
+    return MASK if is_personal or not isinstance(value, SCALARS) else value
+
+
+def preview(rows: Sequence[Mapping[str, Any]], lineage: Lineage | None = None) -> str:
+    """Returns the first `ROWS` rows as a table in Markdown, without personal values.
+
+    Args:
+        rows: From column name to value.
+        lineage: The lineage of the columns, where it is known.
     """
     if not rows:
         return "No rows."
-    masked = PERSONAL | {name.casefold() for name in personal}
     lines = [
-        [_text(name) for name in rows[0]],
+        [_cell(name) for name in rows[0]],
         ["---"] * len(rows[0]),
-        *([_cell(value, is_masked=name.casefold() in masked) for name, value in row.items()] for row in rows[:ROWS]),
+        *([_cell(value) for value in row.values()] for row in masked_rows(rows[:ROWS], lineage)),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value: Any, *, is_masked: bool) -> str:
-    if value is None:
-        return ""
-    return _text(MASK if is_masked or not isinstance(value, PLAIN) else str(value))
-
-
-def _text(text: str) -> str:
-    shown = text if len(text) <= CHARACTERS else f"{text[: CHARACTERS - 1]}…"
-    return MARKDOWN.sub(r"\\\1", " ".join(shown.split()))
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    shortened = text if len(text) <= CHARACTERS else f"{text[: CHARACTERS - 1]}…"
+    return MARKDOWN.sub(r"\\\1", " ".join(shortened.split()))

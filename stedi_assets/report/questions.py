@@ -1,9 +1,9 @@
-"""What a reviewer asks of the tables, each as a SELECT whose result is a few numbers."""
+"""The questions of the report about the tables, each with a SELECT that returns a few numbers."""
 
 from dataclasses import dataclass
 
 CONSENT_TABLES = ("customer_landing", "customer_trusted", "customer_curated")
-"""The tables of customers, as fewer and fewer are in them."""
+"""The tables of customers, from the largest to the smallest."""
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,7 @@ class Question:
 
     Attributes:
         text: The question.
-        sql: A SELECT that answers it, without a value that names a person.
+        sql: A SELECT that answers it, without personal values in its result.
     """
 
     text: str

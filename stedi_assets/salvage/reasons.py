@@ -1,4 +1,4 @@
-"""Why a stretch of a landing file is not a row: every code and its sentence, as data."""
+"""Why a record is not a row: every reason's code and its sentence, as data."""
 
 from typing import Literal
 
@@ -29,8 +29,8 @@ SENTENCES: dict[ReasonCode, str] = {
     "not_an_object": "The value is JSON but not an object, so it is not a record.",
     "malformed_record": "The record begins as a JSON object but breaks the rules of JSON before its end.",
     "truncated_record": "The record breaks off before its closing brace.",
-    "nested_too_deeply": "The record nests objects or arrays more deeply than is read.",
-    "record_too_long": "The record is longer than is read.",
+    "nested_too_deeply": "The record nests objects or arrays more deeply than the reader accepts.",
+    "record_too_long": "The record is longer than the reader accepts.",
     "invalid_utf8": "The record holds bytes that are not valid UTF-8.",
     "missing_required": "The required column {column} is absent or null.",
     "duplicate_key": "The key of column {column} occurs more than once, with different values.",
@@ -42,19 +42,16 @@ SENTENCES: dict[ReasonCode, str] = {
     "out_of_range": "Column {column} holds a number outside the range of its type.",
     "not_exactly_representable": "Column {column} holds an integer that no double represents exactly.",
     "lone_surrogate": "Column {column} holds half of a surrogate pair, which UTF-8 cannot store.",
-    "erased_customer": "Column {column} names a customer who was erased; the text is not kept.",
-    "damaged_compression": "The compressed data breaks off or cannot be read on from here.",
+    "erased_customer": "Column {column} identifies an erased customer; the text is not kept.",
+    "damaged_compression": "The compressed data ends early or is corrupt from here on.",
 }
 
 
 def sentence(code: ReasonCode, column: str | None = None) -> str:
-    """Says why a stretch of a file is not a row, without any of its values.
+    """Returns the sentence of a reason, which holds no value of the record.
 
     Args:
         code: The reason.
-        column: The column it concerns, if it concerns one.
-
-    Returns:
-        One sentence.
+        column: The name of the column that the reason concerns, if it concerns one.
     """
     return SENTENCES[code].format(column=column)

@@ -1,11 +1,11 @@
-"""Reading raw landing files exactly: every byte ends up in a row, in the quarantine, or is counted as lying between.
+"""Reading files exactly: every byte is part of a row, is quarantined, or is counted as lying between records.
 
-Takes what strict readers refuse: records one after another without a newline, or with commas between them, or
-pretty-printed, or in an array; keys in another case; numbers as strings and strings as numbers; and files that are
-damaged. How records are found is told in `scanning` and `structure`, how values are converted in `conversion`.
+The reader takes files that strict readers refuse: records without a newline between them, with commas between them,
+pretty-printed, or in an array; keys in another case; numbers as strings and strings as numbers; and damaged files.
+`scanning` finds the records, `conversion` makes the rows.
 
-Needs nothing but the standard library, holds no more than `Limits` allows, and gives the same for the same bytes,
-however they arrive.
+The reader needs the standard library alone and holds no more than `Limits` allows. The same bytes give the same
+result, whatever the sizes of the pieces in which they arrive.
 """
 
 import io
@@ -14,27 +14,29 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from stedi_assets.contract import Column
-from stedi_assets.salvage.conversion import RecordConverter, RefusalError, Value, members
+from stedi_assets.salvage.buffer import DEFAULT_LIMITS, Limits
+from stedi_assets.salvage.columns import ColumnLike
+from stedi_assets.salvage.conversion import RecordConverter
+from stedi_assets.salvage.events import Lines, Refused, Run, Span
 from stedi_assets.salvage.reasons import ReasonCode, sentence
-from stedi_assets.salvage.scanning import Lines, RecordScanner, Refused, Run, Span
-from stedi_assets.salvage.structure import Limits
+from stedi_assets.salvage.scanning import RecordScanner
+from stedi_assets.salvage.values import RefusalError, Value, members
 
-DEFAULT_LIMITS = Limits()
 OTHER_UNKNOWN_KEYS = "(other keys)"
+"""The name under which `Totals` counts the unknown keys beyond `Limits.unknown_keys`."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRecord:
-    """A stretch of a file that is not a row.
+    """A record that is not a row, or bytes that hold no record.
 
     Attributes:
-        offset: Its offset in the decompressed stream, in bytes.
-        length: Its length in bytes.
-        text: Its first characters; bytes that are not UTF-8 are written as escapes.
-        code: Why it is not a row, for machines.
-        reason: Why it is not a row, as a sentence without any value.
-        column: The column concerned, if one is.
+        offset: The offset in the decompressed stream, in bytes.
+        length: The length in bytes.
+        text: The first characters; bytes that are not UTF-8 are written as escapes.
+        code: The reason, for programs.
+        reason: The reason as a sentence, without any value.
+        column: The name of the column that the reason concerns, if it concerns one.
     """
 
     offset: int
@@ -45,13 +47,22 @@ class QuarantinedRecord:
     column: str | None
 
 
+def damaged_compression(offset: int) -> QuarantinedRecord:
+    """Returns the quarantined record that stands for the lost end of a damaged gzip file.
+
+    Args:
+        offset: The bytes that could be decompressed.
+    """
+    return QuarantinedRecord(offset, 0, "", "damaged_compression", sentence("damaged_compression"), column=None)
+
+
 @dataclass
 class Batch:
-    """A part of what a file holds, in its order.
+    """Adjacent rows and quarantined records of a file, each in the order of the file.
 
     Attributes:
-        columns: For each column of the contract, in its order, one value for each row.
-        quarantined: What is not a row.
+        columns: For each column, in order, one value for each row.
+        quarantined: The records that are not rows, and the unreadable bytes.
     """
 
     columns: tuple[list[Value], ...]
@@ -65,20 +76,20 @@ class Batch:
 
 @dataclass
 class Totals:
-    """What became of a file.
+    """The counts of a file.
 
     `bytes_in_rows + bytes_quarantined + bytes_between == bytes_total` and `rows + quarantined == records_found`.
 
     Attributes:
         bytes_total: The bytes of the stream.
         bytes_in_rows: The bytes of the records that are rows.
-        bytes_quarantined: The bytes of what is quarantined.
-        bytes_between: White space and commas between those, brackets of arrays and the byte order mark.
-        records_found: The records and stretches without a record that were found.
+        bytes_quarantined: The bytes that are quarantined.
+        bytes_between: White space and commas between records, brackets of arrays, and the byte order mark.
+        records_found: The rows and the quarantined records.
         rows: The records that are rows.
-        quarantined: The records and stretches that are quarantined.
-        unknown_keys: For each key that is not in the contract, the records (quarantined ones too, if they are whole)
-            that hold it; a bounded number of names, the rest as `OTHER_UNKNOWN_KEYS`.
+        quarantined: The quarantined records; unreadable bytes before a record count as one.
+        unknown_keys: From each key that is no column's to the number of records with the key, quarantined but complete
+            ones too. The number of names is bounded; the others count as `OTHER_UNKNOWN_KEYS`.
     """
 
     bytes_total: int = 0
@@ -92,30 +103,30 @@ class Totals:
 
 
 class RecordReader:
-    """Reads one landing file, once, in batches.
+    """Reads one file, once, in batches.
+
+    Args:
+        stream: The decompressed content in UTF-8, from its current position on; only `read(size)` is called.
+        columns: The columns of the rows.
+        limits: The bounds of memory.
+        erased: The erased customers, whose records are quarantined without their text: pairs of a column's name and a
+            value that identifies the customer.
+        lines: Gets the lines that look like records, for a strict reader. They count as rows, so the caller must read
+            the file again without `lines` if the strict reader refuses any of them.
 
     Attributes:
-        totals: What became of the file, complete once all batches are read.
-        lines_passed_on: How many of the rows were left to a strict reader.
+        totals: The counts of the file, complete once all batches are read.
+        lines_passed_on: How many of the rows went to `lines`.
     """
 
     def __init__(
         self,
         stream: BinaryIO,
-        columns: Sequence[Column],
+        columns: Sequence[ColumnLike],
         limits: Limits = DEFAULT_LIMITS,
         erased: Container[object] = (),
         lines: BinaryIO | None = None,
     ) -> None:
-        """Prepares to read a file.
-
-        Args:
-            stream: The decompressed file, from its current position on; only `read(size)` is called.
-            columns: The contract of its records.
-            limits: What bounds memory.
-            erased: The names of customers whose records are quarantined, without their text.
-            lines: Gets the lines that look like records, for a strict reader: they are rows if it takes them all.
-        """
         self.totals = Totals()
         self.lines_passed_on = 0
         self._lines = lines or io.BytesIO()
@@ -128,11 +139,7 @@ class RecordReader:
         self._batch_start = 0
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yields the rows and the quarantined records, in the order of the file.
-
-        Yields:
-            Batches that are not empty.
-        """
+        """Yields batches that are not empty, in the order of the file."""
         for event in self._scanner.events():
             self._take(event)
             if self._is_batch_full():
@@ -188,7 +195,7 @@ class RecordReader:
         self.totals.records_found += lines.count
         self.totals.rows += lines.count
         self.totals.bytes_in_rows += length
-        # A batch does not hold them.
+        # The lines are in no batch, so their bytes do not fill one.
         self._batch_start += length
 
     def _quarantine_from(self, run: Run, refusals: dict[int, RefusalError]) -> None:
@@ -237,7 +244,7 @@ class RecordReader:
     def _count_unknown_keys(self, keys: Sequence[str] | dict[str, None], records: int) -> None:
         counts = self.totals.unknown_keys
         for key in self._converter.unknown_keys(keys):
-            # Half a surrogate pair in a name could not be stored.
+            # UTF-8 cannot store half a surrogate pair in a name.
             name = key[: self._limits.unknown_key_characters].encode(errors="backslashreplace").decode()
             is_counted = name in counts or len(counts) < self._limits.unknown_keys
             counts[name if is_counted else OTHER_UNKNOWN_KEYS] += records

@@ -1,26 +1,28 @@
-"""Finding the records in a stream of JSON objects, whatever lies between them and whatever is broken.
+"""Finding the records in a stream of JSON objects, whatever separates them and whatever is broken.
 
-Where a record is expected, whatever is one complete JSON object is a record: valid JSON is never read otherwise. After
-a record that is broken, or where something else stands, this is how the next record is found:
+Where a record is expected, a complete JSON object is a record, so valid JSON is always read as such. After a broken
+record, or after other bytes, the scanner finds the next record like this (`README.md`, rules 7 to 11, has examples):
 
-1. The search begins where the broken record stopped being JSON, or at the start of the record it swallowed (see
-   `structure`). It goes from one opening brace that is followed by a quote to the next.
-2. A candidate that is a complete object is the next record, unless what follows it continues an object around it (a
-   closing brace, or a comma and another key): then it is a nested value of what is broken, and is skipped.
-3. A candidate that is itself broken is a new broken record if its first key is one of the contract's; otherwise it
-   belongs to what was broken before. Either way the search goes on from 1.
-4. All that is passed over on the way is one refused stretch, less the white space and commas at its end.
+1. The search begins where the broken record stopped being JSON, or at the start of the record that it swallowed (see
+   `structure`). The candidates are the opening braces that a quote follows.
+2. A candidate that is a complete object is the next record, unless the bytes after it continue an object around it (a
+   closing brace, or a comma and another key). Then the candidate is a nested value of the broken record, and the
+   search goes on after it.
+3. A candidate that is broken itself begins another broken record if its first key is a column's. Otherwise it belongs
+   to the unreadable bytes before it. Either way the search goes on from 1.
+4. The unreadable bytes before the next record are refused together, without the white space and commas at their end.
 
-Each byte is followed once as part of the record it broke and at most once more for each level of nesting it was
-swallowed in, which `Limits.depth` bounds, so time is linear in the length of the stream.
+The scanner follows each byte once as part of the record that it broke, and at most once more for each level of nesting
+that swallowed it. `Limits.depth` bounds the levels, so time is linear in the length of the stream.
 """
 
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from stedi_assets.salvage.buffer import Limits, StreamBuffer
+from stedi_assets.salvage.events import Lines, Refused, Run, Span
 from stedi_assets.salvage.reasons import ReasonCode
 from stedi_assets.salvage.structure import (
     COMMA,
@@ -28,9 +30,7 @@ from stedi_assets.salvage.structure import (
     LEFT_BRACE,
     LEFT_BRACKET,
     RIGHT_BRACKET,
-    Limits,
-    Outcome,
-    StreamBuffer,
+    ScanState,
     StructureScan,
 )
 
@@ -41,7 +41,7 @@ LARGEST_WINDOW_BYTES = 256 << 10
 
 CANDIDATE = re.compile(rb'\{[ \t\r\n]{0,64}"')
 LONGEST_CANDIDATE_BYTES = 66
-# How far a decision about a candidate looks ahead.
+# How far the scanner looks ahead to decide about a candidate.
 LOOK_AHEAD_BYTES = 256
 WHITE_SPACE = re.compile(rb"[ \t\r\n]*")
 CONTINUES_AN_OBJECT = re.compile(rb'[ \t\r\n\]]*(?:\}|,[ \t\r\n]*")')
@@ -52,7 +52,8 @@ LINE_END = b"}\n"
 # A newline that does not stand between the records of two lines.
 ODD_NEWLINE = re.compile(rb"\n(?:(?<!\}\n)|(?!\{))")
 
-# What separates records, besides white space: (inside an array, a record came last), byte -> the same two afterwards.
+# The separators of records, except white space: from (is inside an array, a record came last, the byte) to the first
+# two afterwards.
 SEPARATING: dict[tuple[bool, bool, int], tuple[bool, bool]] = {
     (False, True, COMMA): (False, False),
     (False, False, LEFT_BRACKET): (True, False),
@@ -60,100 +61,26 @@ SEPARATING: dict[tuple[bool, bool, int], tuple[bool, bool]] = {
     (True, True, COMMA): (True, False),
     (True, False, RIGHT_BRACKET): (False, True),
     (True, True, RIGHT_BRACKET): (False, True),
-    # An array that begins where the one before it needs a comma or its end: that one was cut off.
+    # Another array begins where the open one needs a comma or its end: the open one was cut off.
     (True, True, LEFT_BRACKET): (True, False),
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Adjacent records that decode without more ado.
+class UnreadableBytes:
+    """The bytes before the next record, of which only the first are held.
+
+    Args:
+        start: The offset of the first byte, which is not white space.
+        code: Why the bytes are refused.
+        head_bytes: How many of the first bytes are held.
 
     Attributes:
-        offset: The offset in the stream of the first record, in bytes.
-        text: Text that begins with the first record.
-        values: The decoded records; of a key that occurs twice in a record, only the last value.
-        starts: Where in the text each record begins, in characters.
-        ends: Where in the text each record ends, in characters.
-    """
-
-    offset: int
-    text: str
-    values: list[dict[str, object]]
-    starts: list[int]
-    ends: list[int]
-
-    @property
-    def byte_count(self) -> int:
-        """The bytes from the first record's start to the last record's end."""
-        return self.ends[-1] if self.text.isascii() else len(self.text[: self.ends[-1]].encode())
-
-    @property
-    def separator_bytes(self) -> int:
-        """The bytes between the records, all of which are ASCII."""
-        return self.ends[-1] - sum(self.ends) + sum(self.starts)
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Adjacent lines that look like records, not decoded: braces begin and end each, and are nowhere else.
-
-    Attributes:
-        data: Their bytes, which are UTF-8, without the last newline.
-        count: How many there are.
-    """
-
-    data: bytes
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One record that is complete, not yet decoded.
-
-    Attributes:
-        offset: Its offset in the stream, in bytes.
-        data: Its bytes.
-    """
-
-    offset: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A stretch of the stream that holds no record.
-
-    Attributes:
-        offset: Its offset in the stream, in bytes.
-        length: Its length in bytes.
-        head: Its first bytes.
-        code: Why.
-    """
-
-    offset: int
-    length: int
-    head: bytes
-    code: ReasonCode
-
-
-class Stretch:
-    """What is passed over until the next record begins, without being held.
-
-    Attributes:
-        start: The offset of its first byte.
-        broken_at: The offset at which it stopped being JSON.
-        code: Why it is refused.
+        start: The offset of the first byte.
+        broken_at: The offset at which the bytes stopped being JSON.
+        code: Why the bytes are refused.
     """
 
     def __init__(self, start: int, code: ReasonCode, head_bytes: int) -> None:
-        """Begins a stretch.
-
-        Args:
-            start: The offset of its first byte, which is not white space.
-            code: Why it is refused.
-            head_bytes: How many of its first bytes are kept.
-        """
         self.start = start
         self.broken_at = start
         self.code: ReasonCode = code
@@ -164,20 +91,20 @@ class Stretch:
 
     @property
     def end(self) -> int:
-        """The offset after its last byte so far that is neither white space nor a comma."""
+        """The offset after the last byte so far that is neither white space nor a comma."""
         return self._end
 
     def refusal(self) -> Refused:
-        """Returns the stretch without the white space and commas at its end."""
+        """Returns the bytes without the white space and the commas at their end."""
         is_cut_off = self.code == "malformed_record" and self._end <= self.broken_at
         length = self._end - self.start
         return Refused(self.start, length, bytes(self._head[:length]), "truncated_record" if is_cut_off else self.code)
 
     def cover(self, source: StreamBuffer, end: int) -> None:
-        """Takes the bytes before an offset into the stretch.
+        """Adds all bytes before an offset.
 
         Args:
-            source: The stream, which holds the bytes not taken yet.
+            source: The stream, which must still hold the bytes that were not added yet.
             end: The offset.
         """
         piece = source.piece(self._covered, end)
@@ -191,6 +118,12 @@ class Stretch:
 class RecordScanner:
     """Finds the records in a stream.
 
+    Args:
+        stream: The decompressed content of a file, in UTF-8.
+        column_names: The keys that tell a broken record from other broken JSON.
+        limits: The bounds of memory.
+        finds_lines: Whether lines that look like records are given as `Lines`, without a look at their JSON.
+
     Attributes:
         bytes_between: The bytes so far that belong to no record: white space, commas, brackets of arrays, a byte
             order mark.
@@ -199,14 +132,6 @@ class RecordScanner:
     def __init__(
         self, stream: BinaryIO, column_names: Sequence[str], limits: Limits, *, finds_lines: bool = False
     ) -> None:
-        """Prepares to find the records of a stream.
-
-        Args:
-            stream: A decompressed landing file.
-            column_names: The keys the contract knows.
-            limits: What bounds memory.
-            finds_lines: Whether lines that look like records are left to whoever asks for the events.
-        """
         names = [json.dumps(name.lower(), ensure_ascii=False).encode() for name in column_names]
         self._known_keys = frozenset(names)
         self._known_start = re.compile(rb"\{[ \t\r\n]*(?i:%s)[ \t\r\n]*:" % b"|".join(map(re.escape, names)))
@@ -228,11 +153,9 @@ class RecordScanner:
         return self._source.end
 
     def events(self) -> Iterator[Run | Lines | Span | Refused]:
-        """Yields all that the stream holds, in its order.
+        """Yields the records and the unreadable bytes of the stream, in order.
 
-        Yields:
-            Runs of decoded records, lines, single records, and stretches without a record. Together with
-            `bytes_between` they account for every byte.
+        Together with `bytes_between` they account for every byte.
         """
         self._skip_byte_order_mark()
         while (byte := self._next_byte()) != END_OF_STREAM:
@@ -273,7 +196,7 @@ class RecordScanner:
         return True
 
     def _adjacent_records(self) -> Run | Lines | None:
-        """Takes as many adjacent records as there are, without looking at more of the stream than is held."""
+        """Returns the adjacent records at the current position, as far as the window reaches."""
         window = self._window()
         return (self._take_lines(window) if self._finds_lines else None) or self._decode_run(window.decode())
 
@@ -292,7 +215,7 @@ class RecordScanner:
         values, starts, ends = self._decode_records(text)
         records = self._shallow_prefix(text, starts, ends)
         if not records:
-            # What was decoded for nothing is decoded again after the careful path, so it must not be much.
+            # The careful path takes the first record alone. The others are decoded again, so they must not be many.
             self._window_bytes = self._smallest_window_bytes if values else self._window_bytes
             return None
         run = Run(self._position, text, values[:records], starts[:records], ends[:records])
@@ -302,7 +225,7 @@ class RecordScanner:
         return run
 
     def _window(self) -> bytes:
-        """Returns text from the current position on: short after a broken record, longer the better it goes."""
+        """Returns UTF-8 from the current position on: few bytes after a broken record, twice as many after each run."""
         window = self._source.piece(self._position, self._position + self._window_bytes)
         try:
             window.decode()
@@ -335,7 +258,7 @@ class RecordScanner:
         return values, starts, ends
 
     def _shallow_prefix(self, text: str, starts: list[int], ends: list[int]) -> int:
-        """Counts the records before the first that may nest too deeply; the careful path decides about that one."""
+        """Counts the records before the first that may nest too deeply, about which the careful path decides."""
         depth = self._limits.depth
         if not ends or text.count("{", 0, ends[-1]) + text.count("[", 0, ends[-1]) - len(ends) < depth:
             return len(ends)
@@ -345,18 +268,18 @@ class RecordScanner:
         return next((index for index, count in enumerate(openings) if count > depth), len(ends))
 
     def _careful_events(self) -> Iterator[Span | Refused]:
-        """Yields what stands at the current position: a value, or a stretch that is none and the record after it."""
+        """Yields one value, or the unreadable bytes before the next record, then that record."""
         start = self._position
         scan = self._scan(start)
-        outcome = scan.run()
-        if outcome is Outcome.COMPLETE and self._source.data[start - self._source.start] == LEFT_BRACE:
+        state = scan.run()
+        if state is ScanState.COMPLETE and self._source.data[start - self._source.start] == LEFT_BRACE:
             self._widen_window(2 * (scan.position - scan.start))
             yield self._accept(scan)
-        elif outcome is Outcome.COMPLETE and self._may_end(scan):
+        elif state is ScanState.COMPLETE and self._may_end(scan):
             yield self._refuse_value(scan)
         else:
             self._window_bytes = self._smallest_window_bytes
-            yield from self._resynchronise(scan, outcome)
+            yield from self._resynchronise(scan, state)
 
     def _scan(self, start: int) -> StructureScan:
         return StructureScan(self._source, start, self._known_keys, self._limits)
@@ -374,63 +297,63 @@ class RecordScanner:
         head = self._source.piece(scan.start, min(scan.position, scan.start + self._head_bytes))
         return Refused(scan.start, scan.position - scan.start, head, "not_an_object")
 
-    def _resynchronise(self, scan: StructureScan, outcome: Outcome) -> Iterator[Span | Refused]:
-        """Yields what is broken at the current position, up to and with the next record that is whole."""
-        stretch = self._begin_stretch(scan)
-        resume = self._follow_broken(stretch, scan, outcome)
-        while resume is not None and (candidate := self._find_candidate(stretch, resume)) is not None:
+    def _resynchronise(self, scan: StructureScan, state: ScanState) -> Iterator[Span | Refused]:
+        """Yields the unreadable bytes from the current position on, then the next record that is whole."""
+        unreadable = self._begin_unreadable(scan)
+        resume = self._follow_broken(unreadable, scan, state)
+        while resume is not None and (candidate := self._find_candidate(unreadable, resume)) is not None:
             is_known_start = self._is_known_start(candidate)
             scan = self._scan(candidate)
-            outcome = scan.run()
-            if outcome is Outcome.COMPLETE and not self._continues_an_object(scan):
-                yield self._end_stretch(stretch, candidate)
+            state = scan.run()
+            if state is ScanState.COMPLETE and not self._continues_an_object(scan):
+                yield self._end_unreadable(unreadable, candidate)
                 yield self._accept(scan)
                 return
-            if outcome is Outcome.COMPLETE:
+            if state is ScanState.COMPLETE:
                 resume = scan.position
             elif is_known_start:
-                yield self._end_stretch(stretch, candidate)
-                stretch = self._begin_stretch(scan)
-                resume = self._follow_broken(stretch, scan, outcome)
+                yield self._end_unreadable(unreadable, candidate)
+                unreadable = self._begin_unreadable(scan)
+                resume = self._follow_broken(unreadable, scan, state)
             else:
-                resume = self._resume_after(scan, outcome)
-        yield self._end_stretch(stretch, self._source.end if resume is not None else scan.position)
+                resume = self._resume_after(scan, state)
+        yield self._end_unreadable(unreadable, self._source.end if resume is not None else scan.position)
 
-    def _begin_stretch(self, scan: StructureScan) -> Stretch:
+    def _begin_unreadable(self, scan: StructureScan) -> UnreadableBytes:
         is_record = self._source.data[scan.start - self._source.start] == LEFT_BRACE
         code: ReasonCode = "malformed_record" if is_record else "not_json"
-        return Stretch(scan.start, "nested_too_deeply" if scan.too_deep else code, self._head_bytes)
+        return UnreadableBytes(scan.start, "nested_too_deeply" if scan.too_deep else code, self._head_bytes)
 
-    def _follow_broken(self, stretch: Stretch, scan: StructureScan, outcome: Outcome) -> int | None:
-        """Returns where to look for the next record; None if the value was too long but did come to its end."""
-        if outcome is Outcome.TOO_LONG and scan.possible_record() is None:
-            stretch.code = "record_too_long"
-            scan.discard = stretch
-            outcome = scan.run()
-        stretch.broken_at = scan.position
-        if outcome is Outcome.COMPLETE and scan.discard:
-            stretch.cover(self._source, scan.position)
+    def _follow_broken(self, unreadable: UnreadableBytes, scan: StructureScan, state: ScanState) -> int | None:
+        """Returns the offset at which to search for the next record; None after a complete value that is too long."""
+        if state is ScanState.TOO_LONG and scan.possible_record() is None:
+            unreadable.code = "record_too_long"
+            scan.discard = unreadable
+            state = scan.run()
+        unreadable.broken_at = scan.position
+        if state is ScanState.COMPLETE and scan.discard:
+            unreadable.cover(self._source, scan.position)
             return None
         return scan.resume_at()
 
-    def _resume_after(self, scan: StructureScan, outcome: Outcome) -> int:
-        """Returns where to look on after a candidate that belongs to the stretch before it."""
-        if outcome is Outcome.TOO_LONG and scan.possible_record() is None:
+    def _resume_after(self, scan: StructureScan, state: ScanState) -> int:
+        """Returns the offset at which to search on after a candidate that belongs to the bytes before it."""
+        if state is ScanState.TOO_LONG and scan.possible_record() is None:
             return scan.start + self._limits.record_bytes
         return scan.resume_at()
 
-    def _find_candidate(self, stretch: Stretch, resume: int) -> int | None:
-        """Returns the offset of the next candidate, with all before it in the stretch; None at the stream's end."""
+    def _find_candidate(self, unreadable: UnreadableBytes, resume: int) -> int | None:
+        """Returns the offset of the next candidate, having covered all bytes before it; None at the stream's end."""
         source = self._source
         while (match := CANDIDATE.search(source.data, resume - source.start)) is None:
-            # The last bytes may begin a candidate once more is read.
+            # The last bytes held may be the beginning of a candidate.
             resume = max(resume, source.end - LONGEST_CANDIDATE_BYTES)
-            stretch.cover(source, resume)
+            unreadable.cover(source, resume)
             if not source.read_on(resume):
-                stretch.cover(source, source.end)
+                unreadable.cover(source, source.end)
                 return None
         candidate = source.start + match.start()
-        stretch.cover(source, candidate)
+        unreadable.cover(source, candidate)
         return candidate
 
     def _is_known_start(self, candidate: int) -> bool:
@@ -442,7 +365,7 @@ class RecordScanner:
         self._source.reach(end + LOOK_AHEAD_BYTES, keep_from=scan.start)
         return CONTINUES_AN_OBJECT.match(self._source.piece(end, end + LOOK_AHEAD_BYTES)) is not None
 
-    def _end_stretch(self, stretch: Stretch, end: int) -> Refused:
-        self.bytes_between += end - stretch.end
+    def _end_unreadable(self, unreadable: UnreadableBytes, end: int) -> Refused:
+        self.bytes_between += end - unreadable.end
         self._position = end
-        return stretch.refusal()
+        return unreadable.refusal()

@@ -1,32 +1,33 @@
-"""Records without a newline between them, made newline-delimited, so that a strict reader can take them.
+"""Making files newline-delimited for a strict reader, by replacing the bytes between records.
 
-Only what lies between a closing and an opening brace is replaced. Should that be inside a text, the text then holds a
-newline, which JSON does not allow: the strict reader refuses the file and the exact reader takes it. So a file that is
-read strictly afterwards was changed between its records alone.
+Only bytes between a closing and an opening brace are replaced. If those braces are part of a text, the text then holds
+a newline, which JSON does not allow, so the strict reader refuses the copy and the exact reader takes the file. So a
+copy that the strict reader accepts differs from the file between records alone.
 """
 
 import re
 from typing import BinaryIO
 
 BLOCK_BYTES = 1 << 22
-"""How many bytes are changed at once."""
+"""How many bytes are read and changed at once."""
 
 LONGEST_RECORD_BYTES = 1 << 24
-"""Without a closing brace in so many bytes, this is not worth a try."""
+"""After so many bytes without a closing brace, `separate` gives up."""
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 SEPARATOR = re.compile(rb"\}([ \t\r\n]*,?[ \t\r\n]*)\{")
 
 
 def separate(source: BinaryIO, target: BinaryIO) -> bool:
-    """Copies records, each onto a line of its own, if they are not yet.
+    """Copies records, each onto a line of its own.
 
     Args:
         source: The decompressed file.
-        target: Where to.
+        target: Gets the copy.
 
     Returns:
-        Whether anything had to be changed: if not, a strict reader refuses the copy as it refused the file.
+        Whether the copy is complete and differs from the file. If not, the copy is of no use: a strict reader that
+        refused the file refuses its records again.
     """
     block = source.read(BLOCK_BYTES)
     begun = block.removeprefix(BYTE_ORDER_MARK).lstrip()

@@ -1,14 +1,14 @@
 """Following one JSON value through a stream of bytes to its end, or to the byte at which it stops being JSON.
 
-Only the structure is followed: no value is decoded, and memory is bounded by the longest record allowed. This is the
-careful path, taken for records that do not simply decode, so it is written for exactness first.
+The scan follows the structure alone: it decodes no value, and the longest record allowed bounds its memory. It is the
+careful path, for records that the decoder refuses, so it is written for exactness first.
 
-A value that turns out to be broken also knows where the next record may begin (`StructureScan.resume_at`), because a
-record that was cut off has swallowed the start of the record after it, in one of two ways:
+The scan of a broken value also says where the next record may begin (`StructureScan.resume_at`), because a record that
+was cut off has swallowed the start of the record after it, in one of two ways:
 
-* Cut inside a string, it has taken the next record's opening brace as the last character of that string.
-* Cut where a value belongs, it has taken the whole next record as a nested object. A nested object is taken for a
-  record only if it is the value of a contract column, which never holds one, or if it begins a line; and only if the
+* Cut inside a string, it has swallowed the next record's opening brace as the last character of that string.
+* Cut where a value belongs, it has swallowed the whole next record as a nested object. A nested object counts as a
+  record only if it is the value of a column, which never holds an object, or if it begins a line; and only if the
   container around it was still open where the value broke.
 """
 
@@ -16,7 +16,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import BinaryIO, Protocol
+from typing import Protocol
+
+from stedi_assets.salvage.buffer import Limits, StreamBuffer
 
 END_OF_STREAM = -1
 LEFT_BRACE, RIGHT_BRACE = b"{}"
@@ -38,107 +40,16 @@ SCALAR = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true
 RECORD_START_AT_END_OF_STRING = re.compile(rb"\{ {0,32}\Z")
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What bounds the memory of a reader.
-
-    Attributes:
-        chunk_bytes: How many bytes are asked of the stream at a time.
-        record_bytes: The longest record that can be a row; DuckDB's reader takes none that is longer.
-        depth: The deepest nesting of objects and arrays that can be a row; the record itself is level 1.
-        text_characters: How much of a quarantined record's text is kept.
-        batch_bytes: A batch ends after this many bytes of the stream.
-        batch_entries: A batch ends after this many rows and quarantined records.
-        unknown_keys: How many distinct unknown keys are counted by name.
-        unknown_key_characters: How much of an unknown key's name is kept.
-    """
-
-    chunk_bytes: int = 1 << 20
-    record_bytes: int = 32 << 20
-    depth: int = 100
-    text_characters: int = 10_000
-    batch_bytes: int = 16 << 20
-    batch_entries: int = 100_000
-    unknown_keys: int = 1_000
-    unknown_key_characters: int = 200
-
-
-class StreamBuffer:
-    """The part of a stream that is being looked at, addressed by offsets in the stream.
-
-    Attributes:
-        data: The bytes held.
-        start: The offset in the stream of the first byte held.
-        at_end: The stream has no bytes after those held.
-    """
-
-    def __init__(self, stream: BinaryIO, chunk_bytes: int) -> None:
-        """Starts at the stream's current position, which becomes offset 0.
-
-        Args:
-            stream: Where bytes are read from.
-            chunk_bytes: How many bytes to ask for at a time.
-        """
-        self._stream = stream
-        self._chunk_bytes = chunk_bytes
-        self.data = b""
-        self.start = 0
-        self.at_end = False
-
-    @property
-    def end(self) -> int:
-        """The offset after the last byte held."""
-        return self.start + len(self.data)
-
-    def piece(self, start: int, end: int) -> bytes:
-        """Returns the bytes held between two offsets."""
-        return self.data[max(start - self.start, 0) : max(end - self.start, 0)]
-
-    def read_on(self, keep_from: int) -> bool:
-        """Holds more of the stream.
-
-        What is held at least doubles, so that looking again at all of it after each call costs linear time.
-
-        Args:
-            keep_from: The bytes before this offset are let go.
-
-        Returns:
-            Whether there was more to read; if not, what is held stays as it is.
-        """
-        parts = [self.data[keep_from - self.start :]]
-        missing = max(len(parts[0]), 1)
-        while missing > 0 and not self.at_end:
-            chunk = self._stream.read(self._chunk_bytes)
-            parts.append(chunk)
-            missing -= len(chunk)
-            self.at_end = not chunk
-        if not any(parts[1:]):
-            return False
-        self.data = b"".join(parts)
-        self.start = keep_from
-        return True
-
-    def reach(self, end: int, keep_from: int) -> None:
-        """Holds the bytes up to an offset, or to the end of the stream if that comes first.
-
-        Args:
-            end: The offset to reach.
-            keep_from: The bytes before this offset may be let go.
-        """
-        while self.end < end and self.read_on(keep_from):
-            pass
-
-
 class Discard(Protocol):
-    """Takes note of bytes that are about to be let go."""
+    """Gets the bytes of a value that is too long, before the stream drops them."""
 
     def cover(self, source: StreamBuffer, end: int) -> None:
-        """Takes note of all bytes before an offset."""
+        """Takes all bytes before an offset."""
         ...
 
 
-class Outcome(Enum):
-    """How far a value could be followed."""
+class ScanState(Enum):
+    """How far a scan has followed its value."""
 
     UNFINISHED = auto()
     COMPLETE = auto()
@@ -147,7 +58,7 @@ class Outcome(Enum):
 
 
 class Expectation(Enum):
-    """What may come next: what JSON allows, and the end of an object or an array behind a comma."""
+    """The tokens that may come next: as in JSON, but an object or an array may also end after a comma."""
 
     VALUE = auto()
     ELEMENT_OR_END = auto()
@@ -159,14 +70,14 @@ class Expectation(Enum):
 
 
 @dataclass(slots=True)
-class Container:
+class OpenContainer:
     """An object or array that has begun and not ended.
 
     Attributes:
         start: The offset of its opening brace or bracket.
         is_object: Whether it is an object.
-        may_be_record: It is an object that would be taken for a record if what surrounds it breaks.
-        first_possible_record: The offset of the first object of that kind directly inside.
+        may_be_record: Whether it counts as a record if a container around it is broken.
+        first_possible_record: The offset of the first such object directly inside.
     """
 
     start: int
@@ -183,22 +94,20 @@ class Container:
 class StructureScan:
     """Follows one JSON value from its first byte.
 
+    Args:
+        source: The stream.
+        start: The offset of the value's first byte.
+        known_keys: The columns' names in lower case, as UTF-8 with their quotes.
+        limits: The longest and deepest value allowed.
+
     Attributes:
         start: The offset of the value's first byte.
-        position: The offset up to which it has been followed.
-        too_deep: It broke because it nests too deeply.
-        discard: Where bytes go once the value is too long to be held; None while it is held.
+        position: The offset up to which the value has been followed.
+        too_deep: The value is broken because it nests too deeply.
+        discard: Gets the bytes of a value that is too long to be held; None while the value is held.
     """
 
     def __init__(self, source: StreamBuffer, start: int, known_keys: frozenset[bytes], limits: Limits) -> None:
-        """Prepares to follow the value that begins at an offset.
-
-        Args:
-            source: The stream.
-            start: The offset of the value's first byte.
-            known_keys: The contract's column names in lower case, as UTF-8 with their quotes.
-            limits: The longest and deepest value allowed.
-        """
         self.start = start
         self.position = start
         self.too_deep = False
@@ -206,7 +115,7 @@ class StructureScan:
         self._source = source
         self._known_keys = known_keys
         self._limits = limits
-        self._containers: list[Container] = []
+        self._containers: list[OpenContainer] = []
         self._expectation = Expectation.VALUE
         self._after_string = Expectation.NOTHING
         self._in_string = False
@@ -215,29 +124,26 @@ class StructureScan:
         self._record_start_in_string: int | None = None
         self._is_broken = False
 
-    def run(self) -> Outcome:
-        """Follows the value to its end.
+    def run(self) -> ScanState:
+        """Follows the value, and returns `COMPLETE`, `BROKEN` or `TOO_LONG`.
 
-        After `TOO_LONG`, set `discard` and call again: the value is then followed without being held.
-
-        Returns:
-            `COMPLETE`, `BROKEN` or `TOO_LONG`; `position` is then after the value, at the byte that breaks it, or
-            past the longest length allowed.
+        Then `position` is after the value, at the byte that breaks it, or past the longest length allowed. After
+        `TOO_LONG`, the caller may set `discard` and call again: the scan goes on without holding the value.
         """
-        outcome = Outcome.UNFINISHED
-        while outcome is Outcome.UNFINISHED:
-            outcome = self._step()
+        state = ScanState.UNFINISHED
+        while state is ScanState.UNFINISHED:
+            state = self._step()
             if self._is_too_long():
-                return Outcome.TOO_LONG
-        return outcome
+                return ScanState.TOO_LONG
+        return state
 
     def possible_record(self) -> int | None:
-        """Returns the offset of the first nested object that is a record if this value is broken, if there is one."""
+        """Returns the offset of the first nested object that counts as a record if this value is broken."""
         starts = (container.first_possible_record for container in self._containers)
         return next((start for start in starts if start is not None), None)
 
     def resume_at(self) -> int:
-        """Returns the offset at which to look for the next record, given that this value is not one."""
+        """Returns the offset at which to search for the next record if this value is none."""
         nested = self.possible_record()
         if nested is not None:
             return nested
@@ -246,16 +152,16 @@ class StructureScan:
             return in_string
         return self.position
 
-    def _step(self) -> Outcome:
+    def _step(self) -> ScanState:
         if self._is_broken:
-            return Outcome.BROKEN
+            return ScanState.BROKEN
         if self._in_string:
             return self._follow_string()
         if self._expectation is Expectation.NOTHING:
-            return Outcome.COMPLETE
+            return ScanState.COMPLETE
         byte = self._next_byte()
         if self._is_too_long():
-            return Outcome.UNFINISHED
+            return ScanState.UNFINISHED
         take = GRAMMAR[self._expectation].get(byte)
         if take is None:
             return self._break_at(self.position)
@@ -265,10 +171,10 @@ class StructureScan:
     def _is_too_long(self) -> bool:
         return self.discard is None and self.position - self.start > self._limits.record_bytes
 
-    def _break_at(self, position: int) -> Outcome:
+    def _break_at(self, position: int) -> ScanState:
         self.position = position
         self._is_broken = True
-        return Outcome.BROKEN
+        return ScanState.BROKEN
 
     def _read_on(self) -> bool:
         if self.discard is None:
@@ -293,21 +199,21 @@ class StructureScan:
         match = run.match(self._source.data, self.position - self._source.start)
         return match.end() if match else self.position - self._source.start
 
-    def _open_object(self) -> Outcome:
+    def _open_object(self) -> ScanState:
         return self._open(Expectation.KEY_OR_END, is_object=True)
 
-    def _open_array(self) -> Outcome:
+    def _open_array(self) -> ScanState:
         return self._open(Expectation.ELEMENT_OR_END, is_object=False)
 
-    def _open(self, expectation: Expectation, is_object: bool) -> Outcome:
+    def _open(self, expectation: Expectation, is_object: bool) -> ScanState:
         if len(self._containers) == self._limits.depth:
             self.too_deep = True
             return self._break_at(self.position)
         may_be_record = is_object and self.discard is None and self._is_where_records_begin()
-        self._containers.append(Container(self.position, is_object, may_be_record))
+        self._containers.append(OpenContainer(self.position, is_object, may_be_record))
         self.position += 1
         self._expectation = expectation
-        return Outcome.UNFINISHED
+        return ScanState.UNFINISHED
 
     def _is_where_records_begin(self) -> bool:
         if not self._containers:
@@ -315,13 +221,13 @@ class StructureScan:
         is_value_of_column = len(self._containers) == 1 and self._containers[0].is_object and self._key_is_known
         return is_value_of_column or self._source.data[self.position - 1 - self._source.start] == LINE_FEED
 
-    def _close(self) -> Outcome:
+    def _close(self) -> ScanState:
         container = self._containers.pop()
         self.position += 1
         if container.may_be_record and self.discard is None:
             self._containers[-1].note_possible_record(container.start)
         self._expectation = self._after_value()
-        return Outcome.UNFINISHED
+        return ScanState.UNFINISHED
 
     def _after_value(self) -> Expectation:
         if not self._containers:
@@ -330,37 +236,37 @@ class StructureScan:
             return Expectation.COMMA_OR_END_OF_OBJECT
         return Expectation.COMMA_OR_END_OF_ARRAY
 
-    def _take_comma(self) -> Outcome:
+    def _take_comma(self) -> ScanState:
         self.position += 1
         self._expectation = Expectation.KEY_OR_END if self._containers[-1].is_object else Expectation.ELEMENT_OR_END
-        return Outcome.UNFINISHED
+        return ScanState.UNFINISHED
 
-    def _take_colon(self) -> Outcome:
+    def _take_colon(self) -> ScanState:
         self.position += 1
         self._expectation = Expectation.VALUE
-        return Outcome.UNFINISHED
+        return ScanState.UNFINISHED
 
-    def _begin_key(self) -> Outcome:
-        # Another key after a nested object: that object was a value, not a record that follows.
+    def _begin_key(self) -> ScanState:
+        # A nested object that another key follows was a value, not the next record.
         self._containers[-1].first_possible_record = None
         return self._begin(Expectation.COLON)
 
-    def _begin_text(self) -> Outcome:
+    def _begin_text(self) -> ScanState:
         return self._begin(self._after_value())
 
-    def _begin(self, after_string: Expectation) -> Outcome:
+    def _begin(self, after_string: Expectation) -> ScanState:
         self._string_start = self.position
         self.position += 1
         self._in_string = True
         self._after_string = after_string
-        return Outcome.UNFINISHED
+        return ScanState.UNFINISHED
 
-    def _follow_string(self) -> Outcome:
+    def _follow_string(self) -> ScanState:
         source = self._source
         stop = STRING_STOP.search(source.data, self.position - source.start)
         if stop is None:
             self.position = source.end
-            return Outcome.UNFINISHED if self._is_too_long() or self._read_on() else self._break_at(source.end)
+            return ScanState.UNFINISHED if self._is_too_long() or self._read_on() else self._break_at(source.end)
         self.position = source.start + stop.start()
         if stop.group() == b'"':
             return self._end_string()
@@ -368,7 +274,7 @@ class StructureScan:
             return self._take_escape()
         return self._break_at(self.position)
 
-    def _take_escape(self) -> Outcome:
+    def _take_escape(self) -> ScanState:
         source = self._source
         while source.end < self.position + LONGEST_ESCAPE_BYTES and self._read_on():
             pass
@@ -376,9 +282,9 @@ class StructureScan:
         if escape is None:
             return self._break_at(source.start + self._end_of(PART_OF_ESCAPE))
         self.position = source.start + escape.end()
-        return Outcome.UNFINISHED
+        return ScanState.UNFINISHED
 
-    def _end_string(self) -> Outcome:
+    def _end_string(self) -> ScanState:
         text_end = self.position
         self.position += 1
         self._in_string = False
@@ -389,14 +295,14 @@ class StructureScan:
         tail = self._source.piece(tail_start, text_end)
         record_start = RECORD_START_AT_END_OF_STRING.search(tail)
         self._record_start_in_string = record_start and tail_start + record_start.start()
-        return Outcome.UNFINISHED
+        return ScanState.UNFINISHED
 
     def _is_known_key(self) -> bool:
         if self.position - self._string_start > LONGEST_KNOWN_KEY_BYTES:
             return False
         return self._source.piece(self._string_start, self.position).lower() in self._known_keys
 
-    def _take_scalar(self) -> Outcome:
+    def _take_scalar(self) -> ScanState:
         source = self._source
         longest = self._limits.record_bytes
         end = self._end_of(SCALAR_RUN)
@@ -408,16 +314,16 @@ class StructureScan:
             return self._break_at(source.start + end)
         self.position = source.start + end
         self._expectation = self._after_value()
-        return Outcome.UNFINISHED
+        return ScanState.UNFINISHED
 
 
-VALUE_STARTS: dict[int, Callable[[StructureScan], Outcome]] = {
+VALUE_STARTS: dict[int, Callable[[StructureScan], ScanState]] = {
     LEFT_BRACE: StructureScan._open_object,
     LEFT_BRACKET: StructureScan._open_array,
     QUOTE: StructureScan._begin_text,
     **dict.fromkeys(SCALAR_STARTS, StructureScan._take_scalar),
 }
-GRAMMAR: dict[Expectation, dict[int, Callable[[StructureScan], Outcome]]] = {
+GRAMMAR: dict[Expectation, dict[int, Callable[[StructureScan], ScanState]]] = {
     Expectation.VALUE: VALUE_STARTS,
     Expectation.ELEMENT_OR_END: {**VALUE_STARTS, RIGHT_BRACKET: StructureScan._close},
     Expectation.KEY_OR_END: {QUOTE: StructureScan._begin_key, RIGHT_BRACE: StructureScan._close},

@@ -28,7 +28,7 @@ from stedi_assets_tests.support.policies import policies_held, user_who_may
 from stedi_assets_tests.support.projects import SELECTED_TABLES, Project, with_landing_files
 from stedi_assets_tests.support.runs import failure
 from stedi_assets_tests.support.servers import FaultyProxy, MotoServer, faulty_proxy, moto_server
-from stedi_assets_tests.support.stored import stored_with
+from stedi_assets_tests.support.stored import FOLDER, written_with
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -323,7 +323,7 @@ def test_a_glue_that_is_gone_is_one_clear_error(in_moto: GlueProject, monkeypatc
     monkeypatch.setattr(aws, "ATTEMPTS", 1)
     nowhere = in_moto.project.place.aws.model_copy(update={"endpoint_url": "http://127.0.0.1:9"})
     with pytest.raises(StediError) as raised:
-        GlueCatalog("stedi", nowhere).register("mine", stored_with("a", "long"))
+        GlueCatalog("stedi", nowhere).register("mine", FOLDER, 0, written_with("a", "long"))
     assert str(raised.value) == (
         "The table mine is stored at s3://bucket/lakehouse/assets/mine as version 0, but could not be registered in "
         "AWS Glue as stedi.mine: it could not be reached, EndpointConnectionError. "

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.erasure.erase import erase
 from stedi_assets.erasure.plan import plan_erasure
@@ -37,6 +38,7 @@ def test_old_versions_of_objects_are_told_or_removed(versioned: Project, all_obj
         certificate = erase(
             lakehouse,
             plan_erasure(lakehouse, EMAIL),
+            QUERIES,
             "somebody",
             "a run",
             all_object_versions=all_object_versions,

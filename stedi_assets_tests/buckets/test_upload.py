@@ -182,7 +182,7 @@ def test_the_command_says_what_it_did(delivered: Delivered, tmp_path: Path) -> N
     assert finished.exit_code == 0, finished.output
     (line,) = finished.output.splitlines()
     assert line.startswith(f"{delivered.target}: 4 files uploaded, ")
-    assert line.endswith(" seconds; 0 skipped, which are there already")
+    assert line.endswith(" seconds; 0 skipped, because the bucket already has them")
 
 
 def test_the_command_prints_an_object_for_programs(delivered: Delivered, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stedi_assets.catalog.glue import table_input
-from stedi_assets_tests.support.stored import stored_with
+from stedi_assets_tests.support.stored import FOLDER, written_with
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ from stedi_assets_tests.support.stored import stored_with
     ],
 )
 def test_a_type_of_delta_becomes_the_type_that_glue_has_for_it(delta_type: Any, glue_type: str) -> None:
-    entry: Any = table_input("mine", stored_with("a", delta_type))
+    entry: Any = table_input("mine", FOLDER, written_with("a", delta_type))
     assert [column["Type"] for column in entry["StorageDescriptor"]["Columns"]] == [glue_type]
 
 
 def test_a_comment_in_the_stored_schema_becomes_the_columns_and_is_cut_to_what_glue_keeps() -> None:
-    entry: Any = table_input("mine", stored_with("a", "long", comment="Of two\nlines. " + "ü" * 300))
+    entry: Any = table_input("mine", FOLDER, written_with("a", "long", comment="Of two\nlines. " + "ü" * 300))
     (column,) = entry["StorageDescriptor"]["Columns"]
     assert column["Comment"].startswith("Of two lines. üü")
     assert 253 <= len(column["Comment"].encode()) <= 255

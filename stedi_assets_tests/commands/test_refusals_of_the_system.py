@@ -126,5 +126,5 @@ def test_a_working_folder_that_was_deleted_is_one_line(
     finished = run("stedi", *command, folder=tmp_path, before=gone, **project.variables)
     assert (finished.exit_code, finished.output) == (
         1,
-        "Error: The working folder does not exist any more. Change to another one.\n",
+        "Error: The working folder does not exist any more. Change to another folder.\n",
     )

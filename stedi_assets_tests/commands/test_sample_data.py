@@ -324,7 +324,7 @@ def test_landing_files_of_somebody_else_are_refused_and_left_alone(tmp_path: Pat
     foreign = tmp_path / source / "landing" / "2024" / f"{source}-1.json"
     foreign.parent.mkdir(parents=True)
     foreign.write_text("{}\n")
-    with pytest.raises(FileExistsError, match=re.escape(f"{foreign}; choose another folder or move them away")):
+    with pytest.raises(FileExistsError, match=re.escape(f"{foreign}. Choose another folder, or move these files away")):
         write_sample_data(tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [foreign]
 

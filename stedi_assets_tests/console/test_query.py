@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from stedi_assets.console.catalogue import find
+from stedi_assets.console.tables import open_by_name
 from stedi_assets.contract import TABLES
 from stedi_assets.errors import MissingTableError
 from stedi_assets_tests.support.commands import PROGRAMS, environment
@@ -177,7 +177,7 @@ def test_an_unknown_table_is_one_line_that_names_those_that_exist(built: BuiltTw
 )
 def test_a_table_that_does_not_exist_is_an_error_of_its_own(empty_project: Project, name: str, path: str) -> None:
     with pytest.raises(MissingTableError) as missing:
-        find(empty_project.location(), name)
+        open_by_name(empty_project.location(), name)
     assert missing.value.name == name
     assert missing.value.folder == str(empty_project.location(path))
     assert missing.value.remedy == "No table exists yet: stedi run builds them."

@@ -45,7 +45,7 @@ def test_a_query_reads_what_was_current_at_an_instant(built: BuiltTwice) -> None
 def test_an_instant_before_the_first_commit_is_an_error(built: BuiltTwice) -> None:
     line = refused(built.stedi("query", "FROM accelerometer_trusted", "--as-of", "2001-02-03T04:05"))
     assert line.startswith(
-        "The table accelerometer_trusted did not exist at 2001-02-03T04:05:00.000Z: its first commit"
+        "The table accelerometer_trusted did not exist at 2001-02-03T04:05:00.000Z: its first known commit"
     )
 
 
@@ -61,8 +61,8 @@ def test_a_version_whose_files_a_vacuum_removed_is_an_error_that_says_so(own_bui
     table = DeltaTable(own_built.lakehouse / TABLES["customer_trusted"].path)
     assert table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
     expected = (
-        "Version 0 of customer_trusted can no longer be read: a vacuum has removed files of it. "
-        "Choose a later one: stedi history customer_trusted lists the versions."
+        "Version 0 of customer_trusted can no longer be read: a vacuum has deleted some of its files. "
+        "Choose a later version: stedi history customer_trusted lists them."
     )
     assert refused(own_built.stedi("query", "FROM customer_trusted", "--as-of", "0")) == expected
     assert refused(own_built.stedi("diff", "customer_trusted", "0", "1")) == expected

@@ -63,7 +63,10 @@ def test_records_in_every_encoding_and_compression_are_taken_out_and_the_others_
 UNREADABLE = {
     "archive.json": (b"PK\x03\x04\x00\x00", "it is neither text nor Parquet"),
     "_hidden": (bytes(range(256)), "it is neither text nor Parquet"),
-    "cut.json.gz": (gzip.compress(b'{"user": "eve@example.com", "timestamp": 1}\n' * 9)[:-9], "its compression"),
+    "cut.json.gz": (
+        gzip.compress(b'{"user": "eve@example.com", "timestamp": 1}\n' * 9)[:-9],
+        "the compressed file is damaged",
+    ),
     "no.parquet": (b"PAR1no", "it cannot be read as Parquet"),
 }
 """From a file's name to its bytes and the beginning of the reason why it is not verified."""
@@ -145,7 +148,7 @@ def test_the_command_refuses_what_is_unusual_unless_it_is_forced(built_project: 
     assert "Unusual: The customer has 103 of the 106 records of accelerometer/landing." in counted.output
     refused = run("stedi", "erase", EMAIL, "--yes", folder=built_project.landing, **variables)
     assert refused.exit_code == 1
-    assert "give --force too" in refused.output
+    assert "add --force" in refused.output
     assert EMAIL in (built_project.landing / "customer/landing/customer-1.json").read_text()
     forced = run("stedi", "erase", EMAIL, "--yes", "--force", folder=built_project.landing, **variables)
     assert forced.exit_code == 0, forced.output

@@ -29,7 +29,7 @@ def test_the_command_changes_nothing_without_yes_and_certifies_with_it(built_pro
     variables = {**built_project.variables, "STEDI_PSEUDONYM_KEY": KEY.hex()}
     tried = run("stedi", "erase", EMAIL, folder=built_project.landing, **variables)
     assert tried.exit_code == 0, tried.output
-    assert "6 records in all. Nothing was changed; --yes erases them." in tried.output
+    assert "6 records in the raw files. Nothing was changed; --yes erases them." in tried.output
     assert naming(built_project)
     done = run(
         "stedi", "erase", EMAIL, "--yes", "--requested-by", "ticket 7", folder=built_project.landing, **variables
@@ -93,7 +93,7 @@ def test_a_vacuum_keeps_versions_within_the_retention(built_project: Project) ->
 def test_no_retention_needs_a_flag(built_project: Project) -> None:
     refused = run("stedi", "vacuum", "--retention-days", "0", folder=built_project.landing, **built_project.variables)
     assert refused.exit_code == 2
-    assert "say so with --no-retention" in refused.output
+    assert "confirm with --no-retention" in refused.output
     allowed = ("stedi", "vacuum", "--retention-days", "0", "--no-retention", "--json")
     assert run(*allowed, folder=built_project.landing, **built_project.variables).exit_code == 0
 

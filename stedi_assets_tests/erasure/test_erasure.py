@@ -4,7 +4,7 @@ import pytest
 
 from stedi_assets.contract import TABLES
 from stedi_assets.engines.engine import Engine
-from stedi_assets.erasure.plan import count_rows, find_email, keyed_hash, plan_erasure
+from stedi_assets.erasure.plan import count_rows, customer_hash, find_email, plan_erasure
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.engines import KEY
@@ -143,7 +143,7 @@ def test_a_plan_counts_and_changes_nothing(built_project: Project, lakehouse: La
 
 
 def test_a_customer_is_found_by_the_keyed_hash(lakehouse: Lakehouse) -> None:
-    assert find_email(lakehouse, keyed_hash(lakehouse, EMAIL)) == EMAIL
+    assert find_email(lakehouse, customer_hash(lakehouse, EMAIL)) == EMAIL
     with pytest.raises(StediError, match="No customer in customer_landing has this keyed hash"):
         find_email(lakehouse, "0" * 64)
 

@@ -36,7 +36,7 @@ LEFT = {
 def without_ada(content: bytes) -> bytes:
     target = io.BytesIO()
     redaction = find_records(io.BytesIO(content), PHONES, Person("ada@example.com"))
-    write_without(io.BytesIO(content), redaction.removed, Content(io.BytesIO(content)), target)  # type: ignore[arg-type]
+    write_without(io.BytesIO(content), redaction.removed_ranges, Content(io.BytesIO(content)), target)  # type: ignore[arg-type]
     return target.getvalue()
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stedi_assets.engines.engine import Engine
 from stedi_assets.salvage.arrow import line_reader
-from stedi_assets.salvage.records import DEFAULT_LIMITS
+from stedi_assets.salvage.buffer import DEFAULT_LIMITS
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.raw_files import READINGS, Row, exact, newline_delimited, read, reading_record
 from stedi_assets_tests.support.shore import Shore, expected_rows, found_by_file

@@ -11,6 +11,7 @@ from stedi_assets.cli import main
 from stedi_assets.contract import TABLES
 from stedi_assets.defs.checks import check
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.lakehouse.check import Check
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.checkout import PROJECT, cloned, tracked_files
 from stedi_assets_tests.support.commands import run
@@ -82,7 +83,7 @@ def test_the_readme_lists_every_table() -> None:
 @pytest.mark.parametrize(("distance", "passes"), [(250, True), (-1, False)])
 def test_the_readmes_check_finds_what_it_says(project: Project, distance: int, passes: bool) -> None:
     (written,) = re.findall(r"```py\n(.*?)```", README, re.DOTALL)
-    made: check.Check = eval(textwrap.dedent(written), vars(check))
+    made: Check = eval(textwrap.dedent(written), vars(check))
     assert made.what_to_do == "Ask the source to correct the files with such readings."
     project.land("step_trainer", "more.json", [device_reading("ada", 100, distance)])
     assert project.materialize().success

@@ -15,8 +15,8 @@ from stedi_assets.report.pictures import (
     can_draw,
     data_uri,
     distribution,
+    draw_pictures,
     markdown,
-    pictures,
     readings_by_period,
     rows_by_table,
 )
@@ -39,7 +39,7 @@ def lakehouse(built: Build) -> Iterator[Lakehouse]:
 
 
 def test_pictures_are_small_and_opaque_pngs(lakehouse: Lakehouse) -> None:
-    drawn = pictures(lakehouse.rows)
+    drawn = draw_pictures(lakehouse.rows)
     assert drawn.keys() == {
         "funnel",
         "accelerometer_distribution",
@@ -105,7 +105,7 @@ def test_tables_without_rows_are_drawn_too(project: Project) -> None:
         project.land_text(subject, "empty.json", "")
     assert project.materialize().success
     with opened_lakehouse(project) as lakehouse:
-        assert len(pictures(lakehouse.rows)) == 4
+        assert len(draw_pictures(lakehouse.rows)) == 4
 
 
 def test_without_matplotlib_nothing_can_be_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

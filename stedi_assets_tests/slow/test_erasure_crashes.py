@@ -25,6 +25,7 @@ ERASING = """
 import os, signal, sys
 from contextlib import closing, nullcontext
 
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets.erasure.erase import erase
 from stedi_assets.erasure.plan import plan_erasure
 from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -50,7 +51,8 @@ def erase_until(landing, root, last_step):
     with OPENED[sys.argv[1]](root.aws) as engine:
         tables = Lakehouse(root, Location.parse(landing, aws), engine, pseudonyms=pseudonyms)
         with closing(tables):
-            erase(tables, plan_erasure(tables, "ada@example.com"), "somebody", "a run", progress=crash_after_steps)
+            plan = plan_erasure(tables, "ada@example.com")
+            erase(tables, plan, QUERIES, "somebody", "a run", progress=crash_after_steps)
     print(len(steps), flush=True)
 
 with spark_started() if sys.argv[1] == "spark" else nullcontext():

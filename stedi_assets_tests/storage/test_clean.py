@@ -141,7 +141,7 @@ def test_what_is_not_the_programs_own_stops_everything(
     exit_code, output = command(project, tmp_path, "--yes")
     assert exit_code == 1
     assert f"{project.location(folder)}: {reason}" in output
-    assert output.startswith("Error: Nothing was removed, for not all is this program's. ")
+    assert output.startswith("Error: Nothing was removed, because not all files are this program's. ")
     assert output.count("\n") == 1
     assert names_below(project.lakehouse) == before
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets.engines.engine import Engine
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.erase import erase
@@ -34,7 +35,7 @@ def opened(project: Project, engine: Engine, key: bytes = KEY) -> Lakehouse:
 
 def erased(lakehouse: Lakehouse, email: str = EMAIL) -> Certificate:
     with closing(lakehouse):
-        return erase(lakehouse, plan_erasure(lakehouse, email), "the data protection officer", "a run")
+        return erase(lakehouse, plan_erasure(lakehouse, email), QUERIES, "the data protection officer", "a run")
 
 
 def all_bytes(folder: Path) -> Iterator[tuple[PurePath, bytes]]:

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from stedi_assets.contract import SOURCES, Column
+from stedi_assets.salvage.buffer import Limits
 from stedi_assets.salvage.records import QuarantinedRecord, RecordReader, Totals
-from stedi_assets.salvage.structure import Limits
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 """One small file for each case, `<case>.json`, with the rows it must give, `<case>.expected.json`."""

@@ -163,8 +163,8 @@ def test_a_column_that_the_contract_does_not_have_is_found(built_project: Projec
         "missing": "distanceFromObject",
         "unexpected": "more",
         "of_another_type": "sensorReadingTime",
-        "what_to_do": "After a change of the contract, materialize the tables that it reads and then this one; where "
-        "it fails still, correct the SELECT or the contract.",
+        "what_to_do": "After a change of the contract, materialize the tables upstream and then this one. If the check "
+        "still fails, correct the SELECT or the contract.",
     }
 
 

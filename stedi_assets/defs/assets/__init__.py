@@ -18,3 +18,6 @@ _DECLARED = {
 
 TABLE_ASSETS = tuple(_DECLARED[name] for name in TABLES if name in _DECLARED)
 """The assets of all tables, in the order of the contract: each table comes after the tables that it reads."""
+
+QUERIES = {asset.name: asset.query for asset in TABLE_ASSETS}
+"""From each table with an asset to its query, in the same order."""

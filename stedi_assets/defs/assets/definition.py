@@ -18,8 +18,9 @@ import dagster
 
 from stedi_assets.contract import TABLES, Column, Source, Table, Zone
 from stedi_assets.defs.assets.table_asset import TableAsset
-from stedi_assets.defs.checks.check import Check
+from stedi_assets.defs.checks.check import check_result, check_spec
 from stedi_assets.defs.io_managers.lakehouse import FIGURES, failures_described
+from stedi_assets.lakehouse.check import Checks
 from stedi_assets.lakehouse.stored import Landed
 from stedi_assets.query import Query
 
@@ -33,9 +34,6 @@ FRESHNESS: Mapping[Zone, dagster.FreshnessPolicy] = {
 }
 """From a zone to the freshness policy of its tables. Dagster warns when a daily build is two hours late. The table
 fails when the next build is due too."""
-
-Checks = Mapping[str, Sequence[Check]]
-"""From a table's name to its checks."""
 
 
 def asset_definition(asset: TableAsset, checks: Checks, kinds: set[str]) -> dagster.AssetsDefinition:
@@ -124,7 +122,7 @@ def _reading(asset: TableAsset, landed: Landed) -> dict[str, Any]:
 
 
 def _specs(checks: Checks, names: Sequence[str]) -> list[dagster.AssetCheckSpec]:
-    return [check.spec(name) for name in names for check in checks[name]]
+    return [check_spec(check, name) for name in names for check in checks[name]]
 
 
 def _results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator[dagster.AssetCheckResult]:
@@ -134,7 +132,7 @@ def _results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator
         for check in checks[table]:
             if (table, check.name) in selected:
                 with failures_described():
-                    result = check.result(table, lakehouse)
+                    result = check_result(check, table, lakehouse)
                 yield result
 
 

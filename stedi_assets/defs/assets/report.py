@@ -1,11 +1,15 @@
 """The asset of the report on the tables, and its job."""
 
+from collections.abc import Mapping
+
 import dagster
 
 from stedi_assets.contract import TABLES
-from stedi_assets.defs.assets.definition import IO_MANAGER_KEY, Checks
+from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
+from stedi_assets.lakehouse.check import Checks
 from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.query import Query
 from stedi_assets.report.pictures import can_draw, markdown
 
 REPORT = "lakehouse_report"
@@ -21,12 +25,13 @@ REPORT_JOB = dagster.define_asset_job(
 )
 
 
-def report_definitions(checks: Checks) -> dagster.Definitions:
+def report_definitions(queries: Mapping[str, Query], checks: Checks) -> dagster.Definitions:
     """Returns the asset of the report and its job, or no definitions if Matplotlib is not installed.
 
     `--select '*'` selects every asset: users who have not asked for pictures need not wait for the report.
 
     Args:
+        queries: From each table with a query to the query.
         checks: The checks whose results the report shows.
     """
     if not can_draw():
@@ -44,19 +49,19 @@ def report_definitions(checks: Checks) -> dagster.Definitions:
     def lakehouse_report(context: dagster.AssetExecutionContext) -> dagster.MaterializeResult[None]:
         # Imported here: a process that only loads the definitions does not need Matplotlib.
         from stedi_assets.report.contents import gather  # noqa: PLC0415
-        from stedi_assets.report.page import page  # noqa: PLC0415
+        from stedi_assets.report.page import render_page  # noqa: PLC0415
 
         lakehouse: Lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
         with failures_described():
-            report = gather(lakehouse, checks)
-            content = page(report)
+            report = gather(lakehouse, queries, checks)
+            content = render_page(report)
             path = str(lakehouse.root / PATH)
             lakehouse.root.files.write(path, content)
         return dagster.MaterializeResult(
             metadata={
                 "path": dagster.MetadataValue.path(path),
                 "bytes": len(content),
-                **{f"checks_{status.replace(' ', '_')}": count for status, count in report.verdicts.items()},
+                **{f"checks_{status.replace(' ', '_')}": count for status, count in report.counts_by_status.items()},
                 **{name: dagster.MetadataValue.md(markdown(name, image)) for name, image in report.pictures.items()},
             }
         )

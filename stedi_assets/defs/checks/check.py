@@ -1,105 +1,52 @@
-"""One check of a table, and the ways to make it.
+"""A check in Dagster, and the ways to make one.
 
-A check counts in SQL, on the engine that holds the table; it never loads a table's rows. What it finds goes into the
-check's metadata: numbers and column names, never a value of a personal column.
+A check counts in SQL, on the engine that holds the table. It never loads the table's rows.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
 
 import dagster
 
-from stedi_assets.contract import Source
-from stedi_assets.landing.ledger import Ledger
-
-Findings = Mapping[str, int | str]
+from stedi_assets.lakehouse.check import Check, Findings
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 WHAT_TO_DO = "what_to_do"
-"""The metadata of a failed check that says what to do."""
+"""The metadata of a failed check that holds the remedy."""
 
 
-class Lakehouse(Protocol):
-    """What a check asks of the I/O manager that holds the table."""
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Computes a query whose result is small."""
-        ...
-
-    def columns(self, name: str) -> dict[str, str]:
-        """Returns a table's columns, from name to Delta type."""
-        ...
-
-    def ledger(self, name: str) -> Ledger:
-        """Returns which raw files a landing table holds, and what became of each."""
-        ...
-
-    def passed_over(self, source: Source) -> Mapping[str, str]:
-        """Returns what a landing folder holds that is not read, from name to reason."""
-        ...
+def check_spec(check: Check, table: str) -> dagster.AssetCheckSpec:
+    """Returns the definition of a check of a table."""
+    return dagster.AssetCheckSpec(check.name, asset=table, description=check.description, blocking=check.blocking)
 
 
-@dataclass(frozen=True)
-class Check:
-    """One check of one table.
+def check_result(check: Check, table: str, lakehouse: Lakehouse) -> dagster.AssetCheckResult:
+    """Runs a check of a table.
 
-    Attributes:
-        name: What it asserts, as a phrase.
-        description: The rule as one sentence, and then what to do when it fails.
-        blocking: Whether its failure means wrong or leaked data, so that nothing downstream may be built.
-        find: Looks into the lakehouse for what the rule is about.
-        passes: Whether the findings satisfy the rule.
+    Returns:
+        The verdict, with the findings as metadata, and the remedy where it failed. A failure is an error if the check
+        blocks, else a warning.
+
+    Raises:
+        StediError: A table that the check reads cannot be read.
     """
-
-    name: str
-    description: str
-    blocking: bool
-    find: Callable[[Lakehouse], Findings]
-    passes: Callable[[Findings], bool]
-
-    @property
-    def what_to_do(self) -> str:
-        """What to do when it fails."""
-        _, _, advice = self.description.partition(". ")
-        return advice
-
-    def spec(self, table: str) -> dagster.AssetCheckSpec:
-        """Returns the check as Dagster knows it before it runs.
-
-        Args:
-            table: The table's name.
-        """
-        return dagster.AssetCheckSpec(self.name, asset=table, description=self.description, blocking=self.blocking)
-
-    def result(self, table: str, lakehouse: Lakehouse) -> dagster.AssetCheckResult:
-        """Runs the check.
-
-        Args:
-            table: The table's name.
-            lakehouse: Where the table is.
-
-        Returns:
-            Whether it passed, with the findings as metadata, and where it failed with what to do. A failure is an error
-            if the check blocks, else a warning.
-        """
-        findings = self.find(lakehouse)
-        passed = self.passes(findings)
-        advice = {} if passed else {WHAT_TO_DO: self.what_to_do}
-        return dagster.AssetCheckResult(
-            asset_key=table,
-            check_name=self.name,
-            passed=passed,
-            severity=dagster.AssetCheckSeverity.ERROR if self.blocking else dagster.AssetCheckSeverity.WARN,
-            metadata={**findings, **advice},
-        )
+    findings = check.find(lakehouse)
+    passed = check.passes(findings)
+    remedy = {} if passed else {WHAT_TO_DO: check.what_to_do}
+    return dagster.AssetCheckResult(
+        asset_key=table,
+        check_name=check.name,
+        passed=passed,
+        severity=dagster.AssetCheckSeverity.ERROR if check.blocking else dagster.AssetCheckSeverity.WARN,
+        metadata={**findings, **remedy},
+    )
 
 
 def counts(sql: str, *names: str) -> Callable[[Lakehouse], Findings]:
-    """Makes what finds counts.
+    """Makes a function that computes the findings of a check from counts.
 
     Args:
         sql: A SELECT of one row of counts.
-        names: Those of its columns that matter; by default all.
+        names: The columns to keep. By default all.
     """
 
     def find(lakehouse: Lakehouse) -> Findings:
@@ -110,35 +57,35 @@ def counts(sql: str, *names: str) -> Callable[[Lakehouse], Findings]:
 
 
 def nothing(findings: Findings) -> bool:
-    """Says whether all findings are 0 or empty."""
+    """Whether all findings are 0 or empty."""
     return not any(findings.values())
 
 
 def none_found(name: str, description: str, sql: str, *, blocking: bool = True) -> Check:
-    """Makes the check that something which should not be there is not.
+    """Makes a check that passes where all counts are 0.
 
     Args:
         name: The check's name.
         description: The rule, and what to do.
-        sql: A SELECT of one row of counts, each 0 when all is well.
+        sql: A SELECT of one row of counts.
         blocking: Whether a count above 0 means wrong or leaked data.
     """
     return Check(name, description, blocking, counts(sql), nothing)
 
 
 def some_found(name: str, description: str, sql: str) -> Check:
-    """Makes the check, a warning when it fails, that something which should be there is.
+    """Makes a warning that passes where a count is above 0.
 
     Args:
         name: The check's name.
         description: The rule, and what to do.
-        sql: A SELECT of one row of counts, not all 0 when all is well.
+        sql: A SELECT of one row of counts.
     """
     return Check(name, description, False, counts(sql), lambda findings: not nothing(findings))
 
 
 def same_rows(table: str, key: str, recomputed: str) -> Check:
-    """Makes the check that a table has, for each value of a key, as many rows as computed another way.
+    """Makes the check that a table has as many rows for each value of a key as another computation gives.
 
     Args:
         table: The table's name.
@@ -147,7 +94,8 @@ def same_rows(table: str, key: str, recomputed: str) -> Check:
     """
     return none_found(
         "has_the_rows_computed_another_way",
-        f"Has as many rows for each {key} as counts of the tables before it give. Materialize those and this again.",
+        f"For each {key}, the number of rows equals a count of the tables upstream. Materialize them and this table "
+        "again.",
         f"""
         WITH stored AS (
             SELECT stored_row.{key} AS group_key, count(*) AS group_rows
@@ -176,4 +124,4 @@ CONSENTING_CUSTOMERS = """
     WHERE refusal.email IS NULL OR coalesce(customer.lastUpdateDate, 0) > refusal.updatedAt
     GROUP BY customer.email, customer.serialNumber
 """
-"""The landing records with consent of each customer and device: those later than the customer's last without."""
+"""The consenting landing records of each customer and device: the records later than the customer's last refusal."""

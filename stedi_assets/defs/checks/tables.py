@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from stedi_assets.contract import SOURCE_FILE, SOURCES, Source, Table
 from stedi_assets.defs.checks.check import (
     CONSENTING_CUSTOMERS,
-    Check,
-    Findings,
-    Lakehouse,
     counts,
     none_found,
     nothing,
@@ -16,6 +13,8 @@ from stedi_assets.defs.checks.check import (
     some_found,
 )
 from stedi_assets.defs.checks.training import TRAINING_CHECKS
+from stedi_assets.lakehouse.check import Check, Findings
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.landing.digest import DELTA_TYPES
 
 NAMES_SHOWN = 20

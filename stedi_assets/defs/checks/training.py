@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from stedi_assets.contract import SOURCES, TABLES
-from stedi_assets.defs.checks.check import CONSENTING_CUSTOMERS, Check, Findings, Lakehouse, counts, none_found, nothing
+from stedi_assets.defs.checks.check import CONSENTING_CUSTOMERS, counts, none_found, nothing
+from stedi_assets.lakehouse.check import Check, Findings
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 CURATED = "machine_learning_curated"
 PSEUDONYMIZED = "machine_learning_pseudonymized"

@@ -11,7 +11,6 @@ from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.lineage import ColumnSource, Lineage, column_lineage
 from stedi_assets.lakehouse.stored import Stored
-from stedi_assets.privacy.masking import PERSONAL
 from stedi_assets.query import Query
 from stedi_assets.report.preview import ROWS, preview
 
@@ -29,7 +28,7 @@ def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query
     return {
         **_version_metadata(name, stored),
         **lineage_metadata(lineage),
-        **_preview_metadata(lakehouse, name, _personal(lineage)),
+        **_preview_metadata(lakehouse, name, lineage),
         **{f"seconds_{phase}": round(seconds, 3) for phase, seconds in stored.phases.items()},
     }
 
@@ -73,18 +72,11 @@ def _columns(lakehouse: Lakehouse, name: str) -> Collection[str]:
     return [column.name for column in known.columns] if known else list(lakehouse.columns(name))
 
 
-def _personal(lineage: Lineage) -> set[str]:
-    """Returns the columns that are computed from personal columns, under any name. Pseudonyms are among them."""
-    return {
-        column for column, sources in lineage.items() if any(source.column.casefold() in PERSONAL for source in sources)
-    }
-
-
-def _preview_metadata(lakehouse: Lakehouse, name: str, personal: Collection[str]) -> Mapping[str, Any]:
+def _preview_metadata(lakehouse: Lakehouse, name: str, lineage: Lineage) -> Mapping[str, Any]:
     # A user's table may have a name that the engine's SQL reserves. The table is stored, and only the preview fails.
     with suppress(StediError):
         return {
-            "preview": dagster.MetadataValue.md(preview(lakehouse.rows(f"SELECT * FROM {name} LIMIT {ROWS}"), personal))
+            "preview": dagster.MetadataValue.md(preview(lakehouse.rows(f"SELECT * FROM {name} LIMIT {ROWS}"), lineage))
         }
     return {}
 

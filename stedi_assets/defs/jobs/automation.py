@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster
 
-from stedi_assets.contract import SOURCES, TABLES, Source
+from stedi_assets.contract import SOURCES, TABLES, Source, table_path
 from stedi_assets.defs.assets.report import GROUP
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import list_landing_files
@@ -131,7 +131,7 @@ def _unfinished_run(instance: dagster.DagsterInstance) -> str | None:
 
 def _difference(settings: Settings, source: Source) -> FolderDifference:
     folder = list_landing_files(settings.landing, source, FILES_LISTED)
-    table = open_table(settings.lakehouse / TABLES[source.landing].path)
+    table = open_table(settings.lakehouse / table_path(source.landing))
     text = newest_metadata(table).get(LEDGER_KEY) if table else None
     ledger = from_json(text) if text else {}
     if folder.is_cut:

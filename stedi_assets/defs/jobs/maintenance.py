@@ -4,13 +4,12 @@ from datetime import timedelta
 
 import dagster
 
+from stedi_assets.contract import RETENTION_DAYS
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.storage import delta
-
-RETENTION_DAYS = 7
-"""The default retention of old table versions. Until then they can be read, and withdrawn rows are still on disk."""
 
 
 def vacuum_tables(lakehouse: Lakehouse, retention: timedelta, holder: str, *, dry_run: bool = False) -> dict[str, int]:
@@ -93,6 +92,7 @@ def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
         certificate = erase(
             lakehouse,
             plan,
+            QUERIES,
             config["requested_by"],
             context.run_id,
             all_object_versions=config["all_object_versions"],

@@ -35,10 +35,10 @@ from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
 from stedi_assets.salvage.booleans import may_hold_booleans
-from stedi_assets.salvage.conversion import EXACT_INTEGERS
 from stedi_assets.salvage.reasons import ReasonCode, sentence
 from stedi_assets.salvage.records import Batch, RecordReader
 from stedi_assets.salvage.separators import separate
+from stedi_assets.salvage.values import EXACT_INTEGERS
 from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from stedi_assets.contract import SOURCE_FILE, Column, Source
+from stedi_assets.contract import SOURCE_FILE, ColumnType, Source
 from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
 from stedi_assets.engines.spark.frames import FILE_URI, files_read, path_in_spark
 from stedi_assets.engines.spark.parquet import WRITE_OPTIONS, parquet_files, write_parquet
@@ -27,8 +27,9 @@ from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
-from stedi_assets.salvage.arrow import BYTE_ORDER_MARK, STRETCH_COLUMNS, Batches, Cut, line_reader, whole_file_reader
-from stedi_assets.salvage.records import DEFAULT_LIMITS, OTHER_UNKNOWN_KEYS
+from stedi_assets.salvage.arrow import BYTE_ORDER_MARK, QUARANTINED_FIELDS, Batches, Cut, line_reader, whole_file_reader
+from stedi_assets.salvage.buffer import DEFAULT_LIMITS
+from stedi_assets.salvage.records import OTHER_UNKNOWN_KEYS
 from stedi_assets.storage.location import Location
 
 SPARK_TYPES = {"VARCHAR": "STRING", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE"}
@@ -146,9 +147,9 @@ class SparkLandingReader:
         totals = dict(_notes(staged)) if groups else {}
         # Spark skips a file that was removed after the listing (`ignoreMissingFiles`), so that it has no totals.
         self._entries += [self._entry(file, "exact", totals[file.name]) for file in files if file.name in totals]
-        staged.where("stretch IS NOT NULL").select(
+        staged.where("quarantined IS NOT NULL").select(
             F.col("file").alias(SOURCE_FILE.name),
-            "stretch.*",
+            "quarantined.*",
             F.lit(self._stamp.run_id).alias("runId"),
             F.lit(self._stamp.read_at).cast("bigint").alias("quarantinedAt"),
         ).createOrReplaceTempView(self._quarantined.table)
@@ -258,12 +259,13 @@ def _one_file_per_task(spark: SparkSession, files: Sequence[LandingFile]) -> Ite
 
 
 def _findings(source: Source) -> str:
-    """Returns the columns of `stedi_assets.salvage.arrow.Findings` in Spark's DDL."""
-    return f"file STRING, row {_structure(source.columns)}, stretch {_structure(STRETCH_COLUMNS)}, note STRING"
+    """Returns the schema of `stedi_assets.salvage.arrow.BatchBuilder` in Spark's DDL."""
+    row = _structure({column.name: column.type for column in source.columns})
+    return f"file STRING, row {row}, quarantined {_structure(QUARANTINED_FIELDS)}, note STRING"
 
 
-def _structure(columns: Sequence[Column]) -> str:
-    return f"STRUCT<{', '.join(f'`{column.name}`: {SPARK_TYPES[column.type]}' for column in columns)}>"
+def _structure(fields: Mapping[str, ColumnType]) -> str:
+    return f"STRUCT<{', '.join(f'`{name}`: {SPARK_TYPES[sql_type]}' for name, sql_type in fields.items())}>"
 
 
 def _notes(staged: DataFrame) -> list[tuple[str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Versions of a table: by number, or by what was current at an instant."""
+"""Reads a table at an earlier version, given by its number or by an instant."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,40 +8,36 @@ from deltalake.exceptions import DeltaError
 
 from stedi_assets.errors import StediError
 
-Moment = int | datetime
-"""A Delta version, or an instant."""
+AsOf = int | datetime
+"""A Delta version, or the instant at which a version was current."""
 
 
 def commit_time(entry: dict[str, Any]) -> datetime:
-    """Returns when a commit of a table's history was made.
+    """Returns when a commit was made, in UTC.
 
     Args:
-        entry: Of the history.
+        entry: An entry of `DeltaTable.history`.
     """
     return datetime.fromtimestamp(entry["timestamp"] / 1000, UTC)
 
 
-def written(instant: datetime) -> str:
-    """Writes an instant so that `--as-of` takes it back exactly: commits carry milliseconds.
-
-    Args:
-        instant: In UTC.
-    """
+def format_instant(instant: datetime) -> str:
+    """Returns an instant in UTC in ISO 8601 with milliseconds, the precision of commits, as `--as-of` reads it."""
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def load(table: DeltaTable, name: str, moment: Moment) -> None:
-    """Takes a table back to an earlier version.
+def load_version(table: DeltaTable, name: str, as_of: AsOf) -> None:
+    """Loads an earlier version into a table that is open at its current version.
 
     Args:
-        table: The table, at its current version.
-        name: Its name.
-        moment: The version, or the instant at which it was current.
+        table: The table.
+        name: The table's name, for messages.
+        as_of: The version, or the instant at which it was current.
 
     Raises:
-        StediError: There is no such version.
+        StediError: The table has no such version.
     """
-    version = _version_at(table, name, moment) if isinstance(moment, datetime) else moment
+    version = _version_at(table, name, as_of) if isinstance(as_of, datetime) else as_of
     if version == table.version():
         return
     remedy = f"stedi history {name} lists its versions."
@@ -56,29 +52,30 @@ def load(table: DeltaTable, name: str, moment: Moment) -> None:
 
 
 def _version_at(table: DeltaTable, name: str, instant: datetime) -> int:
-    # deltalake goes by the times of the log's files, which a copy changes, and takes version 0 for all that is earlier.
+    # deltalake compares the modification times of the log's files, which a copy changes, and returns version 0 for any
+    # earlier instant. The commits' own times are reliable.
     history = table.history()
     versions = [int(entry["version"]) for entry in history if commit_time(entry) <= instant]
     if not versions:
-        first = written(commit_time(history[-1]))
+        first = format_instant(commit_time(history[-1]))
         raise StediError(
-            f"The table {name} did not exist at {written(instant)}: its first commit known is of {first}.",
+            f"The table {name} did not exist at {format_instant(instant)}: its first known commit is of {first}.",
             f"stedi history {name} lists its versions.",
         )
     return max(versions)
 
 
-def parse_moment(text: str) -> Moment:
-    """Reads a moment as a user writes it.
+def parse_as_of(text: str) -> AsOf:
+    """Returns the version or the instant that a user typed.
 
     Args:
-        text: A version, or an instant in ISO 8601; one without a time zone is in UTC.
+        text: A version, or an instant in ISO 8601. An instant without a time zone is in UTC.
 
     Returns:
         The version, or the instant in UTC.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: The text is neither.
     """
     if text.isdecimal():
         return int(text)
