@@ -5,11 +5,11 @@ from typing import Any
 import dagster
 
 from stedi_assets import defs as declared
-from stedi_assets.contract import SOURCES, TABLES, Source
+from stedi_assets.contract import SOURCES, Source
 from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
 from stedi_assets.defs.assets.report import report_definitions
-from stedi_assets.defs.checks.tables import table_checks
+from stedi_assets.defs.checks.tables import all_checks
 from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
 from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
@@ -19,7 +19,7 @@ from stedi_assets.defs.jobs.sensor import new_landing_files
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.runs.collector import skip_last_collection
 from stedi_assets.runs.executors import EXECUTORS
-from stedi_assets.settings import Settings, read_expected_counts, read_settings
+from stedi_assets.settings import Settings, read_settings
 from stedi_assets.storage.location import Location
 
 
@@ -58,23 +58,22 @@ def _spark_io_manager(settings: Settings) -> LakehouseIOManager:
 
 
 IO_MANAGERS = {"duckdb": _duckdb_io_manager, "spark": _spark_io_manager}
-"""From an engine to its I/O manager. A run initialises only those that its assets need."""
+"""From an engine to a function that makes its I/O manager. A run opens only the I/O managers that its assets need."""
 
 
 def build_definitions(settings: Settings) -> dagster.Definitions:
     """Builds the code location.
 
     Args:
-        settings: What the user chose.
+        settings: The choices of the user.
 
     Returns:
-        The assets with their checks, the jobs with what starts them, and the resources.
+        The assets with their checks, the jobs, the sensor, the schedules and the resources.
 
     Raises:
         StediError: The expected counts cannot be read.
     """
-    expected_counts = read_expected_counts(settings)
-    checks = {table.name: table_checks(table, expected_counts, settings.max_quarantined) for table in TABLES.values()}
+    checks = all_checks(settings)
     kinds = {settings.engine, "delta", *_store_kinds(settings.lakehouse)}
     sources = {source.landing: source for source in SOURCES.values()}
     tables = dagster.Definitions(

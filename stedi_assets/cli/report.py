@@ -25,19 +25,16 @@ def report(output: Path) -> None:
     from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415
     from stedi_assets.console.output import atomic_output  # noqa: PLC0415
     from stedi_assets.console.screen import spinner  # noqa: PLC0415
-    from stedi_assets.contract import TABLES  # noqa: PLC0415
     from stedi_assets.defs.assets import QUERIES  # noqa: PLC0415
-    from stedi_assets.defs.checks.tables import table_checks  # noqa: PLC0415
+    from stedi_assets.defs.checks.tables import all_checks  # noqa: PLC0415
     from stedi_assets.report.contents import gather  # noqa: PLC0415
     from stedi_assets.report.page import render_page  # noqa: PLC0415
-    from stedi_assets.settings import read_expected_counts, read_settings  # noqa: PLC0415
+    from stedi_assets.settings import read_settings  # noqa: PLC0415
 
     settings = read_settings()
-    expected = read_expected_counts(settings)
-    checks = {table.name: table_checks(table, expected, settings.max_quarantined) for table in TABLES.values()}
     with atomic_output(settings.lakehouse, output) as incomplete, spinner():
         with open_lakehouse() as lakehouse:
-            gathered = gather(lakehouse, QUERIES, checks)
+            gathered = gather(lakehouse, QUERIES, all_checks(settings))
         incomplete.write_bytes(render_page(gathered))
     counts = ", ".join(f"{count} {status}" for status, count in gathered.counts_by_status.items())
     click.echo(f"{output}: {decimal(output.stat().st_size)}; checks: {counts}")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from stedi_assets.contract import DELTA_TYPES, SOURCE_FILE, SOURCES, Source, Table
+from stedi_assets.contract import DELTA_TYPES, SOURCE_FILE, SOURCES, TABLES, Source, Table
 from stedi_assets.defs.checks.check import (
     CONSENTING_CUSTOMERS,
     counts,
@@ -16,7 +16,8 @@ from stedi_assets.defs.checks.check import (
     some_found,
 )
 from stedi_assets.defs.checks.training import TRAINING_CHECKS
-from stedi_assets.lakehouse.check import Check, Findings
+from stedi_assets.lakehouse.check import Check, Checks, Findings
+from stedi_assets.settings import Settings, read_expected_counts
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -349,3 +350,13 @@ def table_checks(table: Table, expected_counts: Mapping[str, int], max_quarantin
         )
     ]
     return [*expected, contract_schema(table), required_values(table), *landing, *SPECIFIC_CHECKS.get(table.name, ())]
+
+
+def all_checks(settings: Settings) -> Checks:
+    """Returns the checks of every table.
+
+    Raises:
+        StediError: The expected counts cannot be read.
+    """
+    expected = read_expected_counts(settings)
+    return {table.name: table_checks(table, expected, settings.max_quarantined) for table in TABLES.values()}

@@ -18,7 +18,7 @@ class RunHistory(DagsterSqliteStorage):
 
     Args:
         base_dir: The folder of the history, usually DAGSTER_HOME.
-        inst_data: How `dagster.yaml` names this class.
+        inst_data: The entry of `dagster.yaml` for this class.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -28,12 +28,7 @@ class RunHistory(DagsterSqliteStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData, config_value: Any) -> "RunHistory":
-        """Makes what `dagster.yaml` configures.
-
-        Args:
-            inst_data: How it names this class.
-            config_value: Its configuration.
-        """
+        """Makes the storage that an entry of `dagster.yaml` configures."""
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
@@ -52,7 +47,7 @@ class _Runs(SqliteRunStorage):
 
 
 class _EventLog(SqliteEventLogStorage):
-    """Keeps two databases open: the index of all runs, and that of one run, for each run has its own."""
+    """Keeps two databases open: the index of all runs, and the database of the latest run."""
 
     def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
@@ -80,13 +75,13 @@ class _EventLog(SqliteEventLogStorage):
             self._engines.pop(shard).dispose()
 
     def has_table(self, table_name: str) -> bool:
-        # Asked before each event of a check. What is there stays there.
+        # Dagster asks before each event of a check. Nobody drops a table.
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
 
     def wipe(self) -> None:
-        # The files of runs are deleted: what is still open would write into files that are gone.
+        # Dagster deletes the files of the runs: an open database would write into a deleted file.
         self._close(set(self._engines))
         super().wipe()
 
@@ -97,6 +92,6 @@ class _EventLog(SqliteEventLogStorage):
 
 def _opened(database: str) -> Engine:
     engine = create_engine(database, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
-    # With a write-ahead log a power cut may cost the last events, but no database. Nothing else costs any.
+    # With a write-ahead log, a power cut may lose the last events and no database. A killed process loses nothing.
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = NORMAL"))
     return engine
