@@ -12,12 +12,12 @@ from pathlib import Path
 
 import dagster
 from dagster_shared.error import SerializableErrorInfo
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 from stedi_assets.cli.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
+from stedi_assets.console.screen import stdout_console
 from stedi_assets.definitions import defs
 from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
@@ -33,9 +33,6 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 NO_TELEMETRY = {"telemetry": {"enabled": False}}
 """Instance settings without telemetry, which would write to the user's home folder wherever the history is."""
-
-WIDTH_WITHOUT_TERMINAL = 1_000
-"""The greatest line length, in characters, if the output is no terminal: no path is broken in a log."""
 
 LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse")
 
@@ -66,9 +63,7 @@ def materialize(select: str, *, shows_traces: bool = False) -> bool:
         result = dagster.execute_job(
             dagster.reconstructable(lakehouse_job), instance, run_config=QUIET, asset_selection=keys
         )
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=WIDTH_WITHOUT_TERMINAL)
+    console = stdout_console()
     console.print(_table(result, keys, time.perf_counter() - started))
     for line in _problems(result):
         console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
