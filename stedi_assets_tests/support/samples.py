@@ -41,8 +41,8 @@ def read_records(root: Path, source: str) -> list[Record]:
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def make_sample(root: Path, scale: int) -> Sample:
-    counts = write_sample_data(root, scale)
+def make_sample(root: Path, scale: int, days: int | None = None) -> Sample:
+    counts = write_sample_data(root, scale, days)
     return Sample(
         root, counts, *(read_records(root, source) for source in ("customer", "accelerometer", "step_trainer"))
     )
