@@ -13,15 +13,21 @@ import click
     help="The landing root to write. A missing folder is created.",
 )
 @click.option("--scale", type=click.IntRange(min=1), default=1, show_default=True, help="A multiple of 956 customers.")
-def sample_data(output: Path, scale: int) -> None:
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    help="Spread the readings evenly over so many days, with one file for each day and kind of reading. The first day "
+    "also has the customers. By default, each 956 customers have all their readings within one hour.",
+)
+def sample_data(output: Path, scale: int, days: int | None) -> None:
     """Writes made-up landing files and their expected counts.
 
-    Example: stedi sample-data --scale 100 --output landing-100
+    Example: stedi sample-data --scale 100 --days 100 --output landing-100
     """
     from stedi_assets.landing.sample_data import write_sample_data  # noqa: PLC0415
 
     try:
-        counts = write_sample_data(output, scale)
+        counts = write_sample_data(output, scale, days)
     except (OSError, ValueError) as error:
         reason = str(error)
         if isinstance(error, OSError) and error.errno:

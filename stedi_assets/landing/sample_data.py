@@ -7,23 +7,32 @@ instants, and `PHONE_READINGS` how many phone readings accompany a device readin
 cards: chance decides who gets a card, but not how many cards of each kind exist.
 
 One deal is one replica of the population. A larger scale writes more replicas, each with other customers and an hour
-earlier than the one before.
+earlier than the one before. `sample_days` spreads these hours over days.
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from datetime import date
 from hashlib import sha256
 from itertools import islice, product
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, TextIO, TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from stedi_assets.contract import SOURCES
+from stedi_assets.landing.sample_days import (
+    FIRST_MIDNIGHT,
+    HOUR,
+    CutHour,
+    cut_hour,
+    day_files,
+    day_of,
+    is_day_file,
+    require_possible_days,
+)
 
 Item = TypeVar("Item")
 # Of the methods of `random.Random`, only `random()` guarantees the same numbers in every Python version.
@@ -36,8 +45,7 @@ READINGS_PER_CUSTOMER = 30
 
 # All times are in milliseconds.
 MINUTE = 60_000
-HOUR = 60 * MINUTE
-LAST_HOUR = 1_709_647_200_000  # 2024-03-05 14:00 UTC
+LAST_HOUR = FIRST_MIDNIGHT + 14 * HOUR
 FIRST_BEAT = 10 * MINUTE
 BEAT = 2_750
 LARGEST_OFFSET = 375
@@ -124,6 +132,9 @@ class DeviceReading(NamedTuple):
     distance: int
 
 
+Reading = TypeVar("Reading", PhoneReading, DeviceReading)
+
+
 class Replica(NamedTuple):
     """The records of one population of customers."""
 
@@ -132,7 +143,7 @@ class Replica(NamedTuple):
     device_readings: list[DeviceReading]
 
 
-def write_sample_data(output: Path, scale: int = 1) -> dict[str, int]:
+def write_sample_data(output: Path, scale: int = 1, days: int | None = None) -> dict[str, int]:
     """Writes made-up landing files, and the expected row count of every table.
 
     The files are written to a temporary folder in `output` and moved into place when all are complete. The old file of
@@ -141,30 +152,33 @@ def write_sample_data(output: Path, scale: int = 1) -> dict[str, int]:
     Args:
         output: The landing root. A missing folder is created, and an earlier sample is replaced.
         scale: A multiple of 956 customers, 110,909 records and 11 MB; 1 or more.
+        days: Spread the readings evenly over so many days, and write the files of `day_files` for each. The customers
+            of all days arrive on the first. From 1 for each 23 of the scale to 365 times the scale. None: all readings
+            lie in one hour for each 1 of the scale, and the files are parts of it.
 
     Returns:
-        From a table to its expected number of rows.
+        From a table to its expected number of rows. `days` does not change it.
 
     Raises:
-        ValueError: `scale` is less than 1.
+        ValueError: `scale` is less than 1, or `days` does not fit it.
         FileExistsError: `output` has landing files that are not sample data.
     """
     if scale < 1:
         raise ValueError(f"Cannot write sample data to {output} at scale {scale}: the scale must be 1 or more.")
+    if days is not None:
+        require_possible_days(scale, days)
     _refuse_foreign_files(output)
     output.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".sample-data-", dir=output) as folder:
         partial = Path(folder)
-        counts = _write_landing_files(partial, scale)
+        counts = _write_landing_files(partial, scale, days)
         (partial / EXPECTED_COUNTS).write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8", newline="\n")
-        _publish(partial, output)
+        _publish(partial, output, days)
     return counts
 
 
 def _refuse_foreign_files(output: Path) -> None:
-    own = {output / name for names in LANDING_FILES.values() for name in names}
-    found = (path for source in SOURCES.values() for path in (output / source.path).rglob("*") if path.is_file())
-    foreign = sorted(path for path in found if path not in own)
+    foreign = sorted(path for path in _find_landing_files(output) if not _is_sample_file(path, output))
     if foreign:
         raise FileExistsError(
             f"Cannot write sample data to {output}: {len(foreign)} landing files there are not sample data. The first "
@@ -172,42 +186,101 @@ def _refuse_foreign_files(output: Path) -> None:
         )
 
 
-def _publish(partial: Path, output: Path) -> None:
+def _find_landing_files(output: Path) -> Iterator[Path]:
+    return (path for source in SOURCES.values() for path in (output / source.path).rglob("*") if path.is_file())
+
+
+def _is_sample_file(path: Path, output: Path) -> bool:
+    name = path.relative_to(output).as_posix()
+    return name in _file_names(days=None) or is_day_file(name)
+
+
+def _file_names(days: int | None) -> list[str]:
+    if days is None:
+        return [name for names in LANDING_FILES.values() for name in names]
+    return [name for day in range(1, days + 1) for name in day_files(day).values()]
+
+
+def _publish(partial: Path, output: Path, days: int | None) -> None:
     (output / EXPECTED_COUNTS).unlink(missing_ok=True)
-    for name in (*(name for names in LANDING_FILES.values() for name in names), EXPECTED_COUNTS):
+    names = _file_names(days)
+    for name in names:
         (output / name).parent.mkdir(parents=True, exist_ok=True)
         (partial / name).replace(output / name)
+    # An earlier sample with other days has files of other names.
+    new = {output / name for name in names}
+    for path in [path for path in _find_landing_files(output) if path not in new and _is_sample_file(path, output)]:
+        path.unlink()
+    (partial / EXPECTED_COUNTS).replace(output / EXPECTED_COUNTS)
 
 
-def _write_landing_files(root: Path, scale: int) -> dict[str, int]:
+def _write_landing_files(root: Path, scale: int, days: int | None) -> dict[str, int]:
+    for name in _file_names(days):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
-    with ExitStack() as stack:
-        files = {
-            source: [stack.enter_context(_create_file(root / name)) for name in names]
-            for source, names in LANDING_FILES.items()
-        }
-        for number in range(scale):
-            counts.update(_write_replica(files, number))
+    for number in range(scale):
+        counts.update(_write_replica(root, number, scale, days))
     return dict(counts)
 
 
-def _create_file(path: Path) -> TextIO:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("w", encoding="utf-8", newline="\n")
-
-
-def _write_replica(files: dict[str, list[TextIO]], number: int) -> dict[str, int]:
+def _write_replica(root: Path, number: int, scale: int, days: int | None) -> dict[str, int]:
     replica = _make_replica(number)
-    _write_lines(files["customer"], replica.customers, _customer_line)
-    _write_lines(files["accelerometer"], replica.phone_readings, _phone_line)
-    _write_lines(files["step_trainer"], replica.device_readings, _device_line)
+    if days is None:
+        _write_in_parts(root, replica)
+    else:
+        replica = _move_to_days(replica, number, scale, days)
+        _write_by_day(root, replica)
     return _count_rows(replica)
 
 
-def _write_lines(files: list[TextIO], records: Sequence[Item], line: Callable[[Item], str]) -> None:
-    size = -(-len(records) // len(files))
-    for number, file in enumerate(files):
-        file.write("".join(map(line, records[number * size : (number + 1) * size])))
+def _move_to_days(replica: Replica, number: int, scale: int, days: int) -> Replica:
+    instants = sorted(reading.instant for reading in replica.device_readings)
+    cut = cut_hour(_hour(number), instants, scale - 1 - number, scale, days)
+    return Replica(
+        [_move_dates(customer, cut) for customer in replica.customers],
+        [
+            PhoneReading(user, cut.moved(instant), acceleration)
+            for user, instant, acceleration in replica.phone_readings
+        ],
+        [DeviceReading(cut.moved(instant), device, distance) for instant, device, distance in replica.device_readings],
+    )
+
+
+def _move_dates(customer: dict[str, str | int], cut: CutHour) -> dict[str, str | int]:
+    # A customer's only numbers are instants.
+    return {name: cut.moved(value) if isinstance(value, int) else value for name, value in customer.items()}
+
+
+def _write_in_parts(root: Path, replica: Replica) -> None:
+    _append_parts(root, "customer", replica.customers, _customer_line)
+    _append_parts(root, "accelerometer", replica.phone_readings, _phone_line)
+    _append_parts(root, "step_trainer", replica.device_readings, _device_line)
+
+
+def _append_parts(root: Path, source: str, records: Sequence[Item], line: Callable[[Item], str]) -> None:
+    names = LANDING_FILES[source]
+    size = -(-len(records) // len(names))
+    for number, name in enumerate(names):
+        _append_lines(root / name, map(line, records[number * size : (number + 1) * size]))
+
+
+def _write_by_day(root: Path, replica: Replica) -> None:
+    _append_lines(root / day_files(1)["customer"], map(_customer_line, replica.customers))
+    _append_days(root, "accelerometer", replica.phone_readings, _phone_line)
+    _append_days(root, "step_trainer", replica.device_readings, _device_line)
+
+
+def _append_days(root: Path, source: str, readings: list[Reading], line: Callable[[Reading], str]) -> None:
+    readings_of: defaultdict[int, list[Reading]] = defaultdict(list)
+    for reading in readings:
+        readings_of[day_of(reading.instant)].append(reading)
+    for day, readings_of_day in readings_of.items():
+        _append_lines(root / day_files(day)[source], map(line, readings_of_day))
+
+
+def _append_lines(file: Path, lines: Iterable[str]) -> None:
+    with file.open("a", encoding="utf-8", newline="\n") as opened:
+        opened.write("".join(lines))
 
 
 def _customer_line(customer: dict[str, str | int]) -> str:
@@ -260,7 +333,7 @@ def _count_rows(replica: Replica) -> dict[str, int]:
 
 def _make_replica(number: int) -> Replica:
     draw = Random(number).random
-    hour = LAST_HOUR - number * HOUR
+    hour = _hour(number)
     plan = _plan_readings(draw, hour)
     consents = _plan_consents(draw)
     replica = Replica([], [], [])
@@ -272,6 +345,10 @@ def _make_replica(number: int) -> Replica:
         replica.phone_readings.extend(_make_phone_readings(draw, person["email"], readings))
         replica.device_readings.extend(_make_device_readings(draw, person["serialNumber"], readings))
     return replica
+
+
+def _hour(number: int) -> int:
+    return LAST_HOUR - number * HOUR
 
 
 def _make_person(draw: Draw, number: int) -> dict[str, str]:

@@ -129,6 +129,10 @@ def test_sample_data_is_written_with_its_counts(tmp_path: Path) -> None:
             ["sample-data", "--scale", "0", "--output", "x"],
             "Invalid value for '--scale': 0 is not in the range x>=1. See stedi sample-data --help.",
         ),
+        (
+            ["sample-data", "--days", "0", "--output", "x"],
+            "Invalid value for '--days': 0 is not in the range x>=1. See stedi sample-data --help.",
+        ),
         (["sample-data", "--scale", "1"], "Missing option '--output'. See stedi sample-data --help."),
         (
             ["completion"],
@@ -143,6 +147,22 @@ def test_wrong_arguments_are_a_usage_error_in_one_line(tmp_path: Path, arguments
     finished = run("stedi", *arguments, folder=tmp_path)
     assert finished.exit_code == 2
     assert finished.output == f"Error: {message}\n"
+
+
+def test_a_sample_of_a_week_gives_the_expected_rows_of_every_table(empty_project: Project) -> None:
+    landing = str(empty_project.landing)
+    written = run("stedi", "sample-data", "--output", landing, "--days", "7", folder=empty_project.landing.parent)
+    assert written.exit_code == 0, written.output
+    assert len(list(empty_project.landing.glob("accelerometer/landing/*"))) == 7
+    built = run("stedi", "run", folder=empty_project.landing, **empty_project.variables)
+    assert built.exit_code == 0, built.output
+    assert empty_project.counts() == json.loads((empty_project.landing / "expected_counts.json").read_text())
+
+
+def test_days_that_do_not_fit_the_scale_are_refused_in_one_line(tmp_path: Path) -> None:
+    finished = run("stedi", "sample-data", "--output", "x", "--days", "366", folder=tmp_path)
+    assert finished.exit_code == 1
+    assert finished.output == "Error: Cannot spread a sample of scale 1 over 366 days. Choose from 1 to 365 days.\n"
 
 
 def test_sample_data_does_not_mix_with_other_files(tmp_path: Path) -> None:
