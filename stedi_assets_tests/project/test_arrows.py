@@ -1,5 +1,6 @@
 """Imports go one way, as pyproject.toml lists the rooms; and the face of the package."""
 
+import ast
 import importlib
 import pkgutil
 import shutil
@@ -73,3 +74,11 @@ def test_type_checkers_read_the_types_of_the_package() -> None:
 def test_every_folder_says_in_a_line_what_it_holds() -> None:
     folders = [each.name for each in pkgutil.walk_packages(stedi_assets.__path__, "stedi_assets.") if each.ispkg]
     assert [name for name in folders if not importlib.import_module(name).__doc__] == []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_and_its_functions_are_short(path: Path) -> None:
+    text = path.read_text()
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    assert len(text.splitlines()) < 450
+    assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 60] == []

@@ -13,9 +13,8 @@ an example file, which holds one made-up record.
 """
 
 import json
-import math
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ import duckdb
 
 from stedi_assets.contract import QUARANTINE_COLUMNS, SOURCE_FILE, Column, Source
 from stedi_assets.engines.duckdb.errors import FAILURES
+from stedi_assets.engines.duckdb.losses import EXAMPLES, loss_conditions, may_be_booleans, stored_column
 from stedi_assets.engines.duckdb.parquet import write_parquet
 from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, identifier, literal, paths, read_parquet
 from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
@@ -38,13 +38,7 @@ from stedi_assets.salvage.booleans import may_hold_booleans
 from stedi_assets.salvage.reasons import ReasonCode, sentence
 from stedi_assets.salvage.records import Batch, RecordReader
 from stedi_assets.salvage.separators import separate
-from stedi_assets.salvage.values import EXACT_INTEGERS
-from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
-
-EXAMPLES = {"VARCHAR": "text", "BIGINT": 0.5, "DOUBLE": 0.5}
-"""From a type of the contract to a value of the example file, from which DuckDB infers the type to read. A BIGINT is
-read as DOUBLE too, because DuckDB rounds 1.5 to a BIGINT without an error."""
 
 SAMPLED = 2
 """How many times the example file is listed, which is also the number of files that DuckDB samples: it infers the
@@ -56,35 +50,6 @@ ARROW_TYPES = {
     "BIGINT": arro3.core.DataType.int64(),
     "DOUBLE": arro3.core.DataType.float64(),
 }
-
-MAY_BE_CHANGED = {
-    # A double from 1 - 2**53 to 2**53 - 1 stands for one integer only. Beyond, several integers in a file become the
-    # same double. Infinity and NaN lie outside the range too: DuckDB sorts NaN above every number.
-    "BIGINT": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
-    "DOUBLE": f"{{name}} NOT BETWEEN 1 - {EXACT_INTEGERS} AND {EXACT_INTEGERS} - 1",
-    # DuckDB converts a value without quotes to text, which may differ from the text in the file. The ranges are cheap
-    # prefilters by the first character, so that few values get as far as the regular expressions. They select:
-    #   '-' to ':'  a minus or a digit: a number, such as 1.50 or 1e3. A positive integer of at most 18 digits is spelt
-    #               the same in the file; a 0 may have been -0. Also NaN and Infinity with a minus.
-    #   'I' to 'o'  I, N, i or n: NaN and Infinity, which DuckDB reads though JSON lacks them.
-    #   '[' to '\'  an array.  '{' to '|'  an object.  The words of JSON's booleans are compared as a whole.
-    # A text in quotes may look the same, such as "12.5". Its file is then read exactly without need, but not wrongly.
-    "VARCHAR": "{name} >= '-' AND {name} < ':' AND NOT regexp_full_match({name}, '[1-9][0-9]{{0,17}}') "
-    "AND regexp_full_match({name}, '-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][-+]?[0-9]+)?|(?i:-nan|-inf|-infinity)') "
-    "OR {name} >= 'I' AND {name} < 'o' AND regexp_full_match({name}, '(?i:nan|inf|infinity)') "
-    "OR {name} >= '[' AND {name} < '\\' OR {name} >= '{{' AND {name} < '|' OR {name} = 'true' OR {name} = 'false'",
-}
-"""From a column's type to the SQL condition under which the strict reader may have changed a stored value."""
-
-STORED = {
-    "VARCHAR": "{name}",
-    # The CAST is within the CASE: around the CASE, the check costs three times as much.
-    "BIGINT": "CASE WHEN {name} <> trunc({name}) THEN error('a number that is not whole') "
-    "ELSE CAST({name} AS BIGINT) END",
-    # -0.0 becomes 0.0, as in the exact reader.
-    "DOUBLE": "{name} + 0e0",
-}
-"""From a column's type to the SQL expression that converts a value of the strict reader to that type."""
 
 EXACT_ROWS = "exact_rows"
 
@@ -207,7 +172,7 @@ class DuckDBLandingReader:
             if written is None:
                 return list(inputs)
             suspects = self._files_with_changed_values(written) | self._files_with_erased_customers(written)
-            if _may_be_booleans(written, self._source.columns):
+            if may_be_booleans(written, self._source.columns):
                 suspects |= {
                     input_.file.name
                     for input_ in accepted
@@ -263,7 +228,7 @@ class DuckDBLandingReader:
         self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(self._source.name)} AS {select}")
 
     def _strict_rows(self, inputs: Sequence[Input]) -> str:
-        typed = ", ".join(map(_typed, self._source.columns))
+        columns = ", ".join(map(stored_column, self._source.columns))
         # A copy has another name than its raw file, so that the raw file's name is a literal; a copy is read alone.
         # Every row holds its file's name: as an ENUM, writing it takes a tenth of the time that a VARCHAR takes.
         file = inputs[0].file
@@ -271,7 +236,7 @@ class DuckDBLandingReader:
         name = f"substr(filename, {folder_characters + 1})" if inputs[0].path == file.path else literal(file.name)
         names = ", ".join(literal(input_.file.name) for input_ in inputs)
         return f"""
-            SELECT {typed}, CAST({name} AS ENUM ({names})) AS {SOURCE_FILE.name}
+            SELECT {columns}, CAST({name} AS ENUM ({names})) AS {SOURCE_FILE.name}
             FROM read_json({paths([*SAMPLED * [self._example], *(input_.path for input_ in inputs)])},
                 format = 'newline_delimited', records = 'true', filename = true, maximum_sample_files = {SAMPLED},
                 {NO_HIVE_PARTITIONS})
@@ -284,7 +249,7 @@ class DuckDBLandingReader:
 
     def _files_with_changed_values(self, written: Written) -> set[str]:
         """Returns the names of the files with a value that the strict reader may have changed or lost."""
-        conditions = [condition for column in self._source.columns for condition in _loss_conditions(written, column)]
+        conditions = [condition for column in self._source.columns for condition in loss_conditions(written, column)]
         if not conditions:
             return set()
         # In WHERE, DuckDB evaluates a condition on text once for each distinct value of the Parquet dictionary.
@@ -400,32 +365,6 @@ class DuckDBLandingReader:
         self._cursor.execute(f"DROP TABLE {EXACT_ROWS}")
 
 
-def _loss_conditions(written: Written, column: Column) -> Iterator[str]:
-    """Yields SQL conditions for values that were changed or lost, unless the statistics rule such values out."""
-    if column.required and any(file.statistics["nullCount"][column.name] for file in written.files):
-        yield f"{identifier(column.name)} IS NULL"
-    bounds = (_bounds(file, column) for file in written.files)
-    is_exact = all(least > -EXACT_INTEGERS and greatest < EXACT_INTEGERS for least, greatest in bounds)
-    if column.type == "VARCHAR" or not is_exact:
-        yield MAY_BE_CHANGED[column.type].format(name=identifier(column.name))
-
-
-def _may_be_booleans(written: Written, columns: Iterable[Column]) -> bool:
-    """Whether the statistics allow a 0 or a 1 in a number column: the strict reader stores false and true as these."""
-    numbers = [column for column in columns if column.type != "VARCHAR"]
-    bounds = (_bounds(file, column) for file in written.files for column in numbers)
-    return any(least <= 1 and greatest >= 0 for least, greatest in bounds)
-
-
-def _bounds(file: DataFile, column: Column) -> tuple[float, float]:
-    """Returns the least and the greatest value of a number column in a file; (inf, -inf) if all values are null."""
-    if file.statistics["nullCount"][column.name] == file.rows:
-        return math.inf, -math.inf
-    # `write_parquet` leaves out the bounds of a column with a NaN: it may hold any value.
-    least, greatest = (file.statistics[bound] for bound in ("minValues", "maxValues"))
-    return least.get(column.name, -math.inf), greatest.get(column.name, math.inf)
-
-
 def _is_decompressed_by_name(input_: Input) -> bool:
     # DuckDB decompresses files with this suffix. The exact reader and Spark only decompress gzip.
     return input_.path.lower().endswith(".zst")
@@ -447,7 +386,3 @@ def _arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> 
         for column, column_values in zip(columns, values, strict=True)
     ]
     return arro3.core.Table.from_arrays(arrays, names=[column.name for column in columns])
-
-
-def _typed(column: Column) -> str:
-    return f"{STORED[column.type].format(name=identifier(column.name))} AS {identifier(column.name)}"
