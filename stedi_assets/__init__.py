@@ -1,13 +1,21 @@
 """A lakehouse of Step Trainer readings as Dagster software-defined assets.
 
 Example:
-    An asset of your own, stored beside the tables by either I/O manager:
+    An asset of any code location, stored as a Delta table in a lakehouse of this package:
 
-        from stedi_assets import Query, table_asset
+        import dagster
+        from stedi_assets import DuckDBLakehouseIOManager, Query
 
-        @table_asset(deps=["customer_landing"])
-        def customer_trusted() -> Query:
-            return Query("SELECT * FROM customer_landing WHERE …")
+        @dagster.asset(deps=["customer_trusted"])
+        def customers_by_year() -> Query:
+            return Query("SELECT birthDay[1:4] AS year, count(*) AS customers FROM customer_trusted GROUP BY ALL")
+
+        defs = dagster.Definitions(
+            assets=[customers_by_year],
+            resources={"io_manager": DuckDBLakehouseIOManager(root="lakehouse", landing="data")},
+        )
+
+    `table_asset` declares a table of the contract, in a checkout of this package.
 """
 
 import importlib

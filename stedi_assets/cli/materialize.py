@@ -34,6 +34,9 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 NO_TELEMETRY = {"telemetry": {"enabled": False}}
 """Instance settings without telemetry, which would write to the user's home folder wherever the history is."""
 
+BLOCKED_BY_CHECK = "DagsterAssetCheckFailedError"
+"""The class of the error by which Dagster fails the step of a blocking check, as an event names it."""
+
 LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse")
 
 
@@ -175,7 +178,7 @@ def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
         if not check.passed:
             metadata = {name: value.value for name, value in check.metadata.items()}
             advice = metadata.pop(WHAT_TO_DO, "")  # Checks of users' own assets have no such entry.
-            values = ", ".join(f"{name} {value}" for name, value in metadata.items())
+            values = ", ".join(f"{name} {value}" for name, value in metadata.items() if value != "")
             problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {_status(check)}: {values}"
             yield f"{problem}. {advice}".rstrip()
     for event in result.get_step_failure_events():
@@ -199,4 +202,5 @@ def _errors(result: dagster.JobExecutionResult) -> dict[str, SerializableErrorIn
         # If a resource cannot be created, the run fails before its first step.
         ended = [event for event in result.all_events if event.event_type is dagster.DagsterEventType.RUN_FAILURE]
         errors = dict.fromkeys(["The run"], ended[0].job_failure_data.error) if ended else {}
-    return {step: error for step, error in errors.items() if error}
+    # The evaluation of a failed blocking check says what is wrong. Dagster's error of its step says it again.
+    return {step: error for step, error in errors.items() if error and error.cls_name != BLOCKED_BY_CHECK}

@@ -384,7 +384,7 @@ class Lakehouse:
         if table is None:
             raise MissingTableError(
                 f"The table {name} does not exist at {folder}.",
-                f"Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:{name}'.",
+                f"Materialize it first: stedi run --select '+key:{name}'.",
                 name=name,
                 folder=str(folder),
             )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from stedi_assets.errors import CredentialsError
+from stedi_assets.errors import CredentialsError, StediError
 from stedi_assets.storage.causes import CAUSES_WITHOUT_REQUEST
 
 PROVIDERS = {
@@ -36,6 +36,9 @@ def credentials_explained(profile: str | None, find_source: Callable[[], str | N
     """
     try:
         yield
+    except StediError:
+        # Explained already, such as that boto3 is not installed.
+        raise
     except Exception as error:
         # boto3 is an extra, but it is installed where one of its exceptions was raised.
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415

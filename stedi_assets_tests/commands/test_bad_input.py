@@ -156,7 +156,7 @@ def test_a_table_missing_upstream_is_named_with_the_command_that_makes_it(projec
     assert finished.exit_code == 1
     assert (
         f"The table customer_landing does not exist at {project.lakehouse}/customer/landing. Materialize it first: "
-        "dagster asset materialize -m stedi_assets.definitions --select '+key:customer_landing'."
+        "stedi run --select '+key:customer_landing'."
     ) in finished.output
 
 

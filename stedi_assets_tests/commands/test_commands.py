@@ -92,6 +92,15 @@ def test_a_blocking_check_that_fails_makes_the_command_fail_and_builds_nothing_d
     assert not (project.lakehouse / "accelerometer/trusted").exists()
 
 
+def test_a_failed_blocking_check_is_reported_once_without_empty_findings(project: Project) -> None:
+    (project.landing / "expected_counts.json").write_text(json.dumps({**EXPECTED_COUNTS, "customer_trusted": 4}))
+    finished = run("stedi", "run", "--select", "+customer_trusted", folder=project.landing, **project.variables)
+    assert finished.exit_code == 1
+    (line,) = [line for line in finished.output.splitlines() if line.startswith("customer_trusted:")]
+    assert line.startswith("customer_trusted: the check has_expected_rows failed: actual ")
+    assert "stack trace" not in finished.output
+
+
 def test_a_warning_does_not_make_the_command_fail(built_project: Project) -> None:
     project = built_project
     finished = run(

@@ -141,13 +141,45 @@ def is_checked(): ...
 """
 
 
-def test_a_new_module_with_assets_is_found_without_an_entry_elsewhere(tmp_path: Path) -> None:
-    package = tmp_path / "stedi_assets"
-    shutil.copytree(PROJECT / "stedi_assets", package, ignore=shutil.ignore_patterns("__pycache__"))
-    (package / "defs" / "assets" / "steps.py").write_text(NEW_ASSETS)
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the package, to change."""
+    return Path(
+        shutil.copytree(
+            PROJECT / "stedi_assets", tmp_path / "stedi_assets", ignore=shutil.ignore_patterns("__pycache__")
+        )
+    )
+
+
+def loaded(package: Path) -> subprocess.CompletedProcess[str]:
+    """Loads the definitions of a copy of the package, and prints the keys of the assets and the checks."""
     program = (
         "import json; from stedi_assets.definitions import defs; graph = defs.resolve_asset_graph(); "
         "print(json.dumps([key.to_user_string() for key in [*graph.get_all_asset_keys(), *graph.asset_check_keys]]))"
     )
-    finished = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert {"steps", "steps:is_checked", "customer_trusted"} <= {*json.loads(finished.stdout)}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=False)
+
+
+def test_a_new_module_with_assets_is_found_without_an_entry_elsewhere(package: Path) -> None:
+    (package / "defs/assets/steps.py").write_text(NEW_ASSETS)
+    assert {"steps", "steps:is_checked", "customer_trusted"} <= {*json.loads(loaded(package).stdout)}
+
+
+def test_two_functions_of_one_table_are_named(package: Path) -> None:
+    shutil.copy(package / "defs/assets/trusted.py", package / "defs/assets/twin.py")
+    assert (
+        "customer_trusted is declared in stedi_assets.defs.assets.trusted and in stedi_assets.defs.assets.twin. "
+        "Remove one of the two functions."
+    ) in loaded(package).stderr
+
+
+def test_a_table_of_the_contract_without_a_function_is_named(package: Path) -> None:
+    curated = package / "defs/assets/curated.py"
+    curated.write_text(curated.read_text().replace("def customer_curated()", "def _customer_curated()"))
+    curated.write_text(
+        curated.read_text().replace('@table_asset(deps=["customer_trusted", "accelerometer_trusted"])', "")
+    )
+    assert (
+        "customer_curated is a table of the contract, and no module of stedi_assets/defs/assets declares it."
+    ) in loaded(package).stderr

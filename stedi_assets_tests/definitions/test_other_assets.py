@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from stedi_assets import DuckDBLakehouseIOManager
 from stedi_assets.query import Query
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.projects import Project
@@ -198,3 +199,13 @@ def test_the_example_in_the_readme_works(project: Project) -> None:
     assert project.materialize().success
     assert project.materialize_others(names["readings_per_minute"]).success
     assert project.rows("readings_per_minute") == {(0, 4): 1}
+
+
+def test_the_io_manager_of_the_face_stores_a_query_of_another_code_location(built_project: Project) -> None:
+    @dagster.asset(deps=["customer_trusted"])
+    def customers() -> Query:
+        return Query("SELECT count(*) AS customers FROM customer_trusted")
+
+    manager = DuckDBLakehouseIOManager(root=str(built_project.lakehouse), landing=str(built_project.landing))
+    assert dagster.materialize([customers], resources={"io_manager": manager}).success
+    assert built_project.rows("customers") == {(built_project.delta("customer_trusted").count(),): 1}

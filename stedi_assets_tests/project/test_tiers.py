@@ -36,6 +36,15 @@ with DagsterInstance.ephemeral() as instance:
 """
 
 
+LOCATIONS_WITHOUT = f"""
+import sys
+sys.modules.update(dict.fromkeys({ABSENT}))
+from stedi_assets.cli import main
+sys.argv = ["stedi", *sys.argv[1:]]
+main()
+"""
+
+
 def pytest_run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", "--quiet", *arguments]
     return subprocess.run(command, cwd=PROJECT, env=environment(variables), capture_output=True, text=True, check=False)
@@ -51,6 +60,21 @@ def test_the_tables_are_built_where_no_extra_is_installed(tmp_path_factory: pyte
     command = [sys.executable, "-c", BUILD_WITHOUT, str(tmp_path_factory.mktemp("lakehouse"))]
     finished = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
+
+
+@pytest.mark.parametrize("variable", ["STEDI_LANDING", "STEDI_LAKEHOUSE"])
+@pytest.mark.parametrize("command", ["run", "tables", "settings", "ddl"])
+def test_a_bucket_where_boto3_is_not_installed_is_one_line_that_says_how_to_get_it(command: str, variable: str) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", LOCATIONS_WITHOUT, command],
+        cwd=PROJECT,
+        env=environment({variable: "s3://steps-1/lakehouse"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert "S3 needs boto3, which is not installed. pip install 'stedi_assets[s3]'." in finished.stderr
 
 
 @pytest.mark.parametrize(("tier", "tool"), [("spark", "java"), ("bucket", "versitygw"), ("browser", "chromium")])

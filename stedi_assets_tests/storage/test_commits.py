@@ -214,5 +214,5 @@ def test_a_missing_upstream_table_is_named_with_the_command_that_makes_it(projec
     result = project.materialize("customer_trusted")
     assert failure(result, "customer_trusted") == (
         f"The table customer_landing does not exist at {project.lakehouse}/customer/landing. "
-        "Materialize it first: dagster asset materialize -m stedi_assets.definitions --select '+key:customer_landing'."
+        "Materialize it first: stedi run --select '+key:customer_landing'."
     )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import dagster
@@ -229,3 +230,11 @@ def test_no_check_shows_a_value_of_a_personal_column(built_project: Project) -> 
         for evaluation in evaluations(check_alone(built_project, table)).values():
             shown = json.dumps({name: value.value for name, value in evaluation.metadata.items()})
             assert not any(word in shown for word in ("example.com", "serial-", "Example", "206555"))
+
+
+def test_a_table_without_required_columns_has_no_check_of_them() -> None:
+    table = TABLES["customer_trusted"]
+    optional = replace(table, columns=tuple(replace(column, required=False) for column in table.columns))
+    names = {check.name for check in table_checks(optional, {}, 0.01)}
+    assert "has_no_null_in_required_columns" not in names
+    assert "has_no_null_in_required_columns" in {check.name for check in table_checks(table, {}, 0.01)}

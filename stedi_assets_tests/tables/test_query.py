@@ -56,6 +56,14 @@ def test_a_dependency_that_is_not_in_the_contract_fails_loading() -> None:
         table_asset(deps=["customers"])(customer_trusted)
 
 
+def test_a_query_that_cannot_be_parsed_fails_loading_with_the_name_of_the_asset() -> None:
+    def customer_trusted() -> Query:
+        return Query("SELEC * FROM customer_landing")
+
+    with pytest.raises(StediError, match=r"^The query of customer_trusted is not legal: A query cannot be parsed"):
+        table_asset(deps=["customer_landing"])(customer_trusted)
+
+
 def test_an_asset_that_is_not_in_the_contract_fails_loading() -> None:
     def customer_bronze() -> Query:
         return Query("SELECT * FROM customer_files")

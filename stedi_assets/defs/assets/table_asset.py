@@ -64,12 +64,16 @@ def _dedented(query: Query) -> Query:
 
 
 def _refuse_undeclared(name: str, query: Query, deps: Sequence[str]) -> None:
-    for table in sorted(query.tables.difference(deps)):
+    try:
+        tables = query.tables
+    except StediError as error:
+        raise StediError(f"The query of {name} is not legal: {error.what}", error.remedy) from None
+    for table in sorted(tables.difference(deps)):
         raise StediError(
             f"The query of {name} reads {table}, which {name} does not declare as a dependency.",
             f"Add {table} to the deps of {name}, or take it out of the SELECT.",
         )
-    for table in sorted(set(deps).difference(query.tables)):
+    for table in sorted(set(deps).difference(tables)):
         raise StediError(
             f"{name} declares {table} as a dependency, which the query of {name} does not read.",
             f"Remove {table} from the deps of {name}, or read it in the SELECT.",

@@ -349,7 +349,8 @@ def table_checks(table: Table, expected_counts: Mapping[str, int], max_quarantin
             every_file_read(source),
         )
     ]
-    return [*expected, contract_schema(table), required_values(table), *landing, *SPECIFIC_CHECKS.get(table.name, ())]
+    required = [required_values(table)] if table.required_columns else []
+    return [*expected, contract_schema(table), *required, *landing, *SPECIFIC_CHECKS.get(table.name, ())]
 
 
 def all_checks(settings: Settings) -> Checks:

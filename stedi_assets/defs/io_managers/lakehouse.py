@@ -39,8 +39,9 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
     follows_links: bool = Field(
         default=False, description="Whether a symbolic link that leads out of the landing root is followed."
     )
-    aws: dagster.ResourceDependency[Aws]
-    pseudonyms: dagster.ResourceDependency[Pseudonyms]
+    # Dagster declares the types of a dependency by a descriptor, which pydantic takes no default of.
+    aws: dagster.ResourceDependency[Aws] = Field(default_factory=Aws)  # type: ignore[arg-type]
+    pseudonyms: dagster.ResourceDependency[Pseudonyms] = Field(default_factory=Pseudonyms)  # type: ignore[arg-type]
     glue_database: str | None = Field(
         default=None, description="The AWS Glue database in which tables are registered. By default none."
     )
@@ -87,8 +88,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         pseudonyms = self.pseudonyms.for_build()
         catalog = GlueCatalog(self.glue_database, self.aws) if self.glue_database else None
         with ExitStack() as at_end:
-            with failures_described():
-                engine = at_end.enter_context(self.engine(root.aws or landing.aws, pseudonyms))
+            engine = at_end.enter_context(self.engine(root.aws or landing.aws, pseudonyms))
             lakehouse = Lakehouse(root, landing, engine, catalog, pseudonyms, self.lease_wait_timeout)
             self._lakehouse = at_end.enter_context(closing(lakehouse))
             yield self

@@ -213,7 +213,13 @@ class Session:
         log4j = _folder_of_this_process() / "log4j2.properties"
         log4j.write_text(LOGGING)
         # Shuffled and spilled data holds raw records, and only this user can read the work folder.
-        local = {**ON_ONE_MACHINE, "spark.local.dir": str(_folder_of_this_process())}
+        folder = _folder_of_this_process()
+        local = {
+            **ON_ONE_MACHINE,
+            "spark.local.dir": str(folder),
+            # Spark makes the folder when it starts, in the current folder by default.
+            "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        }
         options = {
             **APPLICATION,
             **(local if self._master.startswith("local") else {}),
