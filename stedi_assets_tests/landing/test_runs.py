@@ -1,12 +1,16 @@
 """Landing in a run of Dagster: what the metadata says, what is checked, what fails the run."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import dagster
 import pytest
+from deltalake import CommitProperties, write_deltalake
 
 from stedi_assets.contract import TABLES
 from stedi_assets.storage import delta
+from stedi_assets_tests.support.checks import check_alone
 from stedi_assets_tests.support.grid import on_both_engines
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.records import EXPECTED_COUNTS, PHONE_READINGS, customer, phone_reading
@@ -118,6 +122,38 @@ def test_files_of_equal_content_are_both_kept_and_named_in_a_warning(project: Pr
     assert project.rows("accelerometer_landing").total() == EXPECTED_COUNTS["accelerometer_landing"] + 2
 
 
+LEDGER_MISTAKES: dict[str, Callable[[list[dict[str, Any]]], list[dict[str, Any]]]] = {
+    "files_with_uncounted_bytes": lambda ledger: [
+        {**entry, "bytes_total": entry["bytes_total"] + 1} for entry in ledger
+    ],
+    "files_not_in_the_ledger": lambda ledger: ledger[1:],
+}
+"""From a finding of the conservation check to a mistake in the ledger that it finds."""
+
+
+@pytest.mark.parametrize("finding", LEDGER_MISTAKES)
+def test_a_ledger_that_differs_from_its_files_is_found_by_the_conservation_check(
+    project: Project, finding: str
+) -> None:
+    project.land_text("accelerometer", "bad.json", "garbage")
+    project.materialize("accelerometer_landing", max_quarantined=1.0)
+    table = project.delta("accelerometer_landing")
+    kept = delta.newest_metadata(table)
+    ledger = LEDGER_MISTAKES[finding](json.loads(kept["stedi.ledger"]))
+    write_deltalake(
+        project.location(TABLES["accelerometer_landing"].path).path,
+        table.to_pyarrow_table(),
+        mode="overwrite",
+        commit_properties=CommitProperties(
+            custom_metadata={"stedi.contract": kept["stedi.contract"], "stedi.ledger": json.dumps(ledger)}
+        ),
+    )
+    found = evaluations(check_alone(project, "accelerometer_landing"))
+    check = found["accelerometer_landing", "accounts_for_every_byte_of_every_file"]
+    assert not check.passed
+    assert {name for name, value in check.metadata.items() if value.value} == {finding, "what_to_do"}
+
+
 @on_both_engines
 @pytest.mark.parametrize(
     ("table", "finding"),
@@ -129,8 +165,6 @@ def test_a_row_that_is_lost_is_found_by_the_conservation_check(project: Project,
     kept = delta.newest_metadata(project.delta("accelerometer_landing"))
     own = {key: kept[key] for key in ("stedi.contract", "stedi.ledger")}
     nothing = project.delta(table).to_pyarrow_table().slice(0, 0)
-    from deltalake import CommitProperties, write_deltalake
-
     write_deltalake(
         project.location(TABLES[table].path).path,
         nothing,
