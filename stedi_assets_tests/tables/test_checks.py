@@ -6,10 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster
+import duckdb
 import pytest
 
 from stedi_assets.contract import TABLES
+from stedi_assets.defs.checks.check import check_result, none_found
 from stedi_assets.defs.checks.tables import table_checks
+from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.checks import check_alone, rewrite
 from stedi_assets_tests.support.grid import on_both_engines, on_duckdb
 from stedi_assets_tests.support.projects import COMPUTED_TABLES, Build, Project
@@ -238,3 +243,15 @@ def test_a_table_without_required_columns_has_no_check_of_them() -> None:
     names = {check.name for check in table_checks(optional, {}, 0.01)}
     assert "has_no_null_in_required_columns" not in names
     assert "has_no_null_in_required_columns" in {check.name for check in table_checks(table, {}, 0.01)}
+
+
+@on_duckdb
+def test_a_check_that_cannot_be_computed_is_named(built_project: Project) -> None:
+    check = none_found(
+        "has_no_such_column", "The rule. The remedy.", "SELECT count(*) FROM customer_trusted WHERE missing < 0"
+    )
+    with duckdb.connect() as connection:
+        root = built_project.location("")
+        lakehouse = Lakehouse(root, built_project.place.location("landing"), DuckDBEngine(connection))
+        with pytest.raises(StediError, match=r"^The check has_no_such_column failed: .* Correct the SELECT"):
+            check_result(check, "customer_trusted", lakehouse)

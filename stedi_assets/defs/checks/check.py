@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import dagster
 
+from stedi_assets.errors import MissingTableError, StediError
 from stedi_assets.lakehouse.check import Check, Findings
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ def check_result(check: Check, table: str, lakehouse: Lakehouse) -> dagster.Asse
     Raises:
         StediError: A table that the check reads cannot be read.
     """
-    findings = check.find(lakehouse)
+    try:
+        findings = check.find(lakehouse)
+    except MissingTableError:
+        raise
+    except StediError as error:
+        raise StediError(f"The check {check.name} failed: {error.what}", error.remedy) from None
     passed = check.passes(findings)
     remedy = {} if passed else {WHAT_TO_DO: check.what_to_do}
     return dagster.AssetCheckResult(
