@@ -47,7 +47,7 @@ def errors_explained(ask_store: Callable[[str], None] | None = None) -> Iterator
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
         raise StediError(
             f"The query cannot be computed: {_first_line(error)}.",
-            "Correct the SELECT of the asset or the check. After a change of the contract, materialize its inputs first.",
+            "Correct the SELECT of the asset or the check. After a change of the contract, build its inputs first.",
         ) from None
     except duckdb.OutOfMemoryException:
         raise StediError(

@@ -78,7 +78,7 @@ def explained(error: PySparkException | Py4JError) -> StediError:
     if isinstance(error, AnalysisException) or _condition(error).startswith("UNSUPPORTED_DATA_TYPE"):
         return StediError(
             f"The query cannot be computed: {first_line(error)}.",
-            "Correct the SELECT of the asset or the check. After a change of the contract, materialize its inputs first.",
+            "Correct the SELECT of the asset or the check. After a change of the contract, build its inputs first.",
         )
     if isinstance(error, Py4JError) and not isinstance(error, Py4JJavaError):
         return StediError("Spark's process has ended.", "See its log, and materialize the asset again.")
