@@ -7,15 +7,15 @@ import dagster
 from stedi_assets import defs as declared
 from stedi_assets.contract import SOURCES, Source
 from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
-from stedi_assets.defs.assets.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
-from stedi_assets.defs.assets.report import report_definitions
 from stedi_assets.defs.checks.tables import all_checks
+from stedi_assets.defs.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
 from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
 from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
 from stedi_assets.defs.jobs.jobs import DAILY_LAKEHOUSE, JOBS
 from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
 from stedi_assets.defs.jobs.sensor import new_landing_files
+from stedi_assets.defs.report import report_definitions
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.runs.collector import skip_last_collection
 from stedi_assets.runs.executors import EXECUTORS

@@ -20,8 +20,8 @@ from stedi_assets.cli.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trac
 from stedi_assets.console.screen import stdout_console
 from stedi_assets.definitions import defs
 from stedi_assets.defs.assets import TABLE_ASSETS
-from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
 from stedi_assets.defs.checks.check import WHAT_TO_DO
+from stedi_assets.defs.definition import IO_MANAGER_KEY
 from stedi_assets.defs.jobs.jobs import ALL_TABLES
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lakehouse import Lakehouse

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, expect
 
 from stedi_assets.contract import SOURCES, TABLES
-from stedi_assets.defs.assets.report import REPORT
+from stedi_assets.defs.report import REPORT
 from stedi_assets_tests.support.browser import (
     CHROMIUM,
     PATIENCE,

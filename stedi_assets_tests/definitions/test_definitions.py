@@ -14,7 +14,7 @@ import pytest
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.definitions import build_definitions, defs
 from stedi_assets.defs.assets import TABLE_ASSETS, curated, landing, trusted
-from stedi_assets.defs.assets.report import REPORT
+from stedi_assets.defs.report import REPORT
 from stedi_assets.settings import Settings
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.graph import CHECKS, COMMON_CHECKS, GRAPH
@@ -183,3 +183,9 @@ def test_a_table_of_the_contract_without_a_function_is_named(package: Path) -> N
     assert (
         "customer_curated is a table of the contract, and no module of stedi_assets/defs/assets declares it."
     ) in loaded(package).stderr
+
+
+def test_the_queries_of_the_tables_need_no_dagster() -> None:
+    program = "import sys, stedi_assets.defs.assets; print('dagster' in sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "False"

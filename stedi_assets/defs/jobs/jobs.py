@@ -3,7 +3,7 @@
 import dagster
 
 from stedi_assets.contract import TABLES
-from stedi_assets.defs.assets.report import GROUP
+from stedi_assets.defs.report import GROUP
 
 ALL_TABLES = dagster.AssetSelection.all() - dagster.AssetSelection.groups(GROUP)
 """All tables, those of users' own assets too, without the report."""

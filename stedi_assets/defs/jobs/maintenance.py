@@ -7,7 +7,7 @@ import dagster
 
 from stedi_assets.contract import RETENTION_DAYS
 from stedi_assets.defs.assets import QUERIES
-from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
+from stedi_assets.defs.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster
 
 from stedi_assets.contract import TABLES
-from stedi_assets.defs.assets.definition import IO_MANAGER_KEY
+from stedi_assets.defs.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
 from stedi_assets.lakehouse.check import Checks
 from stedi_assets.query import Query
