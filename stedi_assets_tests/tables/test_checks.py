@@ -9,9 +9,9 @@ import dagster
 import duckdb
 import pytest
 
-from stedi_assets.contract import TABLES
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.defs.checks.check import check_result, none_found
-from stedi_assets.defs.checks.tables import table_checks
+from stedi_assets.defs.checks.tables import few_quarantined, table_checks
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -255,3 +255,20 @@ def test_a_check_that_cannot_be_computed_is_named(built_project: Project) -> Non
         lakehouse = Lakehouse(root, built_project.place.location("landing"), DuckDBEngine(connection))
         with pytest.raises(StediError, match=r"^The check has_no_such_column failed: .* Correct the SELECT"):
             check_result(check, "customer_trusted", lakehouse)
+
+
+@on_duckdb
+def test_one_row_too_many_in_the_curated_table_is_found(built_project: Project) -> None:
+    rewrite(built_project, "machine_learning_curated", "SELECT * FROM stored UNION ALL (SELECT * FROM stored LIMIT 1)")
+    found = evaluations(check_alone(built_project, "machine_learning_curated"))
+    check = found["machine_learning_curated", "has_the_rows_computed_another_way"]
+    assert not check.passed
+    assert check.metadata["groups_with_too_many_rows"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "quarantined", "passes"), [(99, 1, True), (98, 1, False), (0, 0, True), (0, 1, False), (198, 2, True)]
+)
+def test_the_fraction_in_quarantine_is_of_all_records(rows: int, quarantined: int, passes: bool) -> None:
+    check = few_quarantined(SOURCES["customer_files"], 0.01)
+    assert check.passes({"rows": rows, "quarantined": quarantined}) == passes
