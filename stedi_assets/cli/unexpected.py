@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import stedi_assets
 from stedi_assets.errors import StediError
-from stedi_assets.privacy.masking import masked
+from stedi_assets.privacy.masking import escaped, masked
 
 if TYPE_CHECKING:
     from dagster_shared.error import SerializableErrorInfo
@@ -117,12 +117,7 @@ def masked_trace(trace: str) -> str:
 
 def printable(text: str) -> str:
     """Returns a text in one line, with an escape for each control character, which a terminal would obey."""
-    return "".join(_escaped(" ".join(text.split())))
-
-
-def _escaped(text: str) -> Iterator[str]:
-    for character in text:
-        yield character if character.isprintable() else character.encode("unicode_escape").decode()
+    return escaped(" ".join(text.split()))
 
 
 def _is_of_a_library(file: str) -> bool:
@@ -133,7 +128,7 @@ def _is_of_a_library(file: str) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yields an exception, the exception that it was raised from, and so on to the root cause."""
+    """Yields an exception and then each of its causes, up to the root cause."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

@@ -6,6 +6,8 @@ from datetime import timedelta
 from rich.console import Console
 from rich.text import Text
 
+from stedi_assets.privacy.masking import escaped
+
 WIDTH_WITHOUT_TERMINAL = 1_000
 """The width of a line in characters if standard output is not a terminal, so that a log has no folded cells."""
 
@@ -26,12 +28,7 @@ def spinner() -> AbstractContextManager[object]:
 
 def printable_text(value: object) -> Text:
     """Returns a value as text for a terminal, with control characters as backslash escapes; newlines stay."""
-    characters = str(value)
-    return Text(
-        "".join(
-            one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in characters
-        )
-    )
+    return Text(escaped(str(value), kept="\n"))
 
 
 def format_age(elapsed: timedelta) -> str:

@@ -32,7 +32,7 @@ def load_version(table: DeltaTable, name: str, as_of: AsOf) -> None:
     Args:
         table: The table.
         name: The table's name, for messages.
-        as_of: The version, or the instant at which it was current.
+        as_of: The version, or an instant at which the version was current.
 
     Raises:
         StediError: The table has no such version.

@@ -1,4 +1,4 @@
-"""Removes a person's records from a raw landing file, and leaves every other byte as it was."""
+"""Removes a person's records from a raw landing file, and changes no other byte."""
 
 import codecs
 import gzip
@@ -74,7 +74,7 @@ def find_records(content: BinaryIO, columns: Sequence[Column], person: Person) -
         person: The person to search for.
 
     Returns:
-        The redaction, which leaves the file as well-formed as it was.
+        The redaction. A well-formed file stays well-formed.
     """
     records = doubtful = found = 0
     removed: list[ByteRange] = []

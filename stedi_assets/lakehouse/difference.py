@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from deltalake import DeltaTable
+
 from stedi_assets.contract import Source, table_path
 from stedi_assets.landing.files import list_landing_files
-from stedi_assets.landing.ledger import LEDGER_KEY, Changes, changes, from_json
+from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json
 from stedi_assets.storage.delta import newest_metadata, open_table
 from stedi_assets.storage.location import Location
 
@@ -47,9 +49,13 @@ def folder_difference(landing: Location, lakehouse: Location, source: Source, li
     """
     folder = list_landing_files(landing, source, limit)
     table = open_table(lakehouse / table_path(source.landing))
-    text = newest_metadata(table).get(LEDGER_KEY) if table else None
-    ledger = from_json(text) if text else {}
+    ledger = stored_ledger(table) if table else {}
     if folder.is_cut:
         # The folder may hold more files after the last listed one: entries for them are not compared.
         ledger = {name: entry for name, entry in ledger.items() if name <= folder.files[-1].name}
     return FolderDifference(source, table.version() if table else None, changes(folder.files, ledger), folder.is_cut)
+
+
+def stored_ledger(table: DeltaTable) -> Ledger:
+    """Returns the ledger in the last commit of a landing table, which is empty if another program made that commit."""
+    return from_json(newest_metadata(table).get(LEDGER_KEY) or "[]")

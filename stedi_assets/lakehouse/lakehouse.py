@@ -14,12 +14,13 @@ from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.contract import OTHER_TABLES, SOURCE_FILE, TABLES, Source, table_path
 from stedi_assets.engines.engine import Engine, LandingRead, ReadStamp, Written
 from stedi_assets.errors import MissingTableError
+from stedi_assets.lakehouse.difference import stored_ledger
 from stedi_assets.lakehouse.landing import LandingPlan, plan_landing
 from stedi_assets.lakehouse.stopwatch import Stopwatch
 from stedi_assets.lakehouse.stored import CommittedVersion, Landed, Stored
 from stedi_assets.landing.digest import CONTRACT_KEY
 from stedi_assets.landing.files import list_landing_files
-from stedi_assets.landing.ledger import LEDGER_KEY, Ledger, from_json, to_json, with_digests
+from stedi_assets.landing.ledger import LEDGER_KEY, Ledger, to_json, with_digests
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.privacy.tombstones import SHARED_FUNCTION
 from stedi_assets.query import Query, portable_literal
@@ -194,7 +195,7 @@ class Lakehouse:
             landing=self._stored(source.landing, landing, stopwatch),
             quarantine=self._stored(source.quarantine, quarantine, stopwatch),
             files_read=[file.name for file in plan.changes.to_read],
-            files_removed=sorted({*plan.changes.replaced} - {file.name for file in plan.changes.to_read}),
+            files_removed=plan.changes.gone,
             files_kept=len(plan.changes.kept),
             unknown_keys=unknown_keys,
             passed_over=passed_over,
@@ -263,7 +264,7 @@ class Lakehouse:
             MissingTableError: The table does not exist.
         """
         if name not in self._ledgers:
-            self._ledgers[name] = _ledger_of(self._open(name))
+            self._ledgers[name] = stored_ledger(self._open(name))
         return self._ledgers[name]
 
     def passed_over(self, source: Source) -> Mapping[str, str]:
@@ -393,7 +394,3 @@ class Lakehouse:
 
 def _version_of(table: DeltaTable) -> CommittedVersion:
     return CommittedVersion(Written(table.schema(), delta.current_files(table)), table.version())
-
-
-def _ledger_of(table: DeltaTable) -> Ledger:
-    return from_json(delta.newest_metadata(table).get(LEDGER_KEY, "[]"))

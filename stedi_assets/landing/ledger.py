@@ -77,6 +77,11 @@ class Changes:
     replaced: Sequence[str]
     kept: Sequence[LedgerEntry]
 
+    @property
+    def gone(self) -> list[str]:
+        """The names of the files in the ledger that the folder no longer holds, sorted."""
+        return sorted({*self.replaced} - {file.name for file in self.to_read})
+
     def __bool__(self) -> bool:
         """Whether there is a difference."""
         return bool(self.to_read or self.replaced)

@@ -78,3 +78,16 @@ def masked(text: str) -> str:
 def _without_serial_number(found: re.Match[str]) -> str:
     digits = sum(character.isdigit() for character in found[0])
     return MASK if digits >= DIGITS_OF_A_SERIAL_NUMBER else found[0]
+
+
+def escaped(text: str, kept: str = "") -> str:
+    """Returns a text with an escape for each control character, which a terminal would obey.
+
+    Args:
+        text: The text.
+        kept: The control characters that stay.
+    """
+    return "".join(
+        character if character.isprintable() or character in kept else character.encode("unicode_escape").decode()
+        for character in text
+    )

@@ -2,11 +2,8 @@
 
 import errno
 import json
-import os
 import re
 import resource
-import subprocess
-import sys
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -21,7 +18,14 @@ from stedi_assets.contract import CUSTOMER_COLUMNS, TABLES
 from stedi_assets.landing.sample_data import write_sample_data
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.course import GENERATED_COUNTS
-from stedi_assets_tests.support.samples import CONSENTS, Sample, contents, count_by_rules, make_sample
+from stedi_assets_tests.support.samples import (
+    CONSENTS,
+    Sample,
+    contents,
+    count_by_rules,
+    make_sample,
+    write_in_another_process,
+)
 
 HOUR = 3_600_000
 
@@ -53,13 +57,7 @@ def test_the_committed_data_is_what_the_generator_writes(sample: Sample) -> None
 def test_the_bytes_do_not_depend_on_hash_seed_time_zone_or_locale(
     sample: Sample, tmp_path: Path, hash_seed: str
 ) -> None:
-    program = "import sys; from pathlib import Path; from stedi_assets.landing.sample_data import write_sample_data; "
-    subprocess.run(
-        [sys.executable, "-c", program + "write_sample_data(Path(sys.argv[1]))", tmp_path],
-        check=True,
-        cwd=PROJECT,
-        env=os.environ | {"PYTHONHASHSEED": hash_seed, "TZ": "Pacific/Auckland", "LC_ALL": "tr_TR.UTF-8"},
-    )
+    write_in_another_process(tmp_path, hash_seed)
     assert contents(tmp_path) == contents(sample.root)
 
 

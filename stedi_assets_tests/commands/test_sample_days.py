@@ -1,10 +1,7 @@
 """What made-up landing data over several days promises, counted from the written files with plain Python."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 import tracemalloc
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -15,10 +12,17 @@ import pytest
 
 from stedi_assets.landing.sample_data import write_sample_data
 from stedi_assets.landing.sample_days import HOUR, cut_hour, day_files, day_of
-from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.course import GENERATED_COUNTS
 from stedi_assets_tests.support.projects import Project
-from stedi_assets_tests.support.samples import CONSENTS, Record, Sample, contents, count_by_rules, make_sample
+from stedi_assets_tests.support.samples import (
+    CONSENTS,
+    Record,
+    Sample,
+    contents,
+    count_by_rules,
+    make_sample,
+    write_in_another_process,
+)
 
 INSTANTS = {"accelerometer": "timestamp", "step_trainer": "sensorReadingTime"}
 DATES = ("registrationDate", "lastUpdateDate", *CONSENTS)
@@ -154,13 +158,7 @@ def test_registrations_and_consents_are_spread_over_the_days(week: Sample) -> No
 
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_the_bytes_do_not_depend_on_hash_seed_time_zone_or_locale(week: Sample, tmp_path: Path, hash_seed: str) -> None:
-    program = "import sys; from pathlib import Path; from stedi_assets.landing.sample_data import write_sample_data; "
-    subprocess.run(
-        [sys.executable, "-c", program + "write_sample_data(Path(sys.argv[1]), days=7)", tmp_path],
-        check=True,
-        cwd=PROJECT,
-        env=os.environ | {"PYTHONHASHSEED": hash_seed, "TZ": "Pacific/Auckland", "LC_ALL": "tr_TR.UTF-8"},
-    )
+    write_in_another_process(tmp_path, hash_seed, days=7)
     assert contents(tmp_path) == contents(week.root)
 
 

@@ -1,6 +1,9 @@
 """Samples that `write_sample_data` wrote, read back and counted with plain Python."""
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stedi_assets.landing.sample_data import write_sample_data
+from stedi_assets_tests.support.checkout import PROJECT
 
 CONSENTS = ("shareWithResearchAsOfDate", "shareWithPublicAsOfDate", "shareWithFriendsAsOfDate")
 
@@ -85,3 +89,14 @@ def count_by_rules(sample: Sample) -> dict[str, int]:
             for user in users_at[reading["sensorReadingTime"]]
         ),
     }
+
+
+def write_in_another_process(folder: Path, hash_seed: str, days: int | None = None) -> None:
+    """Writes a sample in a process with another hash seed, time zone and locale."""
+    program = "import sys; from pathlib import Path; from stedi_assets.landing.sample_data import write_sample_data; "
+    subprocess.run(
+        [sys.executable, "-c", f"{program}write_sample_data(Path(sys.argv[1]), days={days})", folder],
+        check=True,
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONHASHSEED": hash_seed, "TZ": "Pacific/Auckland", "LC_ALL": "tr_TR.UTF-8"},
+    )

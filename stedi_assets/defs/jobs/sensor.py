@@ -35,8 +35,8 @@ def new_landing_files(settings: Settings) -> dagster.SensorDefinition:
     """Returns the sensor that starts the job of all tables when landing files were added, changed or removed.
 
     The sensor compares the landing folders with the ledgers of the landing tables, so that it also finds changes from
-    the time when it was off. Its cursor is the digest of the last difference: it requests one run for a difference and
-    no second one, even if that run fails.
+    before somebody switched it on. Its cursor is the digest of the last difference: it requests one run for a
+    difference and no second one, even if that run fails.
 
     Args:
         settings: The locations of the landing root and the lakehouse.
@@ -96,7 +96,7 @@ def _digest(differences: "Sequence[FolderDifference]") -> str:
 def _tags(differences: "Sequence[FolderDifference]") -> Mapping[str, str]:
     changed = [difference.changes for difference in differences]
     read = sum(len(each.to_read) for each in changed)
-    gone = sum(len({*each.replaced} - {file.name for file in each.to_read}) for each in changed)
+    gone = sum(len(each.gone) for each in changed)
     return {"stedi/files_to_read": str(read), "stedi/files_gone": str(gone)}
 
 

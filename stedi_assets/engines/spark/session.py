@@ -210,10 +210,10 @@ class Session:
         required_java()
         if self._master.startswith(STANDALONE):
             _refuse_unreachable(self._master)
-        log4j = _folder_of_this_process() / "log4j2.properties"
+        folder = _folder_of_this_process()
+        log4j = folder / "log4j2.properties"
         log4j.write_text(LOGGING)
         # Shuffled and spilled data holds raw records, and only this user can read the work folder.
-        folder = _folder_of_this_process()
         local = {
             **ON_ONE_MACHINE,
             "spark.local.dir": str(folder),
@@ -322,8 +322,8 @@ def _refuse_unreachable(master: str) -> None:
 def _gateway(conf: SparkConf) -> JavaGateway:
     """Starts Java, with a pipe as its standard error that a thread copies to the standard error of this process.
 
-    Dagster redirects the standard error of this process to the compute log of each step. Java would keep the one that
-    it was started with, and Spark's progress would be missing from the logs.
+    Dagster redirects the standard error of this process to the compute log of each step. Without the pipe,
+    Java would keep its first standard error, and Spark's progress would be missing from the logs.
     """
     read_end, write_end = os.pipe()
     java_output = _JavaOutput(read_end)
