@@ -22,6 +22,8 @@ from benchmarks.measure import Spread, describe_machine, format_seconds, print_m
 from stedi_assets.contract import SOURCES
 from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
+from stedi_assets.lakehouse import land as landing_run
+from stedi_assets.lakehouse.build import Builder
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.storage import delta
 from stedi_assets.storage.location import Location
@@ -62,7 +64,7 @@ def land(connection: duckdb.DuckDBPyConnection, landing: Path, root: Path) -> No
     """Land what is new, as a run does."""
     lakehouse = Lakehouse(Location.parse(str(root)), Location.parse(str(landing)), DuckDBEngine(connection))
     for source in SOURCES.values():
-        lakehouse.land(source, QUERIES[source.landing], "benchmark", full_refresh=False)
+        landing_run.land(Builder(lakehouse), source, QUERIES[source.landing], {}, "benchmark", full_refresh=False)
 
 
 def land_plainly(connection: duckdb.DuckDBPyConnection, landing: Path, root: Path) -> None:

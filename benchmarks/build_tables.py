@@ -13,7 +13,9 @@ from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.build import Builder
 from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.land import land
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
@@ -55,13 +57,14 @@ def build_tables(landing: str, root: str, engine: str = "duckdb") -> None:
     where = Location.parse(root)
     with OPENED[engine](where.aws) as opened:
         lakehouse = Lakehouse(where, Location.parse(landing, where.aws), opened)
+        builder = Builder(lakehouse)
         for asset in TABLE_ASSETS:
             if asset.name not in COURSE_TABLES:
                 continue
             if asset.name in sources:
-                lakehouse.land(sources[asset.name], asset.query, "benchmark", full_refresh=False)
+                land(builder, sources[asset.name], asset.query, {}, "benchmark", full_refresh=False)
             else:
-                lakehouse.store(asset.name, asset.query, "benchmark")
+                builder.build(asset.name, asset.query, (), "benchmark", full_refresh=False)
 
 
 if __name__ == "__main__":

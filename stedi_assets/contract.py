@@ -71,6 +71,9 @@ class Table:
         path: The folder of the table, below the lakehouse root.
         description: The rows, and the rule that selects them.
         columns: In order.
+        event_time: The column with the instant of a reading. The rows at an instant must follow from the rows that the
+            inputs have at this instant, and from the customers' records with the readings' email or serial number. A
+            run may then compute the rows of some instants only. None for a table that is always computed whole.
     """
 
     name: str
@@ -78,11 +81,17 @@ class Table:
     path: str
     description: str
     columns: tuple[Column, ...]
+    event_time: str | None = None
 
     @property
     def personal_columns(self) -> tuple[str, ...]:
         """The names of the columns that identify a person."""
         return tuple(column.name for column in self.columns if column.personal)
+
+    @property
+    def naming_columns(self) -> tuple[str, ...]:
+        """The names of the columns that identify the customer of a row."""
+        return tuple(column.name for column in self.columns if column.names_customer)
 
     @property
     def required_columns(self) -> tuple[str, ...]:
@@ -212,6 +221,7 @@ TABLES = {
             "accelerometer/landing",
             "Every phone reading as it arrived, typed.",
             (*ACCELEROMETER_COLUMNS, SOURCE_FILE),
+            TIMESTAMP.name,
         ),
         Table(
             "step_trainer_landing",
@@ -219,6 +229,7 @@ TABLES = {
             "step_trainer/landing",
             "Every device reading as it arrived, typed.",
             (*STEP_TRAINER_COLUMNS, SOURCE_FILE),
+            SENSOR_READING_TIME.name,
         ),
         _quarantine("customer"),
         _quarantine("accelerometer"),
@@ -238,6 +249,7 @@ TABLES = {
             "Phone readings of customers who share their data with research: user is the email of a row of "
             "customer_trusted.",
             ACCELEROMETER_COLUMNS,
+            TIMESTAMP.name,
         ),
         Table(
             "customer_curated",
@@ -253,6 +265,7 @@ TABLES = {
             "step_trainer/trusted",
             "Device readings of curated customers: serialNumber is that of a row of customer_curated.",
             STEP_TRAINER_COLUMNS,
+            SENSOR_READING_TIME.name,
         ),
         Table(
             "machine_learning_curated",
@@ -263,6 +276,7 @@ TABLES = {
             "machine_learning_pseudonymized. This table follows the course's definition: it pairs devices with "
             "strangers' phones, has readings from before the consent, and identifies a customer by the serial number.",
             (SENSOR_READING_TIME, SERIAL_NUMBER, DISTANCE_FROM_OBJECT, TIMESTAMP, *ACCELERATION),
+            SENSOR_READING_TIME.name,
         ),
         Table(
             "machine_learning_pseudonymized",
@@ -273,6 +287,7 @@ TABLES = {
             "record (lastUpdateDate, null as 0) gives the consent; a customer without one has no rows. The table "
             "leaves out serial numbers that records of several customers share. A pseudonym replaces the customer.",
             (SUBJECT, SENSOR_READING_TIME, DISTANCE_FROM_OBJECT, *ACCELERATION),
+            SENSOR_READING_TIME.name,
         ),
     )
 }

@@ -1,5 +1,6 @@
 """The code location: what `defs` declares, with the settings applied."""
 
+import warnings
 from typing import Any
 
 import dagster
@@ -10,9 +11,9 @@ from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
 from stedi_assets.defs.checks.tables import all_checks
 from stedi_assets.defs.definition import IO_MANAGER_KEY, asset_definition, column_schema, landing_definition
 from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
-from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager
+from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
 from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
-from stedi_assets.defs.jobs.jobs import DAILY_LAKEHOUSE, JOBS
+from stedi_assets.defs.jobs.jobs import DAILY_LAKEHOUSE, FULL_AUDIT_JOB, JOBS, WEEKLY_FULL_AUDIT
 from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
 from stedi_assets.defs.jobs.sensor import new_landing_files
 from stedi_assets.defs.report import report_definitions
@@ -82,14 +83,14 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
             *(
                 landing_definition(asset, sources[asset.name], checks, kinds, full_refresh=settings.full_refresh)
                 if asset.name in sources
-                else asset_definition(asset, checks, kinds)
+                else asset_definition(asset, checks, kinds, full_refresh=settings.full_refresh)
                 for asset in TABLE_ASSETS
             ),
             *dagster.load_assets_from_package_module(declared),
         ],
         asset_checks=dagster.load_asset_checks_from_package_module(declared),
-        jobs=[*JOBS, vacuum, erase_customer],
-        schedules=[DAILY_LAKEHOUSE, WEEKLY_VACUUM],
+        jobs=[*JOBS, FULL_AUDIT_JOB, vacuum, erase_customer],
+        schedules=[DAILY_LAKEHOUSE, WEEKLY_FULL_AUDIT, WEEKLY_VACUUM],
         sensors=[new_landing_files(settings)],
         resources={
             IO_MANAGER_KEY: IO_MANAGERS[settings.engine](settings),
@@ -104,17 +105,30 @@ def _store_kinds(location: Location) -> set[str]:
     return set() if location.is_local else {"s3"}
 
 
-def _landing_folder(source: Source, settings: Settings) -> dagster.AssetSpec:
-    return dagster.AssetSpec(
-        source.name,
-        description=source.description,
-        group_name="landing",
-        kinds={"json", *_store_kinds(settings.landing)},
-        metadata={
-            "dagster/column_schema": column_schema(source.columns),
-            "dagster/uri": dagster.MetadataValue.url((settings.landing / source.path).uri),
-        },
-    )
+def _landing_folder(source: Source, settings: Settings) -> dagster.SourceAsset:
+    """Returns the asset of the raw files. An observation tells Dagster whether the tables lack some of them."""
+
+    def observe() -> dagster.DataVersion:
+        # Imported here: a process that only loads the definitions lists no files.
+        from stedi_assets.landing.files import files_digest, list_landing_files  # noqa: PLC0415
+
+        with failures_described():
+            return dagster.DataVersion(files_digest(list_landing_files(settings.landing, source).files))
+
+    with warnings.catch_warnings():
+        # A beta feature of Dagster, whose version is pinned; every command would print its warning.
+        warnings.simplefilter("ignore", dagster.BetaWarning)
+        observable = dagster.observable_source_asset(
+            name=source.name,
+            description=source.description,
+            group_name="landing",
+            tags={f"dagster/kind/{kind}": "" for kind in ("json", *_store_kinds(settings.landing))},
+            metadata={
+                "dagster/column_schema": column_schema(source.columns),
+                "dagster/uri": dagster.MetadataValue.url((settings.landing / source.path).uri),
+            },
+        )
+        return observable(observe)
 
 
 skip_last_collection()

@@ -2,6 +2,7 @@
 
 import click
 
+from stedi_assets.cli.check import check
 from stedi_assets.cli.clean import clean
 from stedi_assets.cli.completion import completion
 from stedi_assets.cli.ddl import ddl
@@ -27,6 +28,7 @@ def main() -> None:
 
 
 COMMANDS = (
+    check,
     clean,
     completion,
     ddl,

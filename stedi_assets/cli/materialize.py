@@ -6,7 +6,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,14 +18,18 @@ from sqlalchemy.exc import DBAPIError
 
 from stedi_assets.cli.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
 from stedi_assets.console.screen import stdout_console
+from stedi_assets.contract import SOURCES
 from stedi_assets.definitions import defs
-from stedi_assets.defs.assets import TABLE_ASSETS
+from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
 from stedi_assets.defs.checks.check import WHAT_TO_DO
 from stedi_assets.defs.definition import IO_MANAGER_KEY
 from stedi_assets.defs.jobs.jobs import ALL_TABLES
 from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.forecast import forecast
 from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.runs.living import mark_dead_runs
+from stedi_assets.settings import read_settings
 from stedi_assets.storage.work_folder import work_folder
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -74,6 +78,22 @@ def materialize(select: str, *, shows_traces: bool = False) -> bool:
         for error in _errors(result).values():
             print(masked_trace(error.to_string()), file=sys.stderr)
     return result.success
+
+
+def planned(select: str) -> dict[str, Plan]:
+    """Returns how much of each table a run would compute, and why. Nothing is computed.
+
+    Args:
+        select: The assets, in Dagster's selection syntax. Assets without a query of the contract have no plan.
+
+    Raises:
+        StediError: The selection is malformed or selects no table, or a table cannot be read.
+    """
+    names = {key.to_user_string() for key in _selected(select)}
+    # A reading of raw files fills the quarantine and the landing table, whichever of them is selected.
+    names |= {source.landing for source in SOURCES.values() if source.quarantine in names}
+    with open_lakehouse() as lakehouse:
+        return forecast(lakehouse, QUERIES, names, full_refresh=read_settings().full_refresh)
 
 
 @contextmanager
@@ -148,7 +168,10 @@ def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey],
         event.asset_key: event.materialization.metadata for event in result.get_asset_materialization_events()
     }
     table = Table("asset", title=f"Run {result.run_id}", caption=f"{seconds:.1f} seconds in all", title_justify="left")
-    for heading in ("rows", "expected", "checks passed", "warned", "failed", "seconds"):
+    for heading in ("rows", "expected", "added", "removed"):
+        table.add_column(heading, justify="right")
+    table.add_column("plan", overflow="fold")
+    for heading in ("checks passed", "warned", "failed", "seconds"):
         table.add_column(heading, justify="right")
     table.add_column("path", overflow="fold")
     for key in keys:
@@ -158,13 +181,21 @@ def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey],
         metadata = materializations.get(key)
         table.add_row(
             key.to_user_string(),
-            f"{metadata['dagster/row_count'].value:,}" if metadata else "not built",
+            _count(metadata, "dagster/row_count") if metadata else "rejected" if statuses["failed"] else "not built",
             f"{expected[0]:,}" if expected else "",
+            _count(metadata, "rows_added"),
+            _count(metadata, "rows_removed"),
+            Text(str(metadata["plan"].value) if metadata and "plan" in metadata else ""),
             *(str(statuses[status]) for status in ("passed", "warned", "failed")),
             f"{metadata['seconds'].value:.2f}" if metadata else "",
             Text(str(metadata["path"].value) if metadata else ""),
         )
     return table
+
+
+def _count(metadata: Mapping[str, dagster.MetadataValue] | None, name: str) -> str:
+    # The assets of others have neither a plan nor a number of rows that changed.
+    return f"{metadata[name].value:,}" if metadata and name in metadata else ""
 
 
 def _status(check: dagster.AssetCheckEvaluation) -> str:

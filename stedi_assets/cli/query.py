@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stedi_assets.cli.completion import complete_table
+
 if TYPE_CHECKING:
-    from stedi_assets.console.time_travel import AsOf
+    from stedi_assets.console.time_travel import AsOf, Rejected
     from stedi_assets.settings import Settings
 
 FORMATS = ("table", "csv", "json", "parquet")
@@ -34,7 +36,20 @@ FORMATS = ("table", "csv", "json", "parquet")
     metavar="VERSION|TIMESTAMP",
     help="Read earlier versions: a version number, or an instant such as 2030-01-31T12:00:00Z.",
 )
-def query(sql: str | None, format_: str | None, output: Path | None, limit: int, as_of_text: str | None) -> None:
+@click.option(
+    "--rejected",
+    metavar="TABLE",
+    shell_complete=complete_table,
+    help="Read the version of a table that its checks have rejected. Without SQL, all of its rows.",
+)
+def query(
+    sql: str | None,
+    format_: str | None,
+    output: Path | None,
+    limit: int,
+    as_of_text: str | None,
+    rejected: str | None,
+) -> None:
     """Computes a SELECT over tables.
 
     SQL is one SELECT in DuckDB's dialect. It can read the tables, by their names, and nothing else. Personal columns
@@ -48,21 +63,26 @@ def query(sql: str | None, format_: str | None, output: Path | None, limit: int,
     Example: stedi query 'FROM step_trainer_trusted' --output readings.parquet
 
     Example: stedi query 'FROM customer_landing' --as-of 0 --format csv
+
+    Example: stedi query --rejected customer_trusted
     """
     chosen = format_ or _format_of(output)
     _refuse_impossible_combination(chosen, output)
-    as_of = _as_of(as_of_text)
+    if as_of_text and rejected:
+        raise click.UsageError("--as-of and --rejected exclude each other.")
+    versions = _rejected(rejected) if rejected else _as_of(as_of_text)
+    statement = sql or f"FROM {rejected}" if rejected else sql
     from stedi_assets.settings import read_settings  # noqa: PLC0415
 
     settings = read_settings()
-    if sql is None and sys.stdin.isatty():
+    if statement is None and sys.stdin.isatty():
         if output:
             raise click.UsageError("--output needs a statement.")
         from stedi_assets.console.prompt import ask  # noqa: PLC0415
 
-        ask(settings.lakehouse, partial(_answer, settings, as_of, chosen, None, limit))
+        ask(settings.lakehouse, partial(_answer, settings, versions, chosen, None, limit))
         return
-    _answer(settings, as_of, chosen, output, limit, _decoded(sql if sql is not None else sys.stdin.read()))
+    _answer(settings, versions, chosen, output, limit, _decoded(sys.stdin.read() if statement is None else statement))
 
 
 def _decoded(sql: str) -> str:
@@ -96,8 +116,16 @@ def _as_of(text: str | None) -> "AsOf | None":
         raise click.UsageError(f"--as-of: {error}") from None
 
 
+def _rejected(table: str) -> "Rejected":
+    from stedi_assets.console.tables import names_of_contract  # noqa: PLC0415
+    from stedi_assets.console.time_travel import Rejected  # noqa: PLC0415
+
+    (name,) = names_of_contract([table])
+    return Rejected(name)
+
+
 def _answer(
-    settings: "Settings", as_of: "AsOf | None", format_: str, output: Path | None, limit: int, sql: str
+    settings: "Settings", as_of: "AsOf | Rejected | None", format_: str, output: Path | None, limit: int, sql: str
 ) -> None:
     from stedi_assets.console.formats import print_result, show_table, write_result  # noqa: PLC0415
 

@@ -1,5 +1,7 @@
 """stedi run: materializes assets."""
 
+import json
+
 import click
 
 from stedi_assets.cli.group import is_debugging
@@ -7,15 +9,31 @@ from stedi_assets.cli.group import is_debugging
 
 @click.command()
 @click.option("--select", default="*", show_default=True, help="Which assets, in Dagster's selection syntax.")
-def run(select: str) -> None:
+@click.option("--plan", is_flag=True, help="Print how much of each table a run would compute, and why. Run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def run(select: str, plan: bool, as_json: bool) -> None:
     """Materializes assets and prints what came of it.
 
-    The run is recorded in $DAGSTER_HOME, where there is one.
+    A table is computed as far as its inputs have changed. It is published if its blocking checks pass; otherwise it
+    stays as it was. The run is recorded in $DAGSTER_HOME, where there is one.
 
     Example: stedi run --select '+key:machine_learning_curated'
-    """
-    # Imported here: it imports Dagster, which the other commands and --help need not wait for.
-    from stedi_assets.cli.materialize import materialize  # noqa: PLC0415
 
-    if not materialize(select, shows_traces=is_debugging()):
+    Example: stedi run --plan
+    """
+    if as_json and not plan:
+        raise click.UsageError("--json needs --plan.")
+    # Imported here: it imports Dagster, which the other commands and --help need not wait for.
+    from stedi_assets.cli.materialize import materialize, planned  # noqa: PLC0415
+
+    if plan:
+        from stedi_assets.console.plans import plan_json, plan_rows  # noqa: PLC0415
+        from stedi_assets.console.screen import stdout_console  # noqa: PLC0415
+
+        plans = planned(select)
+        if as_json:
+            click.echo(json.dumps(plan_json(plans), indent=2))
+        else:
+            stdout_console().print(plan_rows(plans))
+    elif not materialize(select, shows_traces=is_debugging()):
         raise click.exceptions.Exit(1)

@@ -13,7 +13,7 @@ from rich.text import Text
 from stedi_assets.console.output import atomic_output
 from stedi_assets.console.screen import printable_text, spinner, stdout_console
 from stedi_assets.console.statement import prepared_statement
-from stedi_assets.console.time_travel import AsOf
+from stedi_assets.console.time_travel import AsOf, Rejected
 from stedi_assets.engines.duckdb.text import literal
 from stedi_assets.settings import Settings
 
@@ -28,13 +28,13 @@ NUMERIC = ("INT", "DOUBLE", "FLOAT", "DECIMAL")
 """A type is numeric, and right-aligned, if its name begins or ends with one of these."""
 
 
-def show_table(settings: Settings, sql: str, as_of: AsOf | None, limit: int) -> None:
+def show_table(settings: Settings, sql: str, as_of: AsOf | Rejected | None, limit: int) -> None:
     """Prints the first rows of a result as a table, and the number of all rows.
 
     Args:
         settings: The location of the lakehouse, and DuckDB's limits.
         sql: One SELECT.
-        as_of: The version or the instant at which to read the tables; None for the current versions.
+        as_of: The versions of the tables to read; None for the current ones.
         limit: The most rows to print.
 
     Raises:
@@ -68,13 +68,13 @@ def _summary(count: int, limit: int) -> str:
     )
 
 
-def print_result(settings: Settings, sql: str, as_of: AsOf | None, format_: str, stream: BinaryIO) -> None:
+def print_result(settings: Settings, sql: str, as_of: AsOf | Rejected | None, format_: str, stream: BinaryIO) -> None:
     """Writes a whole result to a stream while DuckDB computes it.
 
     Args:
         settings: The location of the lakehouse, and DuckDB's limits.
         sql: One SELECT.
-        as_of: The version or the instant at which to read the tables; None for the current versions.
+        as_of: The versions of the tables to read; None for the current ones.
         format_: "csv" or "json", which DuckDB writes sequentially.
         stream: The stream to write to.
 
@@ -103,13 +103,13 @@ def print_result(settings: Settings, sql: str, as_of: AsOf | None, format_: str,
         copying.result()
 
 
-def write_result(settings: Settings, sql: str, as_of: AsOf | None, format_: str, output: Path) -> int:
+def write_result(settings: Settings, sql: str, as_of: AsOf | Rejected | None, format_: str, output: Path) -> int:
     """Writes a whole result to a file, which appears only when it is complete.
 
     Args:
         settings: The location of the lakehouse, and DuckDB's limits.
         sql: One SELECT.
-        as_of: The version or the instant at which to read the tables; None for the current versions.
+        as_of: The versions of the tables to read; None for the current ones.
         format_: A key of `COPY_OPTIONS`.
         output: The file. An existing file is replaced.
 

@@ -14,22 +14,25 @@ from stedi_assets.console.connection import (
     refuse_missing_files,
 )
 from stedi_assets.console.tables import existing_tables, open_by_name
-from stedi_assets.console.time_travel import AsOf, load_version
+from stedi_assets.console.time_travel import AsOf, Rejected, load_version
+from stedi_assets.contract import table_path
+from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
 from stedi_assets.settings import Settings
 from stedi_assets.storage.delta import data_files
+from stedi_assets.storage.rejection import read_rejection
 
 
 @contextmanager
 def prepared_statement(
-    settings: Settings, sql: str, as_of: AsOf | None, writable: Sequence[str] = ()
+    settings: Settings, sql: str, as_of: AsOf | Rejected | None, writable: Sequence[str] = ()
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """Opens the tables that a statement names, and no others.
 
     Args:
         settings: The location of the lakehouse, and DuckDB's limits.
         sql: The user's statement.
-        as_of: The version or the instant at which to read the tables; None for the current versions.
+        as_of: The versions of the tables to read; None for the current ones.
         writable: The paths of files that the connection may write.
 
     Yields:
@@ -42,19 +45,42 @@ def prepared_statement(
     with open_connection(settings) as (connection, engine), duckdb_errors_explained():
         allowed = list(writable)
         for name in _table_names(settings, sql):
-            entry, table = open_by_name(settings.lakehouse, name)
-            if as_of is not None:
-                load_version(table, entry.name, as_of)
-            files = data_files(table)
-            if as_of is not None:
-                refuse_missing_files(connection, entry.name, table.version(), files)
-            engine.define_table(entry.name, files, table.schema())
-            allowed += files
+            allowed += (
+                _define_rejected(engine, settings, as_of)
+                if isinstance(as_of, Rejected) and as_of.names(name)
+                else _define(connection, engine, settings, name, None if isinstance(as_of, Rejected) else as_of)
+            )
         allow_only_files(connection, allowed)
         # On lines of its own, because the statement may end with a comment.
         result = f"(\n{without_semicolon(sql)}\n)"
         refuse_credentials(connection, result)
         yield connection, result
+
+
+def _define(
+    connection: duckdb.DuckDBPyConnection, engine: DuckDBEngine, settings: Settings, name: str, as_of: AsOf | None
+) -> Sequence[str]:
+    entry, table = open_by_name(settings.lakehouse, name)
+    if as_of is not None:
+        load_version(table, entry.name, as_of)
+    files = data_files(table)
+    if as_of is not None:
+        refuse_missing_files(connection, entry.name, table.version(), files)
+    engine.define_table(entry.name, files, table.schema())
+    return files
+
+
+def _define_rejected(engine: DuckDBEngine, settings: Settings, rejected: Rejected) -> Sequence[str]:
+    folder = settings.lakehouse / table_path(rejected.table)
+    rejection = read_rejection(folder)
+    if rejection is None:
+        raise StediError(
+            f"The table {rejected.table} has no rejected version.",
+            "A run keeps one where a blocking check fails, until a run of the table succeeds.",
+        )
+    files = [f"{folder}/{name}" for name in (*rejection.kept, *rejection.staged)]
+    engine.define_table(rejected.table, files, rejection.schema)
+    return files
 
 
 def _table_names(settings: Settings, sql: str) -> list[str]:

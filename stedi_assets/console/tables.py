@@ -86,6 +86,22 @@ def open_by_name(lakehouse: Location, name: str) -> tuple[TableEntry, DeltaTable
     )
 
 
+def names_of_contract(names: Sequence[str]) -> list[str]:
+    """Returns the names of tables as the contract writes them.
+
+    Args:
+        names: Names in any case; none for all tables.
+
+    Raises:
+        StediError: The contract has no table of a name.
+    """
+    by_folded = {name.casefold(): name for name in TABLES}
+    for name in names:
+        if name.casefold() not in by_folded:
+            raise StediError(f"{name} is not a table of the contract.", f"The tables are {', '.join(TABLES)}.")
+    return [by_folded[name.casefold()] for name in names] or list(TABLES)
+
+
 def existing_tables(lakehouse: Location) -> list[tuple[TableEntry, DeltaTable]]:
     """Opens the current version of every table that exists.
 

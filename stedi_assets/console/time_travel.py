@@ -1,5 +1,6 @@
 """Reads a table at an earlier version, given by its number or by an instant."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,22 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from stedi_assets.errors import StediError
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """Stands for the rejected version of one table, and the current versions of all others.
+
+    Attributes:
+        table: The name of the table of the contract.
+    """
+
+    table: str
+
+    def names(self, name: str) -> bool:
+        """Whether a name, in any case, is that table's."""
+        return self.table.casefold() == name.casefold()
+
 
 AsOf = int | datetime
 """A Delta version, or the instant at which a version was current."""

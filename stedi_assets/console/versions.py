@@ -11,8 +11,7 @@ from rich.table import Table
 from stedi_assets.console.inventory import total_rows
 from stedi_assets.console.screen import printable_text
 from stedi_assets.console.time_travel import commit_time, format_instant
-from stedi_assets.lakehouse.lakehouse import RUN_KEY
-from stedi_assets.storage.delta import DataFile, current_files
+from stedi_assets.storage.delta import RUN_KEY, DataFile, current_files
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ Each step is in a concurrency pool with the table's name (`pool=`). Where Dagste
 pool limit of 1 lets only one of them write a table; the project's dagster.yaml sets that limit.
 """
 
+import hashlib
 import inspect
 import itertools
+import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -19,14 +21,19 @@ import dagster
 from stedi_assets.contract import TABLES, Column, Source, Table, Zone
 from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.defs.checks.check import check_result, check_spec
-from stedi_assets.defs.io_managers.lakehouse import FIGURES, failures_described
+from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
+from stedi_assets.defs.io_managers.metadata import built_metadata, query_metadata
 from stedi_assets.lakehouse.check import Checks
 from stedi_assets.query import Query
 
 if TYPE_CHECKING:
-    from stedi_assets.lakehouse.stored import Landed
+    from stedi_assets.lakehouse.stored import Built, Landed
 
 IO_MANAGER_KEY = "io_manager"
+
+DATA_VERSION = "dagster/data_version"
+INPUT_DATA_VERSION = "dagster/input_data_version"
+"""Dagster's tags on the event of an asset: its data version, and the data version of each input."""
 
 ENTRIES_SHOWN = 100
 """The greatest number of unread entries of a landing folder that the metadata lists."""
@@ -38,15 +45,18 @@ FRESHNESS: Mapping[Zone, dagster.FreshnessPolicy] = {
 fails when the next build is due too."""
 
 
-def asset_definition(asset: TableAsset, checks: Checks, kinds: set[str]) -> dagster.AssetsDefinition:
+def asset_definition(
+    asset: TableAsset, checks: Checks, kinds: set[str], *, full_refresh: bool
+) -> dagster.AssetsDefinition:
     """Returns the Dagster asset of a table, with its checks. The checks can also be run alone.
 
-    If a blocking check fails, the step fails after the table is stored, and no table downstream is built.
+    If a blocking check fails, the step fails, the table stays at its last version, and no table downstream is built.
 
     Args:
         asset: The table with its query.
         checks: The checks of all tables.
         kinds: The technologies that the asset graph shows on the asset.
+        full_refresh: The default of the run configuration's `full_refresh`.
     """
 
     @dagster.multi_asset(
@@ -57,11 +67,23 @@ def asset_definition(asset: TableAsset, checks: Checks, kinds: set[str]) -> dags
         required_resource_keys={IO_MANAGER_KEY},
         can_subset=True,
         pool=asset.name,
+        config_schema=_full_refresh("Whether to compute all of the table, whatever has changed.", full_refresh),
     )
     def materialize(context: dagster.AssetExecutionContext) -> Iterator[Any]:
-        if context.selected_asset_keys:
-            yield dagster.Output(asset.query, output_name=asset.name)
-        yield from _results(context, checks)
+        if not context.selected_asset_keys:
+            yield from _full_results(context, checks)
+            return
+        manager: LakehouseIOManager = getattr(context.resources, IO_MANAGER_KEY)
+        run_id = context.run.run_id
+        with failures_described():
+            built = manager.builder.build(
+                asset.name, asset.query, checks[asset.name], run_id, full_refresh=_is_full_refresh(context)
+            )
+            metadata = built_metadata(manager.lakehouse, asset.name, built, asset.query, run_id)
+            if asset.figures and built.run_id == run_id:
+                (figures,) = manager.lakehouse.rows(asset.figures.sql)
+                metadata |= {name: figure for name, figure in figures.items() if figure is not None}
+        yield from _events(context, asset.name, built, metadata | query_metadata(asset.query, manager.pseudonyms))
 
     return materialize
 
@@ -90,25 +112,90 @@ def landing_definition(
         required_resource_keys={IO_MANAGER_KEY},
         can_subset=True,
         pool=asset.name,
-        config_schema={
-            "full_refresh": dagster.Field(
-                bool, default_value=full_refresh, description="Whether to read all landing files again."
-            )
-        },
+        config_schema=_full_refresh("Whether to read all landing files again.", full_refresh),
     )
     def materialize(context: dagster.AssetExecutionContext) -> Iterator[Any]:
-        selected = {key.to_user_string() for key in context.selected_asset_keys}
-        if selected:
-            configuration = context.op_execution_context.op_config
-            landed, tables = getattr(context.resources, IO_MANAGER_KEY).land(
-                source, asset.query, context.run.run_id, full_refresh=configuration["full_refresh"]
-            )
-            for name in names:
-                if name in selected:
-                    yield dagster.MaterializeResult(asset_key=name, metadata=_reading(asset, landed) | tables[name])
-        yield from _results(context, checks)
+        if not context.selected_asset_keys:
+            yield from _full_results(context, checks)
+            return
+        # Imported here: a process that only loads the definitions opens no table.
+        from stedi_assets.lakehouse.land import land  # noqa: PLC0415
+
+        manager: LakehouseIOManager = getattr(context.resources, IO_MANAGER_KEY)
+        run_id = context.run.run_id
+        with failures_described():
+            landed = land(manager.builder, source, asset.query, checks, run_id, full_refresh=_is_full_refresh(context))
+            tables = {source.quarantine: (landed.quarantine, None), source.landing: (landed.landing, asset.query)}
+            metadata = {
+                name: _reading(asset, landed) | built_metadata(manager.lakehouse, name, built, query, run_id)
+                for name, (built, query) in tables.items()
+            }
+        # The tables follow from these files. An observation of other files marks the tables as stale.
+        yield dagster.AssetObservation(source.name, tags={DATA_VERSION: landed.files_digest})
+        inputs = {f"{INPUT_DATA_VERSION}/{source.name}": landed.files_digest}
+        for name, (built, _) in tables.items():
+            yield from _events(context, name, built, metadata[name], inputs)
 
     return materialize
+
+
+def _full_refresh(description: str, default: bool) -> dict[str, dagster.Field]:
+    return {"full_refresh": dagster.Field(bool, default_value=default, description=description)}
+
+
+def _is_full_refresh(context: dagster.AssetExecutionContext) -> bool:
+    return bool(context.op_execution_context.op_config["full_refresh"])
+
+
+def _events(
+    context: dagster.AssetExecutionContext,
+    name: str,
+    built: "Built",
+    metadata: Mapping[str, Any],
+    tags: Mapping[str, str] | None = None,
+) -> Iterator[Any]:
+    """Yields the materialization of a table, and then the results of its checks, which Dagster attaches to it."""
+    if dagster.AssetKey(name) in context.selected_asset_keys and not built.is_rejected:
+        yield dagster.MaterializeResult(
+            asset_key=name,
+            metadata={**_as_before(context, name, metadata), **metadata},
+            data_version=dagster.DataVersion(built.version),
+            tags=tags,
+        )
+    selected = {key.name for key in context.selected_asset_check_keys if key.asset_key == dagster.AssetKey(name)}
+    for result in built.results:
+        if result.check.name in selected:
+            yield check_result(result, name)
+        elif result.is_blocked:
+            raise dagster.Failure(
+                f"{name} was not published: the check {result.check.name} failed. {result.check.what_to_do}"
+            )
+
+
+def _as_before(context: dagster.AssetExecutionContext, name: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the metadata of the last materialization of an unchanged table: its preview, lineage and figures."""
+    if "unchanged_since" not in metadata:
+        return {}
+    event = context.instance.get_latest_materialization_event(dagster.AssetKey(name))
+    before = event.asset_materialization.metadata if event and event.asset_materialization else {}
+    version = before.get("delta_version")
+    same_version = version is not None and version.value == metadata["delta_version"].value
+    return before if same_version and before["path"].value == metadata["path"].value else {}
+
+
+def _full_results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator[dagster.AssetCheckResult]:
+    """Yields the results of the selected checks, computed on the whole of the published tables."""
+    # Imported here: a process that only loads the definitions opens no table.
+    from stedi_assets.lakehouse.audit import full_audit  # noqa: PLC0415
+
+    lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
+    selected = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
+    for table in dict.fromkeys(table for table, _ in sorted(selected)):
+        for check in checks[table]:
+            if (table, check.name) in selected:
+                with failures_described():
+                    (result,) = full_audit(lakehouse, table, [check])
+                yield check_result(result, table)
 
 
 def _reading(asset: TableAsset, landed: "Landed") -> dict[str, Any]:
@@ -127,19 +214,7 @@ def _specs(checks: Checks, names: Sequence[str]) -> list[dagster.AssetCheckSpec]
     return [check_spec(check, name) for name in names for check in checks[name]]
 
 
-def _results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator[dagster.AssetCheckResult]:
-    lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
-    selected = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
-    for table in dict.fromkeys(table for table, _ in sorted(selected)):
-        for check in checks[table]:
-            if (table, check.name) in selected:
-                with failures_described():
-                    result = check_result(check, table, lakehouse)
-                yield result
-
-
 def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
-    figures = {FIGURES: asset.figures.sql} if asset.figures else {}
     return dagster.AssetOut(
         key=table.name,
         description=table.description,
@@ -147,15 +222,21 @@ def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
         kinds=kinds,
         io_manager_key=IO_MANAGER_KEY,
         is_required=False,
+        code_version=code_version(table, asset.query),
         freshness_policy=FRESHNESS.get(table.zone),
         metadata={
             "dagster/table_name": table.name,
             "dagster/column_schema": column_schema(table.columns),
             "dagster/code_references": _code_references(asset.function),
             "query": dagster.MetadataValue.md(asset.query.markdown),
-            **figures,
         },
     )
+
+
+def code_version(table: Table, query: Query) -> str:
+    """Returns a text of 12 hex digits that changes with the SELECT and the columns of a table."""
+    columns = [[column.name, column.type, column.required] for column in table.columns]
+    return hashlib.sha256(json.dumps([query.sql, columns]).encode()).hexdigest()[:12]
 
 
 def column_schema(columns: Sequence[Column]) -> dagster.TableSchema:

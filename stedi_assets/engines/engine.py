@@ -98,6 +98,14 @@ class Engine(Protocol):
         """
         ...
 
+    def define_query(self, name: str, query: Query) -> None:
+        """Makes the rows of a query over defined tables readable by a name. They are computed at each use."""
+        ...
+
+    def keep(self, name: str, query: Query) -> None:
+        """Computes a query over defined tables once, and makes its rows readable by a name until the engine closes."""
+        ...
+
     def define_erased(self, tombstones: Tombstones) -> None:
         """Makes the SQL function `shared_with_erased` true for serial numbers that an erased customer shared.
 
@@ -107,6 +115,8 @@ class Engine(Protocol):
 
     def write(self, value: Any, folder: Location) -> Written:
         """Writes the rows of a query or a data frame as Parquet files into a table's folder.
+
+        Without a row, there is one file, for the columns.
 
         Args:
             value: A `Query` over defined tables and sources, or a data frame of a type that the engine supports.
@@ -144,22 +154,12 @@ class Engine(Protocol):
         """
         ...
 
-    def without_source_files(
-        self, files: Sequence[str], source_files: Sequence[str], folder: Location
-    ) -> tuple[Sequence[str], Sequence[DataFile]]:
-        """Rewrites the Parquet files of a landing table that hold rows of some raw files, without those rows.
+    def files_with(self, files: Sequence[str], condition: str) -> Sequence[str]:
+        """Returns the paths of those Parquet files that hold a row for which a condition is true.
 
         Args:
-            files: The paths of the table's current Parquet files.
-            source_files: The names of the raw files whose rows to remove.
-            folder: The table's folder.
-
-        Returns:
-            The paths of the Parquet files that hold such rows, and the staged files that replace them. Both are empty
-            if the table has no such row.
-
-        Raises:
-            StediError: The rows cannot be written. The staged files are deleted.
+            files: The paths of a table's Parquet files.
+            condition: An expression of SQL over the columns of the files.
         """
         ...
 

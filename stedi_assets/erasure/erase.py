@@ -16,13 +16,17 @@ from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.plan import CUSTOMERS, READINGS_FIRST, ErasurePlan, customer_hash, seekable_copy
 from stedi_assets.erasure.redaction import write_without
 from stedi_assets.erasure.verification import verify
+from stedi_assets.lakehouse.build import Builder
+from stedi_assets.lakehouse.folders import table_folders
 from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.land import land
 from stedi_assets.privacy.pseudonyms import FUNCTION
 from stedi_assets.privacy.tombstones import email_tombstone, serial_number_tombstone, shared_serial_number_tombstone
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.s3 import S3Files
 from stedi_assets.storage.tombstones import write_tombstones
+from stedi_assets.storage.vacuum import vacuum
 
 OnStep = Callable[[str], None]
 """Called with the name of a step before the step begins."""
@@ -58,7 +62,7 @@ def erase(
     """
     lakehouse.hold(f"run {run_id}")
     # Raises before anything is erased: a table that cannot be vacuumed at the end would keep the customer.
-    lakehouse.folders()
+    table_folders(lakehouse.root)
     person = plan.customer.person
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     certificate = Certificate(customer_hash(lakehouse, person.email), requested_by, begun)
@@ -69,10 +73,10 @@ def erase(
     _write_tombstones(lakehouse, person, {"requested_by": requested_by, "at": begun})
     _redact(lakehouse, plan, READINGS_FIRST[-1:], certificate, progress)
     _rebuild(lakehouse, queries, run_id, certificate, progress)
-    for table in lakehouse.folders():
+    for table in table_folders(lakehouse.root):
         progress(f"vacuum {table}")
         lakehouse.hold(f"run {run_id}")
-        certificate.files_deleted += len(delta.vacuum(lakehouse.root / table, timedelta(0)))
+        certificate.files_deleted += len(vacuum(lakehouse.root / table, timedelta(0)))
     progress("old versions of objects")
     _handle_object_versions(lakehouse, certificate, delete=all_object_versions)
     progress("verification")
@@ -109,15 +113,17 @@ def _rebuild(
     lakehouse: Lakehouse, queries: Mapping[str, Query], run_id: str, certificate: Certificate, progress: OnStep
 ) -> None:
     sources = {source.landing: source for source in SOURCES.values()}
+    builder = Builder(lakehouse)
     for table, query in queries.items():
         before = _row_counts(lakehouse, table, sources)
         if before is None:
             continue
         progress(f"table {table}")
         if table in sources:
-            lakehouse.land(sources[table], query, run_id, full_refresh=False)
+            land(builder, sources[table], query, {}, run_id, full_refresh=False)
         else:
-            lakehouse.store(table, query, run_id)
+            # All of it, and without an audit: an erasure ends whatever the checks find, and the next run tells.
+            builder.build(table, query, (), run_id, full_refresh=True)
         after = _row_counts(lakehouse, table, sources) or {}
         certificate.rows_by_table |= {name: rows - after.get(name, 0) for name, rows in before.items()}
 

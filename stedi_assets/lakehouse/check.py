@@ -20,9 +20,15 @@ class Check:
     Attributes:
         name: The rule, as a phrase.
         description: The rule as a sentence, and then the remedy of a failure.
-        blocking: Whether a failure means wrong or leaked data, so that nothing downstream may be built.
+        blocking: Whether a failure means wrong or leaked data, so that the table's version is not published.
         find: Computes the findings, on the engine that holds the table.
         passes: Whether the findings satisfy the rule.
+        statements: The SELECTs that `find` computes. The findings stay as they are while the tables of the SELECTs do.
+            Without statements, the findings are cheap: they are computed in every run.
+        by_instant: The tables of the statements of which the rows at some instants suffice: the findings of a table are
+            the sums of those at its instants, or they are all 0 where those at each instant are.
+        follows_customers: Whether a customer's record decides on no other readings than those with its email or serial
+            number. Otherwise, the findings are computed from all readings when a record changes.
     """
 
     name: str
@@ -30,6 +36,9 @@ class Check:
     blocking: bool
     find: Callable[[Lakehouse], Findings]
     passes: Callable[[Findings], bool]
+    statements: Sequence[str] = ()
+    by_instant: Sequence[str] = ()
+    follows_customers: bool = True
 
     @property
     def what_to_do(self) -> str:
@@ -40,3 +49,28 @@ class Check:
 
 Checks = Mapping[str, Sequence[Check]]
 """From a table's name to its checks."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The result of a check.
+
+    Attributes:
+        check: The check.
+        findings: Its findings.
+        scope: From how much of the tables the findings were computed: `whole`, `part`, or `kept` from an earlier run.
+    """
+
+    check: Check
+    findings: Findings
+    scope: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the findings satisfy the rule."""
+        return self.check.passes(self.findings)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the version must not be published."""
+        return self.check.blocking and not self.passed

@@ -1,43 +1,33 @@
 """The lakehouse: tables that an engine computes and delta-rs commits, stored and read by name. No Dagster here."""
 
-import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable
 
 from stedi_assets.catalog.glue import GlueCatalog
-from stedi_assets.contract import OTHER_TABLES, SOURCE_FILE, TABLES, Source, table_path
-from stedi_assets.engines.engine import Engine, LandingRead, ReadStamp, Written
+from stedi_assets.contract import TABLES, Source, table_path
+from stedi_assets.engines.engine import Engine, Written
 from stedi_assets.errors import MissingTableError
+from stedi_assets.lakehouse.content import Content, Cut, View, content_of
 from stedi_assets.lakehouse.difference import stored_ledger
-from stedi_assets.lakehouse.landing import LandingPlan, plan_landing
+from stedi_assets.lakehouse.names import ADDED, Names
 from stedi_assets.lakehouse.stopwatch import Stopwatch
-from stedi_assets.lakehouse.stored import CommittedVersion, Landed, Stored
-from stedi_assets.landing.digest import CONTRACT_KEY
+from stedi_assets.lakehouse.stored import Stored
 from stedi_assets.landing.files import list_landing_files
-from stedi_assets.landing.ledger import LEDGER_KEY, Ledger, to_json, with_digests
+from stedi_assets.landing.ledger import Ledger
 from stedi_assets.privacy.pseudonyms import Pseudonyms
-from stedi_assets.privacy.tombstones import SHARED_FUNCTION
-from stedi_assets.query import Query, portable_literal
+from stedi_assets.privacy.tombstones import SHARED_FUNCTION, Tombstones
+from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import discarded_on_failure
 from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS, Lease, take_lease
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.tombstones import read_tombstones
-
-LOG = "/_delta_log/"
-"""The part of a path that only the files of a Delta log have."""
-
-IS_GONE = "it was removed before it could be read"
-"""The reason for not reading a file that was listed."""
-
-RUN_KEY = "dagster/run_id"
-"""The key of a commit's metadata that holds the id of the run."""
 
 
 class Lakehouse:
@@ -72,12 +62,15 @@ class Lakehouse:
     ) -> None:
         self.root = root
         self.landing = landing
+        self.engine = engine
         self.pseudonyms = pseudonyms or Pseudonyms()
-        self._engine = engine
         self._catalog = catalog
-        self._defined: set[str] = set()
-        self._stored_here: dict[str, Schema] = {}
-        self._results: dict[str, list[dict[str, Any]]] = {}
+        self._opened: dict[str, DeltaTable] = {}
+        self._contents: dict[str, Content] = {}
+        self._stored_here: set[str] = set()
+        self._scene: Mapping[str, View] = {}
+        self._names = Names(engine)
+        self._results: dict[Any, list[dict[str, Any]]] = {}
         self._ledgers: dict[str, Ledger] = {}
         self._passed_over: dict[str, Mapping[str, str]] = {}
         self._lease_wait_timeout = lease_wait_timeout
@@ -100,7 +93,7 @@ class Lakehouse:
             self._lease.confirm()
             return
         self._lease = take_lease(self.root, holder, self._lease_wait_timeout)
-        for known in (self._defined, self._stored_here, self._results, self._ledgers, self._passed_over):
+        for known in (self._opened, self._contents, self._stored_here, self._results, self._ledgers, self._passed_over):
             known.clear()
 
     def close(self) -> None:
@@ -109,13 +102,29 @@ class Lakehouse:
             self._lease.release()
             self._lease = None
 
-    def store(self, name: str, value: Any, run_id: str) -> Stored:
+    def begin(self, run_id: str) -> None:
+        """Takes the lease for the storing of a table, and forgets the versions of tables that others may have stored.
+
+        Args:
+            run_id: The run's id.
+
+        Raises:
+            ConflictError: Another run did not end in time, or has taken the lease over.
+            StediError: The lakehouse cannot be written.
+        """
+        self.hold(f"run {run_id}")
+        for known in (self._opened, self._contents):
+            for name in known.keys() - self._stored_here:
+                del known[name]
+
+    def store(self, name: str, value: Any, run_id: str, metadata: Mapping[str, str] | None = None) -> Stored:
         """Replaces a table with the rows of a query or a data frame, in one commit.
 
         Args:
             name: The table's name.
             value: A `Query`, or a data frame of a type that the engine supports.
             run_id: The run's id, which the commit's metadata keeps.
+            metadata: More metadata for the commit.
 
         Returns:
             The version that was stored.
@@ -126,80 +135,107 @@ class Lakehouse:
                 message says that it is stored.
         """
         stopwatch = Stopwatch()
-        self.hold(f"run {run_id}")
-        self._forget()
-        if isinstance(value, Query):
-            self._prepare(value)
-        stopwatch.end("open")
-        folder = self._folder(name)
+        self.begin(run_id)
+        folder = self.folder(name)
         with ThreadPoolExecutor() as pool:
             # Opened before the rows are computed: if another program commits meanwhile, the commit below fails instead
             # of replacing newer rows by older ones.
             opened = pool.submit(delta.open_table, folder)
-            written = self._engine.write(value, folder)
+            if isinstance(value, Query):
+                self._prepare(value)
+            stopwatch.end("open")
+            written = self.engine.write(value, folder)
         stopwatch.end("compute_and_write")
-        version = self._commit(name, opened.result(), written, {RUN_KEY: run_id})
+        self.replace(name, opened.result(), written, {delta.RUN_KEY: run_id, **(metadata or {})})
         stopwatch.end("commit")
-        return self._stored(name, version, stopwatch)
+        return self.stored(name, stopwatch)
 
-    def land(self, source: Source, query: Query, run_id: str, *, full_refresh: bool) -> Landed:
-        """Brings a landing table and its quarantine up to date with the landing folder.
-
-        Only new and changed raw files are read, and the rows of removed files are deleted. If the stored rows follow
-        another contract, all files are read and both tables replaced, with the new columns.
-
-        The quarantine is committed first, the landing table with its ledger last. After a crash in between, the ledger
-        still lacks the files: the next run reads them again, and replaces their records in the quarantine.
-
-        Args:
-            source: The kind of record.
-            query: The landing table's SELECT over the source's name.
-            run_id: The run's id, which the commits and the quarantined records keep.
-            full_refresh: Whether to read all files again.
-
-        Returns:
-            The versions of both tables, and the names of the files that were read or removed.
+    def write(self, name: str, query: Query) -> Written:
+        """Stages the rows of a query in a table's folder.
 
         Raises:
-            ConflictError: Another writer holds the lakehouse, or changed a table first.
-            StediError: The files cannot be read, or a table cannot be committed or registered. The landing table is
-                unchanged unless the message says that it is stored.
+            MissingTableError: The query reads a table that does not exist.
+            StediError: The rows cannot be computed or written.
         """
-        stopwatch = Stopwatch()
-        self.hold(f"run {run_id}")
-        self._forget()
-        plan = plan_landing(
-            source,
-            query,
-            self.landing,
-            self._folder(source.landing),
-            self._folder(source.quarantine),
-            full_refresh=full_refresh,
-        )
-        stopwatch.end("list")
-        if plan.is_needed:
-            read = self._read_landing(plan, run_id)
-            stopwatch.end("read_and_write")
-            quarantine = self._commit_quarantine(plan, read, run_id)
-            stopwatch.end("quarantine")
-            landing = self._commit_landing(plan, read, run_id)
-            stopwatch.end("commit")
-            passed_over = {**plan.passed_over, **dict.fromkeys(read.gone, IS_GONE)}
-            unknown_keys = sum((Counter(entry.unknown_keys) for entry in read.entries), Counter[str]())
+        self._prepare(query)
+        return self.engine.write(query, self.folder(name))
+
+    def replace(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> None:
+        """Commits staged files as the whole new content of a table.
+
+        Args:
+            name: The table's name.
+            current: The table at the version that the commit follows; None to create the table.
+            written: The staged files, which are deleted if the lease is lost.
+            metadata: Stored with the commit.
+
+        Raises:
+            ConflictError: Another writer committed first, or another run has taken the lease over.
+            StediError: The commit failed.
+        """
+        folder = self.folder(name)
+        self._confirm_lease(name, written.files)
+        description = TABLES[name].description if name in TABLES else None
+        delta.commit(current, folder, written.schema, written.files, metadata, description)
+        if current is None:
+            self._take(name, delta.open_table(folder), written)
         else:
-            landing, quarantine = (_version_of(table) for table in (plan.landing, plan.quarantine) if table is not None)
-            self._ledgers[source.landing] = plan.ledger or {}
-            passed_over, unknown_keys = dict(plan.passed_over), Counter()
-        self._passed_over[source.landing] = passed_over
-        return Landed(
-            landing=self._stored(source.landing, landing, stopwatch),
-            quarantine=self._stored(source.quarantine, quarantine, stopwatch),
-            files_read=[file.name for file in plan.changes.to_read],
-            files_removed=plan.changes.gone,
-            files_kept=len(plan.changes.kept),
-            unknown_keys=unknown_keys,
-            passed_over=passed_over,
+            delta.refresh(current, folder)
+            self._take(name, current, written)
+
+    def amend(
+        self,
+        name: str,
+        current: DeltaTable,
+        added: Sequence[delta.DataFile],
+        removed: Sequence[str],
+        metadata: Mapping[str, str],
+    ) -> None:
+        """Adds staged files to a table and removes others, in one commit.
+
+        Args:
+            name: The table's name.
+            current: The table at the version that the removed files were chosen from.
+            added: The staged files, which are deleted if the lease is lost.
+            removed: The absolute paths of the files to remove from the table.
+            metadata: Stored with the commit.
+
+        Raises:
+            ConflictError: Another writer committed first, or another run has taken the lease over.
+            StediError: The commit failed.
+        """
+        folder = self.folder(name)
+        self._confirm_lease(name, added)
+        delta.amend(current, folder, added, removed, metadata)
+        delta.refresh(current, folder)
+        self._take(name, current)
+
+    def stored(self, name: str, stopwatch: Stopwatch) -> Stored:
+        """Returns the current version of a table that this run built or found unchanged, and registers a new one.
+
+        Raises:
+            StediError: The catalog refuses.
+        """
+        content, version = self.content(name), self.table(name).version()
+        self._stored_here.add(name)
+        written = Written(content.schema, content.files)
+        stored = Stored(self.folder(name), written, version, stopwatch.seconds, phases=stopwatch.phases)
+        if self._catalog is None:
+            return stored
+        return replace(stored, registered=self._catalog.register(name, stored.folder, stored.version, stored.written))
+
+    def _take(self, name: str, table: DeltaTable | None, written: Written | None = None) -> None:
+        """Takes a version that was just committed as the one that queries read."""
+        if table is None:
+            raise self._missing(name)
+        self._opened[name] = table
+        # The schema is read back from the log, because the commit keeps the order of the table's columns.
+        self._contents[name] = (
+            content_of(self.folder(name), table)
+            if written is None
+            else Content(self.folder(name), written.files, table.schema())
         )
+        self._stored_here.add(name)
 
     def load(self, name: str, kind: Any) -> Any:
         """Loads the current version of a table as a value of the given type, such as `pandas.DataFrame`.
@@ -208,13 +244,13 @@ class Lakehouse:
             MissingTableError: The table does not exist.
             StediError: The engine does not support the type.
         """
-        self._defined.discard(name)
-        self._results.clear()
-        self._define([name])
-        return self._engine.load(name, kind)
+        self._opened.pop(name, None)
+        self._contents.pop(name, None)
+        self._names.define(name, self._view(name))
+        return self.engine.load(name, kind)
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Computes a query whose result fits in memory. The result is cached until the next table is stored.
+        """Computes a query whose result fits in memory. The result is cached while the tables stay the same.
 
         Args:
             sql: One SELECT over tables.
@@ -226,11 +262,42 @@ class Lakehouse:
             MissingTableError: A table does not exist.
             StediError: The query cannot be computed.
         """
-        if sql not in self._results:
-            query = Query(sql)
+        query = Query(sql)
+        erased = self.tombstones().hashes if SHARED_FUNCTION in sql else frozenset()
+        key = (sql, erased, *(self._view(name) for name in sorted(tables_of(sql)) if not name.startswith(ADDED)))
+        if key not in self._results:
             self._prepare(query)
-            self._results[sql] = self._engine.rows(query)
-        return self._results[sql]
+            self._results[key] = self.engine.rows(query)
+        return self._results[key]
+
+    def keep(self, sql: str) -> str:
+        """Computes a query once, and returns the name by which queries read its rows until the engine closes.
+
+        Raises:
+            MissingTableError: A table does not exist.
+            StediError: The query cannot be computed.
+        """
+        query = Query(sql)
+        self._prepare(query)
+        return self._names.keep(query)
+
+    def define(self, content: Content) -> str:
+        """Returns a new name by which queries read the rows of a content."""
+        return self._names.add(content)
+
+    @contextmanager
+    def reading(self, scene: Mapping[str, View]) -> Iterator[None]:
+        """Lets queries in the block read other rows than those of the current versions.
+
+        Args:
+            scene: From a table's name, or another name, to the rows.
+        """
+        before = self._scene
+        self._scene = {**before, **scene}
+        try:
+            yield
+        finally:
+            self._scene = before
 
     def columns(self, name: str) -> dict[str, str]:
         """Returns the columns of a table, from name to Delta type, in order. A nested type is only named by its kind.
@@ -238,22 +305,52 @@ class Lakehouse:
         Raises:
             MissingTableError: The table does not exist.
         """
-        schema = self._stored_here.get(name) or self._open(name).schema()
-        return {field.name: field.type.type for field in schema.fields}
+        return {field.name: field.type.type for field in self.content(name).schema.fields}
 
-    def folders(self) -> list[str]:
-        """Returns the paths of all tables' folders below the lakehouse, those of users' own assets too, sorted.
+    def content(self, name: str) -> Content:
+        """Returns the content that queries read under a table's name, of which `reading` may have cut out a part.
 
         Raises:
-            StediError: A folder is a symbolic link, or cannot be read.
+            MissingTableError: The table does not exist.
         """
-        root = str(self.root)
-        others = self.root.local_path.glob(f"{OTHER_TABLES}/*") if self.root.is_local else ()
-        # `walk` does not follow links: a linked table would be missing without an error.
-        for folder in (*(table.path for table in TABLES.values()), *(f"{OTHER_TABLES}/{path.name}" for path in others)):
-            (self.root / folder).refuse_links()
-        logs = (file.path for file in self.root.files.walk(root) if LOG in file.path)
-        return sorted({log.removeprefix(f"{root}/").partition(LOG)[0] for log in logs})
+        view = self._view(name)
+        return view.content if isinstance(view, Cut) else view
+
+    def folder(self, name: str) -> Location:
+        """Returns the folder of a table."""
+        return self.root / table_path(name)
+
+    def find(self, name: str) -> DeltaTable | None:
+        """Returns a table at the version that queries read; None where it does not exist.
+
+        Raises:
+            StediError: The table cannot be opened.
+        """
+        if name not in self._opened:
+            table = delta.open_table(self.folder(name))
+            if table is None:
+                return None
+            self._opened[name] = table
+        return self._opened[name]
+
+    def table(self, name: str) -> DeltaTable:
+        """Returns a table at the version that queries read.
+
+        Raises:
+            MissingTableError: The table does not exist.
+        """
+        table = self.find(name)
+        if table is None:
+            raise self._missing(name)
+        return table
+
+    def tombstones(self) -> Tombstones:
+        """Returns the tombstones of erased customers.
+
+        Raises:
+            StediError: They were written with another key.
+        """
+        return read_tombstones(self.root, self.pseudonyms)
 
     def ledger(self, name: str) -> Ledger:
         """Returns the ledger of a landing table, from a raw file's name to its entry.
@@ -264,13 +361,13 @@ class Lakehouse:
             MissingTableError: The table does not exist.
         """
         if name not in self._ledgers:
-            self._ledgers[name] = stored_ledger(self._open(name))
+            self._ledgers[name] = stored_ledger(self.table(name))
         return self._ledgers[name]
 
     def passed_over(self, source: Source) -> Mapping[str, str]:
         """Returns the entries of a source's landing folder that are not read, from the name to the reason.
 
-        The entries are those that the last `land` of this object found. Without one, the folder is listed now.
+        The entries are those that the last landing of this object found. Without one, the folder is listed now.
 
         Raises:
             StediError: The folder cannot be listed.
@@ -279,118 +376,70 @@ class Lakehouse:
             self._passed_over[source.landing] = list_landing_files(self.landing, source).passed_over
         return self._passed_over[source.landing]
 
-    def _read_landing(self, plan: LandingPlan, run_id: str) -> LandingRead:
-        tombstones = read_tombstones(self.root, self.pseudonyms)
-        stamp = ReadStamp(run_id, int(time.time() * 1000), tombstones)
-        folder = self._folder(plan.source.landing)
-        return self._engine.read_landing(plan.query, plan.source, plan.changes.to_read, folder, stamp)
+    def take_reading(self, source: Source, ledger: Ledger, passed_over: Mapping[str, str]) -> None:
+        """Takes what a landing found, for `ledger` and `passed_over`.
 
-    def _commit_quarantine(self, plan: LandingPlan, read: LandingRead, run_id: str) -> CommittedVersion:
-        """Replaces the quarantine. If the landing table is amended, the records of files that were not read stay."""
-        name = plan.source.quarantine
-        kept = ""
-        with discarded_on_failure(self._folder(plan.source.landing), read.prefix):
-            if plan.quarantine is not None and plan.ledger is not None:
-                self._define_table(name, plan.quarantine)
-                affected = {*plan.changes.replaced, *(entry.name for entry in read.entries)}
-                names = ", ".join(portable_literal(file) for file in sorted(affected))
-                kept = f"UNION ALL SELECT * FROM {name} WHERE {SOURCE_FILE.name} NOT IN ({names})"
-            rows = Query(f"SELECT * FROM {read.quarantined.table} {kept}")
-            written = self._engine.write(rows, self._folder(name))
-            read.quarantined.discard()
-            return self._commit(name, plan.quarantine, written, {RUN_KEY: run_id})
+        Args:
+            source: The kind of record.
+            ledger: The ledger of the landing table.
+            passed_over: From the name of each entry of the landing folder that is not read to the reason.
+        """
+        self._ledgers[source.landing] = ledger
+        self._passed_over[source.landing] = passed_over
 
-    def _commit_landing(self, plan: LandingPlan, read: LandingRead, run_id: str) -> CommittedVersion:
-        name = plan.source.landing
-        entries = with_digests([*plan.changes.kept, *read.entries], plan.files)
-        metadata = {RUN_KEY: run_id, CONTRACT_KEY: plan.contract, LEDGER_KEY: to_json(entries)}
-        if plan.landing is None or plan.ledger is None:
-            version = self._commit(name, plan.landing, read.written, metadata)
-        else:
-            version = self._amend_landing(plan.landing, plan, read.written, metadata)
-        self._ledgers[name] = {entry.name: entry for entry in entries}
-        return version
+    @contextmanager
+    def discarding(self, name: str, staged: Sequence[delta.DataFile]) -> Iterator[None]:
+        """Deletes staged files of a table when the block fails."""
+        with ExitStack() as at_failure:
+            for prefix in {file.path.partition("/")[0] for file in staged}:
+                at_failure.enter_context(discarded_on_failure(self.folder(name), prefix))
+            yield
 
-    def _commit(
-        self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]
-    ) -> CommittedVersion:
-        self._refuse_lost_lease(self._folder(name), written.files)
-        description = TABLES[name].description if name in TABLES else None
-        number = delta.commit(current, self._folder(name), written.schema, written.files, metadata, description)
-        if current is None:
-            return CommittedVersion(written, number)
-        # The schema is read back from the log, because the commit keeps the order of the table's columns.
-        delta.refresh(current, self._folder(name))
-        return CommittedVersion(replace(written, schema=current.schema()), number)
+    def discard(self, name: str, staged: Sequence[delta.DataFile]) -> None:
+        """Deletes staged files of a table.
 
-    def _amend_landing(
-        self, current: DeltaTable, plan: LandingPlan, read: Written, metadata: Mapping[str, str]
-    ) -> CommittedVersion:
-        folder = self._folder(plan.source.landing)
-        stored = delta.data_files(current)
-        removed, rewritten = self._engine.without_source_files(stored, plan.changes.replaced, folder)
-        added = [file for file in (*read.files, *rewritten) if file.rows]
-        if not added and len(removed) == len(stored):
-            # A table without a row has one file too, as its readers need one for the columns.
-            added = list(read.files)
-        self._refuse_lost_lease(folder, [*read.files, *rewritten])
-        delta.amend(current, folder, added, removed, metadata)
-        delta.refresh(current, folder)
-        return _version_of(current)
+        Raises:
+            StediError: A file cannot be deleted.
+        """
+        folder = self.folder(name)
+        folder.files.delete_files(folder.path, [file.path for file in staged])
 
-    def _refuse_lost_lease(self, folder: Location, staged: Sequence[delta.DataFile]) -> None:
+    def _confirm_lease(self, name: str, staged: Sequence[delta.DataFile]) -> None:
         # If this process was suspended for too long, another run may have taken the lease over since. That run may have
         # changed the tables that this one read, or erased a customer whose rows are in the staged files.
-        if self._lease is None:
-            return
-        with ExitStack() as discarding:
-            for file in staged:
-                discarding.enter_context(discarded_on_failure(folder, file.path.partition("/")[0]))
-            self._lease.confirm()
-
-    def _stored(self, name: str, version: CommittedVersion, stopwatch: Stopwatch) -> Stored:
-        paths = [str(self._folder(name) / file.path) for file in version.written.files]
-        self._engine.define_table(name, paths, version.written.schema)
-        self._defined.add(name)
-        self._stored_here[name] = version.written.schema
-        seconds, phases = stopwatch.seconds, stopwatch.phases
-        stored = Stored(self._folder(name), version.written, version.number, seconds, phases=phases)
-        if self._catalog is None:
-            return stored
-        return replace(stored, registered=self._catalog.register(name, stored.folder, stored.version, stored.written))
-
-    def _folder(self, name: str) -> Location:
-        return self.root / table_path(name)
-
-    def _forget(self) -> None:
-        self._defined &= self._stored_here.keys()
-        self._results.clear()
+        if self._lease is not None:
+            with self.discarding(name, staged):
+                self._lease.confirm()
 
     def _prepare(self, query: Query) -> None:
-        self._define(query.tables)
+        for name in tables_of(query.sql):
+            if not name.startswith(ADDED):
+                self._names.define(name, self._view(name))
         if SHARED_FUNCTION in query.sql:
-            self._engine.define_erased(read_tombstones(self.root, self.pseudonyms))
+            self.engine.define_erased(self.tombstones())
 
-    def _define(self, names: Iterable[str]) -> None:
-        for name in set(names) - self._defined:
-            self._define_table(name, self._open(name))
+    def _view(self, name: str) -> View:
+        if name in self._scene:
+            return self._scene[name]
+        if name not in self._contents:
+            self._contents[name] = content_of(self.folder(name), self.table(name))
+        return self._contents[name]
 
-    def _define_table(self, name: str, table: DeltaTable) -> None:
-        self._engine.define_table(name, delta.data_files(table), table.schema())
-        self._defined.add(name)
-
-    def _open(self, name: str) -> DeltaTable:
-        folder = self._folder(name)
-        table = delta.open_table(folder)
-        if table is None:
-            raise MissingTableError(
-                f"The table {name} does not exist at {folder}.",
-                f"Materialize it first: stedi run --select '+key:{name}'.",
-                name=name,
-                folder=str(folder),
-            )
-        return table
+    def _missing(self, name: str) -> MissingTableError:
+        folder = self.folder(name)
+        return MissingTableError(
+            f"The table {name} does not exist at {folder}.",
+            f"Materialize it first: stedi run --select '+key:{name}'.",
+            name=name,
+            folder=str(folder),
+        )
 
 
-def _version_of(table: DeltaTable) -> CommittedVersion:
-    return CommittedVersion(Written(table.schema(), delta.current_files(table)), table.version())
+@functools.cache
+def tables_of(sql: str) -> frozenset[str]:
+    """Returns the names of the tables that a SELECT reads.
+
+    Raises:
+        StediError: The text is not one SELECT statement.
+    """
+    return Query(sql).tables

@@ -1,12 +1,12 @@
 """The plan of a reading: which raw files a landing table lacks, and whether the table is amended or replaced."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from deltalake import DeltaTable
 
 from stedi_assets.contract import TABLES, Source
+from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.landing.digest import CONTRACT_KEY, contract_digest, has_columns
 from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json
@@ -29,6 +29,7 @@ class LandingPlan:
         files: The raw files of the landing folder.
         changes: The differences between the folder and the ledger.
         passed_over: From the name of each entry of the folder that is not read to the reason.
+        why_all: Why all files are read and both tables replaced; empty if they are not.
     """
 
     source: Source
@@ -40,6 +41,17 @@ class LandingPlan:
     files: tuple[LandingFile, ...]
     changes: Changes
     passed_over: Mapping[str, str]
+    why_all: str
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of both tables."""
+        if self.why_all:
+            return Plan("all", self.why_all)
+        if not self.changes:
+            return Plan("nothing", "no raw file was added, changed or removed")
+        read, gone = len(self.changes.to_read), len(self.changes.gone)
+        return Plan("part", f"{read} raw files are new or changed, {gone} are gone")
 
     @property
     def is_needed(self) -> bool:
@@ -51,8 +63,8 @@ def plan_landing(
     source: Source,
     query: Query,
     root: Location,
-    landing_folder: Location,
-    quarantine_folder: Location,
+    landing: DeltaTable | None,
+    quarantine: DeltaTable | None,
     *,
     full_refresh: bool,
 ) -> LandingPlan:
@@ -65,28 +77,18 @@ def plan_landing(
         source: The kind of record.
         query: The landing table's SELECT over the source's name.
         root: The landing root.
-        landing_folder: The folder of the landing table.
-        quarantine_folder: The folder of the quarantine.
+        landing: The landing table, opened before the quarantine; None before the first reading.
+        quarantine: Its quarantine.
         full_refresh: Whether to read all files again.
 
     Raises:
         StediError: A folder or a table cannot be read.
     """
-    with ThreadPoolExecutor() as pool:
-        opened = pool.map(delta.open_table, (landing_folder, quarantine_folder))
-        raw = list_landing_files(root, source)
-    landing, quarantine = opened
-    if quarantine is not None:
-        # A run commits the quarantine first. Refreshed after the landing table was opened, the quarantine is at least
-        # as new.
-        delta.refresh(quarantine, quarantine_folder)
+    raw = list_landing_files(root, source)
     contract = contract_digest(source, query)
     last_commit = delta.newest_metadata(landing) if landing else {}
-    stored = {source.landing: landing, source.quarantine: quarantine}
-    is_of_contract = last_commit.get(CONTRACT_KEY) == contract and all(
-        table and has_columns(table.schema(), TABLES[name].columns) for name, table in stored.items()
-    )
-    ledger = from_json(last_commit[LEDGER_KEY]) if is_of_contract and not full_refresh else None
+    reason = _reason_for_all(source, landing, quarantine, last_commit.get(CONTRACT_KEY) == contract, full_refresh)
+    ledger = None if reason else from_json(last_commit[LEDGER_KEY])
     return LandingPlan(
         source,
         query,
@@ -97,4 +99,21 @@ def plan_landing(
         tuple(raw.files),
         changes(raw.files, ledger or {}),
         raw.passed_over,
+        reason,
     )
+
+
+def _reason_for_all(
+    source: Source, landing: DeltaTable | None, quarantine: DeltaTable | None, is_of_contract: bool, full_refresh: bool
+) -> str:
+    """Returns why all files are read; empty where only the changed ones are."""
+    if landing is None or quarantine is None:
+        return "the table does not exist"
+    if full_refresh:
+        return "a full refresh was asked for"
+    stored = {source.landing: landing, source.quarantine: quarantine}
+    if not is_of_contract:
+        return "the contract or the reader was edited, or another program wrote the table"
+    if not all(has_columns(table.schema(), TABLES[name].columns) for name, table in stored.items()):
+        return "the stored columns are not those of the contract"
+    return ""

@@ -4,20 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stedi_assets.engines.engine import Written
+from stedi_assets.lakehouse.check import CheckResult
+from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.storage.location import Location
-
-
-@dataclass(frozen=True)
-class CommittedVersion:
-    """A committed version of a table.
-
-    Attributes:
-        written: Its columns and files.
-        number: The number of the Delta version.
-    """
-
-    written: Written
-    number: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +31,34 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Built:
+    """The result of bringing a table up to date.
+
+    Attributes:
+        plan: How much of the table was to be computed, and why.
+        stored: The published version; None if the table's first version was rejected.
+        version: The identity of the published version; empty if there is none.
+        run_id: The run that committed the published version.
+        rows_added: The rows in the files that the run added.
+        rows_removed: The rows in the files that the run removed.
+        results: The results of the table's checks. Of a rejected version, only the blocking checks ran.
+    """
+
+    plan: Plan
+    stored: Stored | None
+    version: str
+    run_id: str
+    rows_added: int = 0
+    rows_removed: int = 0
+    results: Sequence[CheckResult] = ()
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a blocking check failed."""
+        return any(result.is_blocked for result in self.results)
+
+
+@dataclass(frozen=True)
 class Landed:
     """The result of bringing a landing table and its quarantine up to date.
 
@@ -53,17 +70,19 @@ class Landed:
         files_kept: The number of unchanged raw files.
         unknown_keys: For the files read, from a key that the contract does not have to the number of records with it.
         passed_over: From the name of each entry of the landing folder that was not read to the reason.
+        files_digest: The digest of the landing folder's files.
     """
 
-    landing: Stored
-    quarantine: Stored
+    landing: Built
+    quarantine: Built
     files_read: Sequence[str]
     files_removed: Sequence[str]
     files_kept: int
     unknown_keys: Mapping[str, int]
     passed_over: Mapping[str, str]
+    files_digest: str
 
     @property
     def is_changed(self) -> bool:
-        """Whether the reading committed a new version."""
+        """Whether the reading found a new, a changed or a removed file."""
         return bool(self.files_read or self.files_removed)

@@ -1,7 +1,9 @@
 """The raw files of a landing folder: listing and opening."""
 
+import hashlib
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stedi_assets.contract import Source
@@ -77,3 +79,13 @@ def list_landing_files(root: Location, source: Source, limit: int | None = None)
         )
     found = [LandingFile(file.path, file.name, file.size, file.modified, files) for file in listing.files]
     return LandingFolder(found, listing.passed_over, listing.is_cut)
+
+
+def files_digest(files: Iterable[LandingFile]) -> str:
+    """Returns a digest, 16 hex digits, that changes when a file is added, changed or removed.
+
+    Args:
+        files: The files of a folder, in the order of the listing.
+    """
+    listed = [(file.name, file.size, file.modified) for file in files]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]

@@ -14,6 +14,10 @@ ATTEMPT_FILE = re.compile(rf"\.?{ATTEMPT}(/.*)?")
 """Matches the path, in a table's folder, of a file that an attempt wrote: of its own, in its folder, or a checksum."""
 
 
+NOTES = ("_stedi_state.json", "_stedi_rejected.json")
+"""The names of this program's files about a table, in the table's folder. Readers of Delta tables ignore such names."""
+
+
 @contextmanager
 def attempt(folder: Location) -> Iterator[str]:
     """Yields a new prefix for the names of an attempt's files, and deletes the files when the block fails.

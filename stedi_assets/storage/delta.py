@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
@@ -24,10 +23,12 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from stedi_assets.errors import ConflictError, StediError
-from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.columns import column_types, difference, in_order
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.refusals import refusal_in_text
+
+RUN_KEY = "dagster/run_id"
+"""The key of a commit's metadata that holds the id of the run."""
 
 COMMIT_KEY = "stedi.commit"
 """The key of a commit's metadata whose value is unique, so that the commit can be found among those of others."""
@@ -42,6 +43,9 @@ COLUMN_MAPPING = "delta.columnMapping.mode"
 
 READ_FEATURES = frozenset({"columnMapping", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
 """The reader features that leave the rows of Parquet files as they are. A table may list columnMapping without use."""
+
+STATISTICS = {"minValues": "min.", "maxValues": "max.", "nullCount": "null_count."}
+"""From a statistic's name in the Delta protocol to deltalake's prefix for its columns."""
 
 RECENT_COMMITS = 20
 """How many of the newest commits are searched."""
@@ -92,7 +96,7 @@ def open_table(table: Location) -> DeltaTable | None:
             program does not read.
     """
     table.refuse_links()
-    with suppress(TableNotFoundError), _refusals_explained(table):
+    with suppress(TableNotFoundError), refusals_explained(table):
         opened = DeltaTable(table.path, storage_options=table.delta_options)
         refuse_unread_features(opened)
         return opened
@@ -132,7 +136,7 @@ def refresh(current: DeltaTable, table: Location) -> None:
     Raises:
         StediError: A bucket refuses.
     """
-    with _refusals_explained(table):
+    with refusals_explained(table):
         current.update_incremental()
 
 
@@ -147,12 +151,41 @@ def data_files(table: DeltaTable) -> list[str]:
     return [unquote(uri) for uri in table.file_uris()]
 
 
+def open_version(table: Location, version: int) -> DeltaTable | None:
+    """Opens the table in a folder at an earlier version; None where its log no longer holds that version.
+
+    Raises:
+        StediError: That version needs a feature of Delta that this program does not read.
+    """
+    with suppress(DeltaError, OSError):
+        opened = DeltaTable(table.path, version=version, storage_options=table.delta_options)
+        refuse_unread_features(opened)
+        return opened
+    return None
+
+
 def current_files(table: DeltaTable) -> list[DataFile]:
-    """Returns the Parquet files of a table's opened version, without their statistics."""
+    """Returns the Parquet files of a table's opened version, with the statistics of its log."""
     actions = table.get_add_actions(flatten=True)
-    paths, sizes, rows = (actions.column(name).to_pylist() for name in ("path", "size_bytes", "num_records"))
+    columns: dict[str, list[Any]] = {name: list(actions.column(name).to_pylist()) for name in actions.schema.names}
     schema = table.schema()
-    return [DataFile(*file, schema, statistics={}) for file in zip(paths, sizes, rows, strict=True)]
+    return [
+        DataFile(unquote(path), size, rows, schema, _statistics(columns, index))
+        for index, (path, size, rows) in enumerate(
+            zip(columns["path"], columns["size_bytes"], columns["num_records"], strict=True)
+        )
+    ]
+
+
+def _statistics(columns: Mapping[str, Sequence[Any]], index: int) -> dict[str, dict[str, Any]]:
+    return {
+        statistic: {
+            name.removeprefix(prefix): values[index]
+            for name, values in columns.items()
+            if name.startswith(prefix) and values[index] is not None
+        }
+        for statistic, prefix in STATISTICS.items()
+    }
 
 
 def commit(
@@ -226,68 +259,6 @@ def amend(
     return _committed(table, marker, current.version(), partial(append, commit_properties=properties))
 
 
-def foreign_files(table: Location, names: Sequence[str]) -> list[str]:
-    """Returns the files in a table's folder that no version of the table names and no attempt wrote.
-
-    Args:
-        table: The table's folder.
-        names: Paths of files relative to the folder.
-
-    Raises:
-        StediError: A bucket refuses.
-    """
-    unknown = [name for name in names if not ATTEMPT_FILE.fullmatch(name)]
-    # Another program's data files can have any name, and only the whole log tells which they are. Few tables have some.
-    named = _files_named_in_log(table) if unknown else frozenset()
-    return [name for name in unknown if name not in named]
-
-
-def _files_named_in_log(table: Location) -> frozenset[str]:
-    """Returns the data files of every version in the log and their checksum files; nothing for an unreadable log."""
-    with suppress(DeltaError, OSError), _refusals_explained(table):
-        opened = DeltaTable(table.path, storage_options=table.delta_options)
-        current = opened.get_add_actions().column("path").to_pylist()
-        replaced = opened.vacuum(0, dry_run=True, enforce_retention_duration=False)
-        paths = [PurePath(name) for name in (*map(unquote, current), *replaced)]
-        return frozenset(
-            name for path in paths for name in (path.as_posix(), path.with_name(f".{path.name}.crc").as_posix())
-        )
-    return frozenset()
-
-
-def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> Sequence[str]:
-    """Deletes the files of versions older than a retention, and of attempts that failed.
-
-    Files that neither a version names nor an attempt wrote stay.
-
-    Args:
-        table: The table's folder.
-        retention: Versions up to this age stay readable. A retention of 0 would delete the staged files of a run that
-            is writing the table.
-        dry_run: Whether to delete nothing.
-
-    Returns:
-        The paths of the deleted files, relative to the table's folder; none where there is no table.
-
-    Raises:
-        StediError: A file cannot be deleted.
-    """
-    current = open_table(table)
-    if current is None:
-        return []
-    hours = int(retention / timedelta(hours=1))
-    try:
-        unneeded = current.vacuum(hours, dry_run=True, enforce_retention_duration=False, full=True)
-    except (DeltaError, OSError) as error:
-        raise _failure(table, error) from None
-    # deltalake itself would also delete files that a person keeps in the folder.
-    foreign = set(foreign_files(table, unneeded))
-    own = [name for name in dict.fromkeys(unneeded) if name not in foreign]
-    if not dry_run:
-        table.files.delete_files(table.path, own)
-    return own
-
-
 def newest_metadata(table: DeltaTable) -> Mapping[str, Any]:
     """Updates a table to its newest version, and returns the metadata of the last commit that changed its rows.
 
@@ -297,7 +268,15 @@ def newest_metadata(table: DeltaTable) -> Mapping[str, Any]:
 
 
 @contextmanager
-def _refusals_explained(table: Location) -> Iterator[None]:
+def refusals_explained(table: Location) -> Iterator[None]:
+    """Raises a `StediError` in place of deltalake's error about a refusal of a bucket.
+
+    Args:
+        table: The table's folder.
+
+    Raises:
+        StediError: The bucket refused a request.
+    """
     try:
         yield
     except TableNotFoundError:
@@ -358,7 +337,7 @@ def _committed(table: Location, marker: str, expected: int | None, make: Callabl
                 expected=expected,
                 found=stored.version() if stored else None,
             ) from None
-        raise _failure(table, error) from None
+        raise failure(table, error) from None
     # Without retries, deltalake commits no other version than the next one.
     return 0 if expected is None else expected + 1
 
@@ -367,7 +346,13 @@ def _is_conflict(error: Exception) -> bool:
     return isinstance(error, CommitFailedError) or "already exists" in str(error)
 
 
-def _failure(table: Location, error: Exception) -> StediError:
+def failure(table: Location, error: Exception) -> StediError:
+    """Returns the error for a change of a table that deltalake could not make.
+
+    Args:
+        table: The table's folder.
+        error: The error of deltalake.
+    """
     if not table.is_local:
         return refusal_in_text(str(error), table.path)
     if not _takes_hard_links(table):

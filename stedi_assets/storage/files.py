@@ -87,6 +87,14 @@ class Files(Protocol):
         """
         ...
 
+    def read(self, path: str) -> bytes | None:
+        """Returns the content of a small file; None where it does not exist.
+
+        Raises:
+            StediError: The file cannot be read.
+        """
+        ...
+
     def make_folder(self, folder: str) -> None:
         """Creates a folder and its parents where they do not exist, readable by the owner alone.
 
@@ -195,6 +203,15 @@ class LocalFiles:
             incomplete.replace(target)
         except OSError as error:
             raise StediError(f"The file {path} cannot be written: {error.strerror}.", "Make it writable.") from None
+
+    def read(self, path: str) -> bytes | None:
+        """See `Files`."""
+        try:
+            return Path(path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StediError(f"The file {path} cannot be read: {error.strerror}.", "Make it readable.") from None
 
     def make_folder(self, folder: str) -> None:
         """See `Files`."""

@@ -21,6 +21,8 @@ from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import ATTEMPT_FILE
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
+from stedi_assets.storage.rejection import REJECTION_FILE
+from stedi_assets.storage.vacuum import foreign_files
 
 LOG = "_delta_log/"
 COMMIT = re.compile(r"_delta_log/\d{20}\.json")
@@ -73,10 +75,12 @@ def why_not_ours(table: TableFiles) -> str | None:
     """
     names = [file.name for file in table.files]
     if not any(COMMIT.fullmatch(name) for name in names):
-        return "it is not a Delta table"
+        # The first version of a table was rejected.
+        is_rejected = REJECTION_FILE in names and not foreign_files(table.folder, names)
+        return None if is_rejected else "it is not a Delta table"
     # A bucket may have an object for the folder itself, whose relative name is empty.
     data = [name for name in names if name and not LOG_FILE.fullmatch(name)]
-    foreign = delta.foreign_files(table.folder, data)
+    foreign = foreign_files(table.folder, data)
     if foreign:
         more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
         return f"it holds {', '.join(foreign[:SHOWN])}{more}, which this program does not write"
@@ -106,6 +110,8 @@ def remove(folder: Location) -> None:
 
 
 def _empty(table: TableFiles) -> None:
+    if not _commits(table):
+        return
     if REMOVAL_KEY in _commit_information(table.folder, max(_commits(table), key=lambda file: file.name)):
         return
     try:

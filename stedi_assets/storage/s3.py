@@ -114,6 +114,11 @@ class S3Files:
         with refusals_explained(path, "s3:PutObject"):
             self._s3(bucket).put_object(Bucket=bucket, Key=key, Body=content)
 
+    def read(self, path: str) -> bytes | None:
+        """See `Files`."""
+        found = self.read_tagged(path)
+        return found and found[0]
+
     def read_tagged(self, path: str) -> tuple[bytes, str] | None:
         """Returns the content and the ETag of a small object; None where it does not exist.
 

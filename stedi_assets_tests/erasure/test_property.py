@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from stedi_assets.contract import SOURCES
 from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.build import Builder
 from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.land import land
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.storage.location import Location
 from stedi_assets_tests.support.engines import KEY
@@ -111,12 +113,13 @@ def built(folder: Path, engine: Engine, deliveries: Sequence[list[Record]], file
         (raw / "always.json").write_bytes(b"")
     root, landing = Location(str(folder / "lakehouse")), Location(str(folder / "landing"))
     lakehouse = Lakehouse(root, landing, engine, pseudonyms=Pseudonyms(KEY))
+    builder = Builder(lakehouse)
     sources = {source.landing: source for source in SOURCES.values()}
     for asset in TABLE_ASSETS:
         if asset.name in sources:
-            lakehouse.land(sources[asset.name], asset.query, "a run", full_refresh=False)
+            land(builder, sources[asset.name], asset.query, {}, "a run", full_refresh=False)
         else:
-            lakehouse.store(asset.name, asset.query, "a run")
+            builder.build(asset.name, asset.query, (), "a run", full_refresh=False)
     return lakehouse
 
 

@@ -8,6 +8,8 @@ from deltalake import write_deltalake
 
 from stedi_assets.contract import TABLES
 from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.build import Builder
+from stedi_assets.lakehouse.land import land
 from stedi_assets.landing import digest
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
@@ -68,7 +70,7 @@ def test_another_select_reads_all_files_again(contract_shore: ContractShore) -> 
     contract_shore.hold(["a.json"])
     contract_shore.land()
     query = Query("SELECT * REPLACE (x * 2 AS x) FROM accelerometer_files")
-    landed = contract_shore.lakehouse.land(contract_shore.source, query, "a run", full_refresh=False)
+    landed = land(Builder(contract_shore.lakehouse), contract_shore.source, query, {}, "a run", full_refresh=False)
     assert landed.files_read == ["a.json"]
     assert contract_shore.landed() == expected_rows([("11", 1, 1.0), ("12", 2, 4.0)], "a.json")
 

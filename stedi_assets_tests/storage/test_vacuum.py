@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from deltalake import write_deltalake
 
-from stedi_assets.storage import delta
+from stedi_assets.storage.vacuum import vacuum
 from stedi_assets_tests.support.cleaning import names_below
 from stedi_assets_tests.support.grid import in_both_places
 from stedi_assets_tests.support.projects import Project
@@ -56,7 +56,7 @@ def rewritten(project: Project) -> Project:
 def test_files_of_old_versions_and_of_killed_runs_go(rewritten: Project) -> None:
     put(rewritten, *LEFT_BY_KILLED_RUNS)
     before = data_files(rewritten)
-    deleted = delta.vacuum(rewritten.location("customer/landing"), timedelta(0))
+    deleted = vacuum(rewritten.location("customer/landing"), timedelta(0))
     assert data_files(rewritten) == current_files(rewritten)
     assert set(deleted) == before - current_files(rewritten)
     assert len(deleted) == 2 + len(LEFT_BY_KILLED_RUNS)
@@ -64,13 +64,13 @@ def test_files_of_old_versions_and_of_killed_runs_go(rewritten: Project) -> None
 
 def test_files_that_somebody_else_put_there_stay(rewritten: Project) -> None:
     put(rewritten, *FOREIGN)
-    delta.vacuum(rewritten.location("customer/landing"), timedelta(0))
+    vacuum(rewritten.location("customer/landing"), timedelta(0))
     assert data_files(rewritten) == {*current_files(rewritten), *FOREIGN}
 
 
 def test_a_dry_run_names_what_would_go_and_deletes_nothing(rewritten: Project) -> None:
     put(rewritten, *FOREIGN)
     before = data_files(rewritten)
-    found = delta.vacuum(rewritten.location("customer/landing"), timedelta(0), dry_run=True)
+    found = vacuum(rewritten.location("customer/landing"), timedelta(0), dry_run=True)
     assert set(found) == before - current_files(rewritten) - set(FOREIGN)
     assert data_files(rewritten) == before

@@ -8,7 +8,9 @@ from typing import Any
 
 from stedi_assets.contract import SOURCES, Source
 from stedi_assets.engines.engine import Engine
+from stedi_assets.lakehouse.build import Builder
 from stedi_assets.lakehouse.lakehouse import Lakehouse
+from stedi_assets.lakehouse.land import land
 from stedi_assets.lakehouse.stored import Landed
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
@@ -34,7 +36,7 @@ class Shore:
 
     def land(self, *, full_refresh: bool = False) -> Landed:
         query = Query(f"SELECT * FROM {self.source.name}")
-        return self.lakehouse.land(self.source, query, "a run", full_refresh=full_refresh)
+        return land(Builder(self.lakehouse), self.source, query, {}, "a run", full_refresh=full_refresh)
 
     def rows(self, name: str) -> Counter[tuple[Any, ...]]:
         """A table's rows as a multiset, with 1 and 1.0 told apart, and 0.0 and -0.0."""

@@ -10,10 +10,11 @@ import duckdb
 import pytest
 
 from stedi_assets.contract import SOURCES, TABLES
-from stedi_assets.defs.checks.check import check_result, none_found
+from stedi_assets.defs.checks.check import none_found
 from stedi_assets.defs.checks.tables import few_quarantined, table_checks
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.audit import full_audit
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.checks import check_alone, rewrite
 from stedi_assets_tests.support.grid import on_both_engines, on_duckdb
@@ -254,7 +255,7 @@ def test_a_check_that_cannot_be_computed_is_named(built_project: Project) -> Non
         root = built_project.location("")
         lakehouse = Lakehouse(root, built_project.place.location("landing"), DuckDBEngine(connection))
         with pytest.raises(StediError, match=r"^The check has_no_such_column failed: .* Correct the SELECT"):
-            check_result(check, "customer_trusted", lakehouse)
+            full_audit(lakehouse, "customer_trusted", [check])
 
 
 @on_duckdb

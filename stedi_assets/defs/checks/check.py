@@ -5,13 +5,12 @@ A check counts in SQL, on the engine that holds the table. It never loads the ta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import dagster
 
-from stedi_assets.errors import MissingTableError, StediError
-from stedi_assets.lakehouse.check import Check, Findings
+from stedi_assets.lakehouse.check import Check, CheckResult, Findings
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -25,30 +24,21 @@ def check_spec(check: Check, table: str) -> dagster.AssetCheckSpec:
     return dagster.AssetCheckSpec(check.name, asset=table, description=check.description, blocking=check.blocking)
 
 
-def check_result(check: Check, table: str, lakehouse: Lakehouse) -> dagster.AssetCheckResult:
-    """Runs a check of a table.
+def check_result(result: CheckResult, table: str) -> dagster.AssetCheckResult:
+    """Returns the result of a check of a table as Dagster's.
 
     Returns:
         The verdict, with the findings as metadata, and the remedy where it failed. A failure is an error if the check
         blocks, else a warning.
-
-    Raises:
-        StediError: A table that the check reads cannot be read.
     """
-    try:
-        findings = check.find(lakehouse)
-    except MissingTableError:
-        raise
-    except StediError as error:
-        raise StediError(f"The check {check.name} failed: {error.what}", error.remedy) from None
-    passed = check.passes(findings)
-    remedy = {} if passed else {WHAT_TO_DO: check.what_to_do}
+    check = result.check
+    remedy = {} if result.passed else {WHAT_TO_DO: check.what_to_do}
     return dagster.AssetCheckResult(
         asset_key=table,
         check_name=check.name,
-        passed=passed,
+        passed=result.passed,
         severity=dagster.AssetCheckSeverity.ERROR if check.blocking else dagster.AssetCheckSeverity.WARN,
-        metadata={**findings, **remedy},
+        metadata={**result.findings, **remedy},
     )
 
 
@@ -67,12 +57,20 @@ def counts(sql: str, *names: str) -> Callable[[Lakehouse], Findings]:
     return find
 
 
+def row_count(lakehouse: Lakehouse, table: str) -> int:
+    """Returns the number of rows of a table, from its log where the log has it."""
+    rows = lakehouse.content(table).rows
+    return int(lakehouse.rows(f"SELECT count(*) AS row_count FROM {table}")[0]["row_count"]) if rows is None else rows
+
+
 def nothing(findings: Findings) -> bool:
     """Whether all findings are 0 or empty."""
     return not any(findings.values())
 
 
-def none_found(name: str, description: str, sql: str, *, blocking: bool = True) -> Check:
+def none_found(
+    name: str, description: str, sql: str, *, blocking: bool = True, by_instant: Sequence[str] = ()
+) -> Check:
     """Makes a check that passes where all counts are 0.
 
     Args:
@@ -80,8 +78,9 @@ def none_found(name: str, description: str, sql: str, *, blocking: bool = True) 
         description: The rule, and what to do.
         sql: A SELECT of one row of counts.
         blocking: Whether a count above 0 means wrong or leaked data.
+        by_instant: See `Check`.
     """
-    return Check(name, description, blocking, counts(sql), nothing)
+    return Check(name, description, blocking, counts(sql), nothing, [sql], by_instant)
 
 
 def some_found(name: str, description: str, sql: str) -> Check:
@@ -92,16 +91,17 @@ def some_found(name: str, description: str, sql: str) -> Check:
         description: The rule, and what to do.
         sql: A SELECT of one row of counts.
     """
-    return Check(name, description, False, counts(sql), lambda findings: not nothing(findings))
+    return Check(name, description, False, counts(sql), lambda findings: not nothing(findings), [sql])
 
 
-def same_rows(table: str, key: str, recomputed: str) -> Check:
+def same_rows(table: str, key: str, recomputed: str, by_instant: Sequence[str] = ()) -> Check:
     """Makes the check that a table has as many rows for each value of a key as another computation gives.
 
     Args:
         table: The table's name.
         key: The column to group by.
         recomputed: A SELECT of the columns group_key and group_rows, by another route than the asset's own SELECT.
+        by_instant: See `Check`.
     """
     return none_found(
         "has_the_rows_computed_another_way",
@@ -120,6 +120,7 @@ def same_rows(table: str, key: str, recomputed: str) -> Check:
                 AS groups_with_too_few_rows
         FROM stored FULL OUTER JOIN recomputed ON stored.group_key = recomputed.group_key
         """,
+        by_instant=by_instant,
     )
 
 
@@ -136,3 +137,20 @@ CONSENTING_CUSTOMERS = """
     GROUP BY customer.email, customer.serialNumber
 """
 """The consenting landing records of each customer and device: the records later than the customer's last refusal."""
+
+CONSENTS = """
+    SELECT ranked.email, ranked.consentedAt
+    FROM (
+        SELECT customer.email, customer.shareWithResearchAsOfDate AS consentedAt, row_number() OVER (
+            PARTITION BY customer.email
+            ORDER BY
+                coalesce(customer.lastUpdateDate, 0) DESC,
+                CASE WHEN coalesce(customer.shareWithResearchAsOfDate, 0) = 0 THEN 0 ELSE 1 END,
+                customer.shareWithResearchAsOfDate DESC
+        ) AS place
+        FROM customer_landing AS customer
+    ) AS ranked
+    WHERE ranked.place = 1 AND coalesce(ranked.consentedAt, 0) <> 0
+"""
+"""The start of each customer's consent, by the customer's latest record. Among records of the same date, one without
+consent counts first."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from stedi_assets.contract import DELTA_TYPES, SOURCE_FILE, SOURCES, TABLES, Source, Table
 from stedi_assets.defs.checks.check import (
     CONSENTING_CUSTOMERS,
-    counts,
     none_found,
     nothing,
+    row_count,
     same_rows,
     some_found,
 )
@@ -37,7 +37,7 @@ def expected_rows(table: str, expected: int) -> Check:
         "has_expected_rows",
         f"Has exactly {expected} rows. If the landing files differ on purpose, correct the expected counts.",
         True,
-        counts(f"SELECT count(*) AS actual, {expected} AS expected FROM {table}"),
+        lambda lakehouse: {"actual": row_count(lakehouse, table), "expected": expected},
         lambda findings: findings["actual"] == findings["expected"],
     )
 
@@ -76,11 +76,21 @@ def required_values(table: Table) -> Check:
     Args:
         table: The table.
     """
-    nulls = ", ".join(f"count(*) - count(stored.{name}) AS null_{name}" for name in table.required_columns)
-    return none_found(
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        content = lakehouse.content(table.name)
+        nulls = {name: content.nulls(name) for name in table.required_columns}
+        if None in nulls.values():
+            counted = ", ".join(f"count(*) - count(stored.{name}) AS {name}" for name in nulls)
+            (nulls,) = lakehouse.rows(f"SELECT {counted} FROM {table.name} AS stored")
+        return {f"null_{name}": int(count or 0) for name, count in nulls.items()}
+
+    return Check(
         "has_no_null_in_required_columns",
         f"Every row has {' and '.join(table.required_columns)}. Ask the source to correct the files with such records.",
-        f"SELECT {nulls} FROM {table.name} AS stored",
+        True,
+        find,
+        nothing,
     )
 
 
@@ -118,6 +128,7 @@ def every_byte_accounted_for(source: Source) -> Check:
         True,
         find,
         nothing,
+        [_count_by_file(source.landing), _count_by_file(source.quarantine)],
     )
 
 
@@ -201,12 +212,13 @@ def nothing_quarantined(source: Source) -> Check:
     Args:
         source: The kind of record.
     """
+    statement = (
+        f"SELECT {SOURCE_FILE.name}, reasonCode, count(*) AS found FROM {source.quarantine} "
+        f"GROUP BY {SOURCE_FILE.name}, reasonCode"
+    )
 
     def find(lakehouse: Lakehouse) -> Findings:
-        counted = lakehouse.rows(
-            f"SELECT {SOURCE_FILE.name}, reasonCode, count(*) AS found FROM {source.quarantine} "
-            f"GROUP BY {SOURCE_FILE.name}, reasonCode"
-        )
+        counted = lakehouse.rows(statement)
         by_reason: Counter[str] = Counter()
         by_file: Counter[str] = Counter()
         for row in counted:
@@ -224,12 +236,16 @@ def nothing_quarantined(source: Source) -> Check:
         False,
         find,
         nothing,
+        [statement],
     )
 
 
+def _count_by_file(table: str) -> str:
+    return f"SELECT {SOURCE_FILE.name}, count(*) AS found FROM {table} GROUP BY {SOURCE_FILE.name}"
+
+
 def _rows_by_file(lakehouse: Lakehouse, table: str) -> dict[str, int]:
-    counted = lakehouse.rows(f"SELECT {SOURCE_FILE.name}, count(*) AS found FROM {table} GROUP BY {SOURCE_FILE.name}")
-    return {row[SOURCE_FILE.name]: row["found"] for row in counted}
+    return {row[SOURCE_FILE.name]: row["found"] for row in lakehouse.rows(_count_by_file(table))}
 
 
 def _names(names: Iterable[str]) -> str:
@@ -291,6 +307,7 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
                 GROUP BY consenting.email
             ) AS owner ON owner.email = phone.user
             """,
+            by_instant=["accelerometer_trusted", "accelerometer_landing"],
         ),
     ),
     "customer_curated": (
@@ -316,10 +333,14 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
             ) AS device
             INNER JOIN (
                 SELECT consenting.serialNumber FROM ({CONSENTING_CUSTOMERS}) AS consenting
-                INNER JOIN ({PHONE_READINGS}) AS phone ON phone.user = consenting.email
+                INNER JOIN (SELECT DISTINCT customer.email FROM customer_curated AS customer) AS curated
+                    ON curated.email = consenting.email
                 GROUP BY consenting.serialNumber
             ) AS owner ON owner.serialNumber = device.serialNumber
             """,
+            # Whether a customer has phone readings is not a matter of an instant. The check of customer_curated counts
+            # them.
+            by_instant=["step_trainer_trusted", "step_trainer_landing"],
         ),
     ),
     **TRAINING_CHECKS,

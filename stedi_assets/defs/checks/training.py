@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stedi_assets.contract import SOURCES, TABLES
-from stedi_assets.defs.checks.check import CONSENTING_CUSTOMERS, counts, none_found, nothing
+from stedi_assets.defs.checks.check import CONSENTING_CUSTOMERS, CONSENTS, counts, none_found, nothing
+from stedi_assets.defs.checks.emptiness import CURATED_WAY, PSEUDONYMIZED_WAY, has_rows
 from stedi_assets.lakehouse.check import Check, Findings
 
 if TYPE_CHECKING:
@@ -15,25 +16,14 @@ if TYPE_CHECKING:
 CURATED = "machine_learning_curated"
 PSEUDONYMIZED = "machine_learning_pseudonymized"
 
+PAIRED = (CURATED, "step_trainer_trusted", "accelerometer_trusted")
+"""The readings that the rows of the curated table pair."""
+
+LANDED = (PSEUDONYMIZED, "step_trainer_landing", "accelerometer_landing")
+"""The readings from which the checks of the pseudonymized table compute its rows again."""
+
 NUMBER_TYPES = {"byte", "short", "integer", "long", "float", "double"}
 """Delta's names for the types of numbers."""
-
-CONSENTS = """
-    SELECT ranked.email, ranked.consentedAt
-    FROM (
-        SELECT customer.email, customer.shareWithResearchAsOfDate AS consentedAt, row_number() OVER (
-            PARTITION BY customer.email
-            ORDER BY
-                coalesce(customer.lastUpdateDate, 0) DESC,
-                CASE WHEN coalesce(customer.shareWithResearchAsOfDate, 0) = 0 THEN 0 ELSE 1 END,
-                customer.shareWithResearchAsOfDate DESC
-        ) AS place
-        FROM customer_landing AS customer
-    ) AS ranked
-    WHERE ranked.place = 1 AND coalesce(ranked.consentedAt, 0) <> 0
-"""
-"""The start of each customer's consent, by the customer's latest record. Among records of the same date, one without
-consent counts first."""
 
 PAIRS = f"""
     WITH instant AS (
@@ -184,94 +174,12 @@ TRACED_ROWS = f"""
 and a phone reading of the same instant. A combination with more rows than pairs that keep the rule breaks it by the
 difference."""
 
-CURATED_WAY = """
-    SELECT
-        (SELECT count(*) FROM customer_trusted) AS customers_who_consent,
-        (SELECT count(*) FROM accelerometer_trusted) AS phone_readings,
-        (SELECT count(*) FROM step_trainer_trusted) AS device_readings,
-        (
-            SELECT count(*) FROM step_trainer_trusted AS device
-            INNER JOIN accelerometer_trusted AS phone ON phone.timestamp = device.sensorReadingTime
-        ) AS pairs_of_one_instant
+SUBJECTS = f"""
+    SELECT stored.subjects, consenting.customers AS customers_who_consent
+    FROM (SELECT count(DISTINCT subject) AS subjects FROM {PSEUDONYMIZED}) AS stored
+    CROSS JOIN (SELECT count(*) AS customers FROM ({CONSENTS}) AS consent) AS consenting
 """
-"""The counts after each step that leads to the curated table."""
-
-PSEUDONYMIZED_WAY = f"""
-    WITH consent AS ({CONSENTS}),
-    carrier AS (
-        SELECT customer.email, customer.serialNumber, owner.customers
-        FROM customer_landing AS customer
-        INNER JOIN (
-            SELECT record.serialNumber, count(DISTINCT record.email) AS customers
-            FROM customer_landing AS record
-            GROUP BY record.serialNumber
-        ) AS owner ON owner.serialNumber = customer.serialNumber
-        GROUP BY customer.email, customer.serialNumber, owner.customers
-    ),
-    device AS (
-        SELECT carrier.email, carrier.customers, reading.sensorReadingTime AS instant
-        FROM step_trainer_landing AS reading
-        INNER JOIN carrier ON carrier.serialNumber = reading.serialNumber
-        INNER JOIN consent ON consent.email = carrier.email
-    ),
-    phone AS (
-        SELECT reading.user AS email, reading.timestamp AS instant, consent.consentedAt
-        FROM accelerometer_landing AS reading
-        INNER JOIN consent ON consent.email = reading.user
-    ),
-    pair AS (
-        SELECT phone.instant, phone.consentedAt
-        FROM device
-        INNER JOIN phone ON phone.email = device.email AND phone.instant = device.instant
-        WHERE device.customers = 1
-    )
-    SELECT
-        (SELECT count(*) FROM consent) AS customers_who_consent,
-        (SELECT count(*) FROM phone) AS phone_readings,
-        (SELECT count(*) FROM device) AS device_readings,
-        (SELECT count(*) FROM device WHERE device.customers = 1) AS device_readings_of_one_customer,
-        (SELECT count(*) FROM pair) AS pairs_of_one_instant,
-        (SELECT count(*) FROM pair WHERE pair.instant >= pair.consentedAt) AS pairs_since_consent
-"""
-"""The counts after each step that leads to the pseudonymized table."""
-
-WHY_EMPTY = {
-    "customers_who_consent": "no customer consents to research",
-    "phone_readings": "the customers who consent have no phone readings",
-    "device_readings": "the customers who consent have no device readings",
-    "device_readings_of_one_customer": "every serial number that has readings is shared by several customers",
-    "pairs_of_one_instant": "device readings and phone readings have no instant in common",
-    "pairs_since_consent": "every pair of readings is from before its customer's consent",
-}
-"""From a step with the count 0 to the reason why the table is empty."""
-
-NOT_UP_TO_DATE = "the tables upstream have changed since the table was built"
-
-
-def has_rows(table: str, way: str) -> Check:
-    """Makes the warning that a table is empty, with the reason.
-
-    Args:
-        table: The table's name.
-        way: A SELECT of one row of counts, which are keys of `WHY_EMPTY`, in the order of the steps.
-    """
-
-    def find(lakehouse: Lakehouse) -> Findings:
-        rows = counts(f"SELECT count(*) AS row_count FROM {table}")(lakehouse)
-        if rows["row_count"]:
-            return rows
-        left = counts(way)(lakehouse)
-        reasons = (WHY_EMPTY[step] for step, count in left.items() if not count)
-        return {**rows, **left, "reason": next(reasons, NOT_UP_TO_DATE)}
-
-    return Check(
-        "has_rows_to_train_with",
-        "Has at least one row. Nobody can train with this version: land the files that the reason says are missing, "
-        "and materialize again.",
-        False,
-        find,
-        lambda findings: bool(findings["row_count"]),
-    )
+"""The number of pseudonyms, and of customers who consent."""
 
 
 def no_naming_column(table: str) -> Check:
@@ -301,6 +209,7 @@ def no_personal_value(table: str, named: str) -> Check:
     personal = " UNION ".join(
         f"SELECT customer.{name} AS content FROM {named} AS customer" for name in TABLES[named].personal_columns
     )
+    tables = f"SELECT 1 FROM {table} CROSS JOIN {named}"
 
     def find(lakehouse: Lakehouse) -> Findings:
         found = ", ".join(
@@ -319,6 +228,9 @@ def no_personal_value(table: str, named: str) -> Check:
         True,
         find,
         nothing,
+        [personal, tables],
+        [table],
+        follows_customers=False,
     )
 
 
@@ -337,7 +249,7 @@ def _kept_rule(name: str, description: str, finding: str) -> Check:
         is_traced = compared["groups_with_too_many_rows"] > 0
         return counts(TRACED_ROWS, finding)(lakehouse) if is_traced else {finding: 0}
 
-    return Check(name, description, True, find, nothing)
+    return Check(name, description, True, find, nothing, [COMPARED_ROWS, TRACED_ROWS], LANDED)
 
 
 TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
@@ -350,6 +262,8 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             True,
             counts(PAIRS, "groups_with_too_many_rows", "groups_with_too_few_rows"),
             nothing,
+            [PAIRS],
+            PAIRED,
         ),
         no_naming_column(CURATED),
         none_found(
@@ -368,6 +282,7 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             ) AS own
             """,
             blocking=False,
+            by_instant=PAIRED,
         ),
         Check(
             "has_no_row_before_consent",
@@ -376,6 +291,8 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             False,
             counts(PAIRS, "rows_before_consent"),
             nothing,
+            [PAIRS],
+            PAIRED,
         ),
         none_found(
             "has_no_serial_number_that_names_a_customer",
@@ -386,6 +303,7 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             WHERE stored.serialNumber IN (SELECT customer.serialNumber FROM customer_landing AS customer)
             """,
             blocking=False,
+            by_instant=[CURATED],
         ),
     ),
     PSEUDONYMIZED: (
@@ -395,6 +313,7 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             "For each combination of readings, the number of rows equals a count of the landing tables. Materialize "
             "them and every table downstream again.",
             COMPARED_ROWS,
+            by_instant=LANDED,
         ),
         _kept_rule(
             "has_no_row_before_consent",
@@ -419,14 +338,9 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             "has_no_more_subjects_than_customers_who_consent",
             "Every subject is a customer who consents. Correct the SELECT, so that a customer has one pseudonym.",
             True,
-            counts(
-                f"""
-                SELECT stored.subjects, consenting.customers AS customers_who_consent
-                FROM (SELECT count(DISTINCT subject) AS subjects FROM {PSEUDONYMIZED}) AS stored
-                CROSS JOIN (SELECT count(*) AS customers FROM ({CONSENTS}) AS consent) AS consenting
-                """
-            ),
+            counts(SUBJECTS),
             lambda findings: int(findings["subjects"]) <= int(findings["customers_who_consent"]),
+            [SUBJECTS],
         ),
     ),
 }

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 import dagster
 from pydantic import Field, PrivateAttr
 
-from stedi_assets.contract import Source
-from stedi_assets.defs.io_managers.metadata import table_metadata
+from stedi_assets.defs.io_managers.metadata import query_metadata, table_metadata
 from stedi_assets.errors import StediError
-from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
+from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS
@@ -20,18 +19,15 @@ from stedi_assets.storage.location import Location
 
 if TYPE_CHECKING:
     from stedi_assets.engines.engine import Engine
+    from stedi_assets.lakehouse.build import Builder
     from stedi_assets.lakehouse.lakehouse import Lakehouse
-    from stedi_assets.lakehouse.stored import Landed
-
-FIGURES = "figures"
-"""The key of an asset's definition metadata that holds a SELECT of one row of numbers. Each build records them."""
 
 
 class LakehouseIOManager(dagster.ConfigurableIOManager):
     """Stores the value of an asset as a Delta table, and loads a table as the type that its reader is annotated with.
 
-    An asset returns a `Query`, or a data frame of a type that the engine supports. A landing asset calls `land` itself,
-    because one reading of the raw files fills two tables.
+    An asset returns a `Query`, or a data frame of a type that the engine supports. The assets of the contract call
+    `builder` themselves: a version is published only after its checks have passed.
     """
 
     root: str = Field(description="The lakehouse: the folder that holds the tables.")
@@ -50,6 +46,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
     )
 
     _lakehouse: "Lakehouse" = PrivateAttr()
+    _builder: "Builder" = PrivateAttr()
 
     def location(self, text: str) -> Location:
         """Returns the location of a path or an s3://bucket/prefix URL."""
@@ -82,6 +79,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         """
         # Imported here: a process that only loads the definitions opens no table.
         from stedi_assets.catalog.glue import GlueCatalog  # noqa: PLC0415
+        from stedi_assets.lakehouse.build import Builder  # noqa: PLC0415
         from stedi_assets.lakehouse.lakehouse import Lakehouse  # noqa: PLC0415
 
         root, landing = self.location(self.root), self.landing_location
@@ -91,6 +89,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
             engine = at_end.enter_context(self.engine(root.aws or landing.aws, pseudonyms))
             lakehouse = Lakehouse(root, landing, engine, catalog, pseudonyms, self.lease_wait_timeout)
             self._lakehouse = at_end.enter_context(closing(lakehouse))
+            self._builder = Builder(lakehouse)
             yield self
 
     @property
@@ -98,28 +97,10 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         """The lakehouse of the current run. Outside of a run there is none."""
         return self._lakehouse
 
-    def land(
-        self, source: Source, query: Query, run_id: str, *, full_refresh: bool
-    ) -> tuple["Landed", dict[str, dict[str, Any]]]:
-        """Brings a landing table and its quarantine up to date with the landing folder, in one commit each.
-
-        Args:
-            source: The kind of record.
-            query: The landing table's SELECT over the source's name.
-            run_id: The run's id.
-            full_refresh: Whether to read all files again.
-
-        Returns:
-            The result, and Dagster's metadata by the name of each of the two tables.
-
-        Raises:
-            dagster.Failure: `Lakehouse.land` raised a `StediError`, which describes the failure.
-        """
-        with failures_described():
-            landed = self._lakehouse.land(source, query, run_id, full_refresh=full_refresh)
-            stored = {source.landing: (landed.landing, query), source.quarantine: (landed.quarantine, None)}
-            metadata = {name: table_metadata(self._lakehouse, name, *each) for name, each in stored.items()}
-        return landed, metadata
+    @property
+    def builder(self) -> "Builder":
+        """Builds the tables of the current run. Outside of a run there is none."""
+        return self._builder
 
     def handle_output(self, context: dagster.OutputContext, obj: Any) -> None:
         """Replaces the asset's table with the rows of a query or a data frame, in one commit.
@@ -135,18 +116,10 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         with failures_described():
             name = _table_name(context)
             stored = self._lakehouse.store(name, obj, context.run_id)
-            figures = self._figures(context)
             metadata = table_metadata(self._lakehouse, name, stored, query)
-        context.add_output_metadata(metadata | figures)
+        context.add_output_metadata(metadata)
         if query:
-            context.add_output_metadata({"query": dagster.MetadataValue.md(query.markdown)})
-            if f"{FUNCTION}(" in query.sql:
-                context.add_output_metadata({"pseudonym_key": _key_name(self.pseudonyms)})
-
-    def _figures(self, context: dagster.OutputContext) -> dict[str, Any]:
-        sql = context.definition_metadata.get(FIGURES)
-        (figures,) = self._lakehouse.rows(sql) if isinstance(sql, str) else [{}]
-        return {name: figure for name, figure in figures.items() if figure is not None}
+            context.add_output_metadata(query_metadata(query, self.pseudonyms))
 
     def load_input(self, context: dagster.InputContext) -> Any:
         """Loads an asset's table as a value of the type that annotates the input of the downstream asset.
@@ -182,7 +155,3 @@ def _table_name(context: dagster.OutputContext | dagster.InputContext) -> str:
             "Remove its partitions_def, or give it another io_manager_key.",
         )
     return context.asset_key.to_python_identifier()
-
-
-def _key_name(pseudonyms: Pseudonyms) -> str:
-    return "STEDI_PSEUDONYM_KEY" if pseudonyms.is_linkable else "random, for this build"

@@ -11,11 +11,13 @@ import dagster
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lineage import ColumnSource, Lineage, column_lineage
+from stedi_assets.privacy.pseudonyms import FUNCTION
 from stedi_assets.report.preview import ROWS, preview
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.lakehouse import Lakehouse
-    from stedi_assets.lakehouse.stored import Stored
+    from stedi_assets.lakehouse.stored import Built, Stored
+    from stedi_assets.privacy.pseudonyms import Pseudonyms
     from stedi_assets.query import Query
 
 
@@ -35,6 +37,39 @@ def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query
         **_preview_metadata(lakehouse, name, lineage),
         **{f"seconds_{phase}": round(seconds, 3) for phase, seconds in stored.phases.items()},
     }
+
+
+def query_metadata(query: Query, pseudonyms: Pseudonyms) -> dict[str, Any]:
+    """Returns Dagster's metadata about the query that computed a table.
+
+    Args:
+        query: The query.
+        pseudonyms: The keyed hash of the run.
+    """
+    key = "STEDI_PSEUDONYM_KEY" if pseudonyms.is_linkable else "random, for this build"
+    makes_pseudonyms = f"{FUNCTION}(" in query.sql
+    return {
+        "query": dagster.MetadataValue.md(query.markdown),
+        **({"pseudonym_key": key} if makes_pseudonyms else {}),
+    }
+
+
+def built_metadata(lakehouse: Lakehouse, name: str, built: Built, query: Query | None, run_id: str) -> dict[str, Any]:
+    """Returns Dagster's metadata of a table that a run has brought up to date.
+
+    Args:
+        lakehouse: The lakehouse of the run.
+        name: The table's name.
+        built: What was done.
+        query: The query that computes it; None for a quarantine.
+        run_id: The run's id.
+    """
+    if built.stored is None:
+        return {}
+    plan = {"plan": str(built.plan), "rows_added": built.rows_added, "rows_removed": built.rows_removed}
+    if built.run_id == run_id:
+        return plan | table_metadata(lakehouse, name, built.stored, query)
+    return plan | {"unchanged_since": f"run {built.run_id}"} | _version_metadata(name, built.stored)
 
 
 def query_lineage(lakehouse: Lakehouse, query: Query, stored: Stored) -> Lineage:

@@ -16,6 +16,12 @@ REFRESH_LANDING_JOB = dagster.define_asset_job(
     description="Brings the landing tables and their quarantines up to date with the landing folders, and no others.",
 )
 
+FULL_AUDIT_JOB = dagster.define_asset_job(
+    "full_audit",
+    selection=dagster.AssetSelection.checks_for_assets(*TABLES),
+    description="Computes the checks of every table on all of its published rows. It builds nothing.",
+)
+
 JOBS = (LAKEHOUSE_JOB, REFRESH_LANDING_JOB)
 
 DAILY_LAKEHOUSE = dagster.ScheduleDefinition(
@@ -24,5 +30,14 @@ DAILY_LAKEHOUSE = dagster.ScheduleDefinition(
     cron_schedule="0 3 * * *",
     execution_timezone="UTC",
     description="Builds every table each day at 3:00 UTC.",
+    default_status=dagster.DefaultScheduleStatus.STOPPED,
+)
+
+WEEKLY_FULL_AUDIT = dagster.ScheduleDefinition(
+    name="weekly_full_audit",
+    job=FULL_AUDIT_JOB,
+    cron_schedule="0 5 * * 0",
+    execution_timezone="UTC",
+    description="Computes the checks of every table on all of its rows on Sundays at 5:00 UTC.",
     default_status=dagster.DefaultScheduleStatus.STOPPED,
 )

@@ -32,13 +32,14 @@ def vacuum_tables(
         StediError: Another run does not end in time, or a file cannot be deleted.
     """
     # Imported here: a process that only loads the definitions opens no table.
-    from stedi_assets.storage import delta  # noqa: PLC0415
+    from stedi_assets.lakehouse.folders import table_folders  # noqa: PLC0415
+    from stedi_assets.storage.vacuum import vacuum as vacuum_table  # noqa: PLC0415
 
     deleted = {}
-    for table in lakehouse.folders():
+    for table in table_folders(lakehouse.root):
         if not dry_run:
             lakehouse.hold(holder)
-        deleted[table] = len(delta.vacuum(lakehouse.root / table, retention, dry_run=dry_run))
+        deleted[table] = len(vacuum_table(lakehouse.root / table, retention, dry_run=dry_run))
     return deleted
 
 

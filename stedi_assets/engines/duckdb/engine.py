@@ -8,7 +8,7 @@ import arro3.core
 import duckdb
 from deltalake import Schema
 
-from stedi_assets.contract import SOURCE_FILE, Source
+from stedi_assets.contract import Source
 from stedi_assets.engines.duckdb.errors import errors_explained
 from stedi_assets.engines.duckdb.landing import DuckDBLandingReader
 from stedi_assets.engines.duckdb.parquet import write_parquet
@@ -22,7 +22,6 @@ from stedi_assets.privacy.tombstones import NO_TOMBSTONES, OF_SHARED_SERIAL_NUMB
 from stedi_assets.query import Query
 from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.aws import Aws
-from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 
 Relation = duckdb.DuckDBPyRelation
@@ -36,6 +35,19 @@ FRAME_LOADERS: Mapping[str, Callable[[Relation], Any]] = {
 }
 """From the name of a supported type to the function that makes one of a relation. Names need no import of pandas or
 polars."""
+
+DUCKDB_TYPES = {
+    "string": "VARCHAR",
+    "long": "BIGINT",
+    "integer": "INTEGER",
+    "short": "SMALLINT",
+    "byte": "TINYINT",
+    "double": "DOUBLE",
+    "float": "FLOAT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+}
+"""From Delta's name of a type to DuckDB's, for the types of which the name alone says all."""
 
 STORED_FRAME = "stored_frame"
 
@@ -72,6 +84,17 @@ class DuckDBEngine:
         with self._working():
             self._connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {rows}")
 
+    def define_query(self, name: str, query: Query) -> None:
+        """See `Engine`."""
+        with self._working():
+            self._connection.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {query.sql}")
+
+    def keep(self, name: str, query: Query) -> None:
+        """See `Engine`."""
+        # Not a temporary table: a cursor would not see it.
+        with self._working():
+            self._connection.execute(f"CREATE OR REPLACE TABLE {identifier(name)} AS {query.sql}")
+
     def define_erased(self, tombstones: Tombstones) -> None:
         """See `Engine`."""
         keyed = _hmac(tombstones.pseudonyms, f"{literal(OF_SHARED_SERIAL_NUMBER)} || text")
@@ -81,6 +104,12 @@ class DuckDBEngine:
             self._connection.execute(f"CREATE OR REPLACE FUNCTION {SHARED_FUNCTION}(text) AS {is_shared}")
 
     def _no_rows(self, schema: Schema) -> str:
+        kinds = {field.name: DUCKDB_TYPES.get(field.type.type) for field in schema.fields}
+        if None not in kinds.values():
+            return (
+                f"SELECT {', '.join(f'NULL::{kind} AS {identifier(name)}' for name, kind in kinds.items())} WHERE false"
+            )
+        # Takes a third of a second: DuckDB imports pandas.
         empty = self._connection.from_arrow(arro3.core.Table.from_batches([], schema=schema.to_arrow()))
         columns = zip(empty.columns, empty.types, strict=True)
         return f"SELECT {', '.join(f'NULL::{kind} AS {identifier(name)}' for name, kind in columns)} WHERE false"
@@ -103,19 +132,13 @@ class DuckDBEngine:
         with self._working():
             self._connection.execute(f"DROP TABLE {QUARANTINED}")
 
-    def without_source_files(
-        self, files: Sequence[str], source_files: Sequence[str], folder: Location
-    ) -> tuple[Sequence[str], Sequence[DataFile]]:
+    def files_with(self, files: Sequence[str], condition: str) -> Sequence[str]:
         """See `Engine`."""
-        with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
-            is_gone = f"{SOURCE_FILE.name} IN (SELECT unnest({literals(source_files)}))"
-            found = f"SELECT DISTINCT filename FROM {read_parquet(files, 'filename = true')} WHERE {is_gone}"
-            touched = [path for (path,) in cursor.sql(found).fetchall()] if source_files else []
-            if not touched:
-                return [], []
-            kept = f"SELECT * FROM {read_parquet(touched)} WHERE NOT {is_gone}"
-            written = write_parquet(cursor, kept, folder, prefix)
-            return touched, [file for file in written.files if file.rows]
+        if not files:
+            return []
+        found = f"SELECT DISTINCT filename FROM {read_parquet(files, 'filename = true')} WHERE {condition}"
+        with self._working():
+            return [path for (path,) in self._connection.sql(found).fetchall()]
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """See `Engine`."""

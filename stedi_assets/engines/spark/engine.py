@@ -12,7 +12,7 @@ from deltalake import Schema
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
-from stedi_assets.contract import SOURCE_FILE, Source
+from stedi_assets.contract import Source
 from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
 from stedi_assets.engines.spark.errors import errors_explained
 from stedi_assets.engines.spark.frames import FILE_NAME, files_read, spark_schema
@@ -25,10 +25,11 @@ from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
 from stedi_assets.privacy.tombstones import SHARED_FUNCTION, Tombstones
 from stedi_assets.query import Query
 from stedi_assets.storage.attempt import attempt
-from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 
 QUARANTINED = "newly_quarantined"
+
+SEARCHED = "searched_files"
 
 SIGNED_TYPES = {
     pa.uint8(): pa.int16(),
@@ -82,6 +83,17 @@ class SparkEngine:
         with errors_explained():
             files_read(self._spark, "parquet", files, schema=spark_schema(schema)).createOrReplaceTempView(name)
 
+    def define_query(self, name: str, query: Query) -> None:
+        """See `Engine`."""
+        with errors_explained():
+            self._spark.sql(query.sql).createOrReplaceTempView(name)
+
+    def keep(self, name: str, query: Query) -> None:
+        """See `Engine`."""
+        with errors_explained():
+            kept = self._spark.sql(query.sql).cache()
+            kept.createOrReplaceTempView(name)
+
     def define_erased(self, tombstones: Tombstones) -> None:
         """See `Engine`."""
         if tombstones:
@@ -103,21 +115,15 @@ class SparkEngine:
             quarantined = Quarantined(QUARANTINED, discard)
             return SparkLandingReader(self._spark, query, source, folder, prefix, stamp, quarantined).read(files)
 
-    def without_source_files(
-        self, files: Sequence[str], source_files: Sequence[str], folder: Location
-    ) -> tuple[Sequence[str], Sequence[DataFile]]:
+    def files_with(self, files: Sequence[str], condition: str) -> Sequence[str]:
         """See `Engine`."""
-        if not (files and source_files):
-            return [], []
-        with errors_explained(), attempt(folder) as name:
-            is_gone = F.col(SOURCE_FILE.name).isin(list(source_files))
-            found = files_read(self._spark, "parquet", files, SOURCE_FILE.name, FILE_NAME)
-            names = {unquote(row.file_name) for row in found.where(is_gone).select("file_name").distinct().collect()}
-            touched = [path for path in files if PurePath(path).name in names]
-            if not touched:
-                return [], []
-            kept = files_read(self._spark, "parquet", touched).where(~is_gone)
-            return touched, [file for file in write_parquet(kept, folder, name).files if file.rows]
+        if not files:
+            return []
+        with errors_explained():
+            files_read(self._spark, "parquet", files, "*", FILE_NAME).createOrReplaceTempView(SEARCHED)
+            found = self._spark.sql(f"SELECT DISTINCT file_name FROM {SEARCHED} WHERE {condition}").collect()
+            names = {unquote(row.file_name) for row in found}
+            return [path for path in files if PurePath(path).name in names]
 
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """See `Engine`."""

@@ -1,0 +1,98 @@
+"""The state of a table: what its current version follows from, and the findings of its checks.
+
+A small file in the table's folder holds it, written after the commit. A table that needs no commit gets a new state
+all the same: the next run then knows that the version follows from the newer inputs too. A missing or older state costs
+time and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stedi_assets.lakehouse.plan import BUILT_FROM_KEY, BuiltFrom, identity
+from stedi_assets.storage.attempt import NOTES
+from stedi_assets.storage.delta import RUN_KEY, newest_metadata
+
+if TYPE_CHECKING:
+    from stedi_assets.lakehouse.check import Findings
+    from stedi_assets.lakehouse.lakehouse import Lakehouse
+
+STATE_FILE, _ = NOTES
+
+
+@dataclass(frozen=True)
+class KnownFindings:
+    """The findings of a check, and what they follow from.
+
+    Attributes:
+        rule: The digest of the check's statements.
+        inputs: From each table of the statements to the identity of its version.
+        tombstones: The digest of the tombstones of erased customers; empty where the statements do not depend on them.
+        findings: The findings.
+    """
+
+    rule: str
+    inputs: Mapping[str, str]
+    tombstones: str
+    findings: Findings
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a table.
+
+    Attributes:
+        version: The identity of the table's version.
+        run_id: The run that committed the version.
+        built_from: What the version follows from; None where another program committed it.
+        findings: From a check's name to its findings.
+    """
+
+    version: str
+    run_id: str
+    built_from: BuiltFrom | None
+    findings: Mapping[str, KnownFindings] = field(default_factory=dict)
+
+
+def read_state(lakehouse: Lakehouse, name: str) -> State | None:
+    """Returns the state of the version of a table that queries read; None where the table does not exist.
+
+    Raises:
+        StediError: The table cannot be read.
+    """
+    table = lakehouse.find(name)
+    if table is None:
+        return None
+    version = identity(lakehouse, name)
+    stored = _parsed(lakehouse.root.files.read(f"{lakehouse.folder(name)}/{STATE_FILE}"))
+    if stored is not None and stored.version == version:
+        return stored
+    last_commit = newest_metadata(table)
+    text = last_commit.get(BUILT_FROM_KEY)
+    return State(version, last_commit.get(RUN_KEY, ""), BuiltFrom.from_json(text) if text else None)
+
+
+def write_state(lakehouse: Lakehouse, name: str, state: State) -> None:
+    """Writes the state of a table.
+
+    Raises:
+        StediError: The store refuses.
+    """
+    content = json.dumps(asdict(state), separators=(",", ":")).encode()
+    lakehouse.root.files.write(f"{lakehouse.folder(name)}/{STATE_FILE}", content)
+
+
+def _parsed(content: bytes | None) -> State | None:
+    try:
+        values: dict[str, Any] = json.loads(content or b"null")
+        if values is None:
+            return None
+        built_from = values.pop("built_from")
+        findings = {name: KnownFindings(**known) for name, known in values.pop("findings").items()}
+        return State(**values, built_from=built_from and BuiltFrom(**built_from), findings=findings)
+    except (ValueError, TypeError, KeyError):
+        # An older or a newer release of this program wrote the file.
+        return None
