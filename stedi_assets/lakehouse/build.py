@@ -16,7 +16,7 @@ from stedi_assets.engines.engine import Written
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.audit import audit, known_findings
 from stedi_assets.lakehouse.content import Content
-from stedi_assets.lakehouse.part import Changes, Part
+from stedi_assets.lakehouse.part import Changes, Part, unequally_often
 from stedi_assets.lakehouse.plan import BUILT_FROM_KEY, BuiltFrom, Plan, built_from, identity, plan_table
 from stedi_assets.lakehouse.state import KnownFindings, State, read_state, write_state
 from stedi_assets.lakehouse.stopwatch import Stopwatch
@@ -142,14 +142,33 @@ class Builder:
                 return plan, self._staged_part(name, query, plan)
             except LookupError:
                 plan = Plan("all", f"{plan.reason}, and files of the earlier version are gone")
+        if plan.since is not None and TABLES[name].event_time is None:
+            return plan, self._staged_difference(name, query)
         written = self.lakehouse.write(name, query)
-        table = self.lakehouse.find(name)
-        current = [] if table is None else self.lakehouse.content(name).files
+        is_stored = self.lakehouse.find(name) is not None
+        current = self.lakehouse.content(name).files if is_stored else []
         staged = Staged(written.files, current, is_whole=True)
-        if table is not None and TABLES[name].event_time is None and not self.differs(name, staged):
+        if is_stored and TABLES[name].event_time is None and not self.differs(name, staged):
             self.lakehouse.discard(name, staged.added)
             return plan, None
         return plan, staged
+
+    def _staged_difference(self, name: str, query: Query) -> Staged | None:
+        """Computes all rows of a table, and writes those that it lacks; all of them where it has rows too many."""
+        lakehouse = self.lakehouse
+        columns = ", ".join(column.name for column in TABLES[name].columns)
+        content = lakehouse.content(name)
+        rows = lakehouse.keep(query.sql)
+        differing = lakehouse.keep(unequally_often(columns, rows, lakehouse.define(content)))
+        (found,) = lakehouse.rows(
+            f"SELECT count(*) AS differing, sum(CASE WHEN times = 1 THEN 1 ELSE 0 END) AS lacking FROM {differing}"
+        )
+        if not found["differing"]:
+            return None
+        if found["differing"] != found["lacking"]:
+            return Staged(lakehouse.write(name, Query(f"SELECT {columns} FROM {rows}")).files, content.files, True)
+        lacking = Query(f"SELECT {columns} FROM {differing}")
+        return Staged(lakehouse.write(name, lacking).files, [])
 
     def _staged_part(self, name: str, query: Query, plan: Plan) -> Staged | None:
         lakehouse, event_time = self.lakehouse, TABLES[name].event_time or ""

