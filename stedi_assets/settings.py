@@ -126,7 +126,8 @@ class Settings(BaseSettings):
         description="Seconds for which a run, an erasure, a vacuum or a removal waits for another one to end.",
     )
     full_refresh: bool = Field(
-        default=False, description="Whether to read all landing files again, or only new and changed ones."
+        default=False,
+        description="Whether a run computes all of each table from all landing files, whatever has changed.",
     )
     pseudonym_key: Key = Field(
         default=None,

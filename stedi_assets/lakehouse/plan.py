@@ -52,9 +52,12 @@ class BuiltFrom:
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> BuiltFrom:
-        """Returns what `to_json` wrote."""
-        return cls(**json.loads(text))
+    def from_json(cls, text: str) -> BuiltFrom | None:
+        """Returns what `to_json` wrote; None where another release of this program wrote something else."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            return None
 
 
 @dataclass(frozen=True)
