@@ -189,9 +189,12 @@ class Builder:
             added = [file for file in written.files if file.rows]
             differs = self.differs(name, Staged(added, removed), part)
             kept = f"{event_time} NOT IN (SELECT instant FROM {part.instants})"
-            rewritten = self.rewrite(name, removed, kept) if differs else []
-        lakehouse.discard(name, [file for file in written.files if not (differs and file.rows)])
-        return Staged([*added, *rewritten], removed, part=part) if differs else None
+            added += self.rewrite(name, removed, kept) if differs else []
+        if differs and not added and len(removed) == len(content.files):
+            # A table without a row has one file too, as some readers need one for the columns.
+            added = list(written.files[:1])
+        lakehouse.discard(name, [file for file in written.files if not differs or file not in added])
+        return Staged(added, removed, part=part) if differs else None
 
     def _part(self, since: Mapping[str, str], readings: Sequence[str]) -> Part:
         try:
@@ -249,13 +252,15 @@ class Builder:
         content = self.lakehouse.content(name)
         new = Content(content.folder, staged.added, staged.added[0].schema)
         old = Content(content.folder, staged.removed, content.schema)
-        columns = [column.name for column in TABLES[name].columns]
         if column_types(new.schema) != column_types(old.schema):
             return True
-        changed = self.changes.differing_rows(new, old, columns)
+        columns = ", ".join(column.name for column in TABLES[name].columns)
+        first, second = self.lakehouse.define(new), self.lakehouse.define(old)
         if part is not None:
-            changed += f" WHERE changed.{TABLES[name].event_time} IN (SELECT instant FROM {part.instants})"
-        (found,) = self.lakehouse.rows(f"SELECT count(*) AS found FROM {changed}")
+            condition = f"{TABLES[name].event_time} IN (SELECT instant FROM {part.instants})"
+            second = self.lakehouse.keep(f"SELECT {columns} FROM {second} WHERE {condition}")
+        differing = unequally_often(columns, first, second)
+        (found,) = self.lakehouse.rows(f"SELECT count(*) AS found FROM ({differing}) AS differing")
         return bool(found["found"])
 
     def publish(self, step: Step, staged: Staged | None) -> Built:

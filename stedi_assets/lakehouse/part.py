@@ -202,9 +202,9 @@ class Changes:
             Content(each.folder, [file for file in each.files if file.path not in kept], each.schema)
             for each in (new, old)
         )
-        return self.differing_rows(added, removed, columns)
+        return self._differing_rows(added, removed, columns)
 
-    def differing_rows(self, one: Content, other: Content, columns: Sequence[str]) -> str:
+    def _differing_rows(self, one: Content, other: Content, columns: Sequence[str]) -> str:
         """Returns a subquery with the alias `changed`: the distinct rows that two contents have unequally often.
 
         Args:
