@@ -7,7 +7,9 @@ from deltalake import DeltaTable
 
 from stedi_assets.contract import Source, table_path
 from stedi_assets.landing.files import list_landing_files
-from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json
+from stedi_assets.landing.ledger import Changes, Ledger, changes
+from stedi_assets.landing.ledger_files import read_ledger
+from stedi_assets.storage.attempt import LEDGER_KEY
 from stedi_assets.storage.delta import newest_metadata, open_table
 from stedi_assets.storage.location import Location
 
@@ -48,14 +50,23 @@ def folder_difference(landing: Location, lakehouse: Location, source: Source, li
         StediError: The folder or the table cannot be read.
     """
     folder = list_landing_files(landing, source, limit)
-    table = open_table(lakehouse / table_path(source.landing))
-    ledger = stored_ledger(table) if table else {}
+    place = lakehouse / table_path(source.landing)
+    table = open_table(place)
+    ledger = stored_ledger(table, place) if table else {}
     if folder.is_cut:
         # The folder may hold more files after the last listed one: entries for them are not compared.
         ledger = {name: entry for name, entry in ledger.items() if name <= folder.files[-1].name}
     return FolderDifference(source, table.version() if table else None, changes(folder.files, ledger), folder.is_cut)
 
 
-def stored_ledger(table: DeltaTable) -> Ledger:
-    """Returns the ledger in the last commit of a landing table, which is empty if another program made that commit."""
-    return from_json(newest_metadata(table).get(LEDGER_KEY) or "[]")
+def stored_ledger(table: DeltaTable, folder: Location) -> Ledger:
+    """Returns the ledger of the last commit of a landing table; empty if another program made it, or a part is gone.
+
+    Args:
+        table: The table.
+        folder: Its folder.
+
+    Raises:
+        StediError: The store refuses.
+    """
+    return read_ledger(folder, newest_metadata(table).get(LEDGER_KEY) or "[]") or {}

@@ -1,8 +1,8 @@
 """The folders of all tables of a lakehouse."""
 
 from stedi_assets.contract import OTHER_TABLES, TABLES
+from stedi_assets.storage.attempt import REJECTION_FILE
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.rejection import REJECTION_FILE
 
 LOG = "/_delta_log/"
 """The part of a path that only the files of a Delta log have."""

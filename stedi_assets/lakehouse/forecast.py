@@ -43,7 +43,9 @@ def forecast(
         if name in sources:
             source = sources[name]
             tables = lakehouse.find(name), lakehouse.find(source.quarantine)
-            plans[name] = plan_landing(source, query, lakehouse.landing, *tables, full_refresh=full_refresh).plan
+            plans[name] = plan_landing(
+                source, query, lakehouse.landing, lakehouse.folder(name), *tables, full_refresh=full_refresh
+            ).plan
         else:
             plans[name] = _plan(lakehouse, name, query, upcoming, full_refresh=full_refresh)
     return plans

@@ -371,7 +371,7 @@ class Lakehouse:
             MissingTableError: The table does not exist.
         """
         if name not in self._ledgers:
-            self._ledgers[name] = stored_ledger(self.table(name))
+            self._ledgers[name] = stored_ledger(self.table(name), self.folder(name))
         return self._ledgers[name]
 
     def passed_over(self, source: Source) -> Mapping[str, str]:

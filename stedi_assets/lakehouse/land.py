@@ -16,9 +16,10 @@ from stedi_assets.lakehouse.stopwatch import Stopwatch
 from stedi_assets.lakehouse.stored import Built, Landed
 from stedi_assets.landing.digest import CONTRACT_KEY
 from stedi_assets.landing.files import files_digest
-from stedi_assets.landing.ledger import LEDGER_KEY, LedgerEntry, to_json, with_digests
+from stedi_assets.landing.ledger import Ledger, LedgerEntry, with_digests
+from stedi_assets.landing.ledger_files import Part, write_ledger
 from stedi_assets.query import Query, portable_literal
-from stedi_assets.storage.attempt import discarded_on_failure
+from stedi_assets.storage.attempt import LEDGER_KEY, discarded_on_failure
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.check import Checks
@@ -60,6 +61,7 @@ def land(builder: Builder, source: Source, query: Query, checks: Checks, run_id:
         source,
         query,
         lakehouse.landing,
+        lakehouse.folder(source.landing),
         lakehouse.find(source.landing),
         lakehouse.find(source.quarantine),
         full_refresh=full_refresh,
@@ -97,11 +99,21 @@ class _Landing:
         self._stopwatch.end("quarantine")
         entries = with_digests([*plan.changes.kept, *read.entries], plan.files)
         passed_over = {**plan.passed_over, **dict.fromkeys(read.gone, IS_GONE)}
-        lakehouse.take_reading(source, {entry.name: entry for entry in entries}, passed_over)
-        landing = self._publish(source.landing, staged, {CONTRACT_KEY: plan.contract, LEDGER_KEY: to_json(entries)})
+        ledger = {entry.name: entry for entry in entries}
+        lakehouse.take_reading(source, ledger, passed_over)
+        with lakehouse.discarding(source.landing, staged.added):
+            parts = self._write_ledger(ledger)
+        landing = self._publish(source.landing, staged, {CONTRACT_KEY: plan.contract, LEDGER_KEY: parts})
         if landing.is_rejected:
             lakehouse.take_reading(source, plan.ledger or {}, passed_over)
         return self._landed(landing, quarantine, read.entries, passed_over)
+
+    def _write_ledger(self, ledger: Ledger) -> str:
+        before = self._plan.ledger or {}
+        changed = [entry for name, entry in ledger.items() if before.get(name) is not entry]
+        gone = sorted(before.keys() - ledger.keys())
+        folder = self._lakehouse.folder(self._source.landing)
+        return write_ledger(folder, self._plan.ledger_parts, ledger, Part(changed, gone))
 
     def _publish(self, name: str, staged: Staged | None, metadata: dict[str, str] | None = None) -> Built:
         state = read_state(self._lakehouse, name)

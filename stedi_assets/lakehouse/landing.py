@@ -9,9 +9,11 @@ from stedi_assets.contract import TABLES, Source
 from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.landing.digest import CONTRACT_KEY, contract_digest, has_columns
 from stedi_assets.landing.files import LandingFile, list_landing_files
-from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json
+from stedi_assets.landing.ledger import Changes, Ledger, changes
+from stedi_assets.landing.ledger_files import read_ledger
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
+from stedi_assets.storage.attempt import LEDGER_KEY
 from stedi_assets.storage.location import Location
 
 
@@ -29,6 +31,7 @@ class LandingPlan:
         files: The raw files of the landing folder.
         changes: The differences between the folder and the ledger.
         passed_over: From the name of each entry of the folder that is not read to the reason.
+        ledger_parts: The metadata of the last commit that names the parts of the ledger; None without a ledger.
         why_all: Why all files are read and both tables replaced; empty if they are not.
     """
 
@@ -41,6 +44,7 @@ class LandingPlan:
     files: tuple[LandingFile, ...]
     changes: Changes
     passed_over: Mapping[str, str]
+    ledger_parts: str | None
     why_all: str
 
     @property
@@ -63,6 +67,7 @@ def plan_landing(
     source: Source,
     query: Query,
     root: Location,
+    folder: Location,
     landing: DeltaTable | None,
     quarantine: DeltaTable | None,
     *,
@@ -77,6 +82,7 @@ def plan_landing(
         source: The kind of record.
         query: The landing table's SELECT over the source's name.
         root: The landing root.
+        folder: The folder of the landing table.
         landing: The landing table, opened before the quarantine; None before the first reading.
         quarantine: Its quarantine.
         full_refresh: Whether to read all files again.
@@ -88,7 +94,10 @@ def plan_landing(
     contract = contract_digest(source, query)
     last_commit = delta.newest_metadata(landing) if landing else {}
     reason = _reason_for_all(source, landing, quarantine, last_commit.get(CONTRACT_KEY) == contract, full_refresh)
-    ledger = None if reason else from_json(last_commit[LEDGER_KEY])
+    parts = None if reason else last_commit[LEDGER_KEY]
+    ledger = None if parts is None else read_ledger(folder, parts)
+    if not reason and ledger is None:
+        parts, reason = None, "a part of the ledger is gone"
     return LandingPlan(
         source,
         query,
@@ -99,6 +108,7 @@ def plan_landing(
         tuple(raw.files),
         changes(raw.files, ledger or {}),
         raw.passed_over,
+        parts,
         reason,
     )
 

@@ -13,14 +13,12 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stedi_assets.lakehouse.plan import BUILT_FROM_KEY, BuiltFrom, identity
-from stedi_assets.storage.attempt import NOTES
+from stedi_assets.storage.attempt import STATE_FILE
 from stedi_assets.storage.delta import RUN_KEY, newest_metadata
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.check import Findings
     from stedi_assets.lakehouse.lakehouse import Lakehouse
-
-STATE_FILE, _ = NOTES
 
 
 @dataclass(frozen=True)

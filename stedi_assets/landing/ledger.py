@@ -1,19 +1,15 @@
-"""The ledger: the list of the raw files whose rows a landing table holds, stored in the same commit as the rows."""
+"""The ledger: the list of the raw files whose rows a landing table holds, stored with the commit of the rows."""
 
 import hashlib
 import io
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from stedi_assets.errors import GoneError
 from stedi_assets.landing.files import LandingFile
-
-LEDGER_KEY = "stedi.ledger"
-"""The key of a commit's metadata that holds the ledger as JSON, about 200 bytes per file."""
 
 BEGINNING_BYTES = 4_096
 """Files of equal size are hashed as a whole only if this many first bytes are equal too."""
@@ -42,6 +38,8 @@ class LedgerEntry:
         digest: The BLAKE2b hash of the stored bytes, 32 hex digits. It is empty unless another file has the same size
             and the same first bytes.
         read_at: The time of the reading, in milliseconds since 1970.
+        beginning: The BLAKE2b hash of the first bytes, 16 hex digits. It is empty unless another file has the same
+            size.
     """
 
     name: str
@@ -57,6 +55,7 @@ class LedgerEntry:
     unknown_keys: Mapping[str, int] = field(default_factory=dict)
     digest: str = ""
     read_at: int = 0
+    beginning: str = ""
 
 
 Ledger = Mapping[str, LedgerEntry]
@@ -111,37 +110,29 @@ def with_digests(entries: Iterable[LedgerEntry], files: Iterable[LandingFile]) -
     entries = list(entries)
     by_name = {file.name: file for file in files}
     sizes = Counter(entry.size for entry in entries)
-    beginnings = {
-        entry.name: (entry.size, _beginning(by_name[entry.name])) for entry in entries if sizes[entry.size] > 1
-    }
-    twins = Counter(beginnings.values())
-    return [
-        replace(entry, digest=entry.digest or _digest(by_name[entry.name]))
-        if entry.name in beginnings and twins[beginnings[entry.name]] > 1
+    begun = [
+        replace(entry, beginning=_beginning(by_name[entry.name]))
+        if sizes[entry.size] > 1 and not entry.beginning
         else entry
         for entry in entries
     ]
+    twins = Counter((entry.size, entry.beginning) for entry in begun if entry.beginning)
+    return [
+        replace(entry, digest=_digest(by_name[entry.name]))
+        if not entry.digest and twins[entry.size, entry.beginning] > 1
+        else entry
+        for entry in begun
+    ]
 
 
-def _beginning(file: LandingFile) -> bytes:
+def _beginning(file: LandingFile) -> str:
     with suppress(GoneError), io.BufferedReader(file.open_stored()) as content:
-        return content.read(BEGINNING_BYTES)
-    # A file that is gone cannot be compared: its own name, as bytes, matches no other file's beginning.
-    return file.name.encode()
+        return hashlib.blake2b(content.read(BEGINNING_BYTES), digest_size=8).hexdigest()
+    # A file that is gone cannot be compared: its own name matches no other file's beginning.
+    return hashlib.blake2b(file.name.encode(), digest_size=8).hexdigest()
 
 
 def _digest(file: LandingFile) -> str:
     with suppress(GoneError), io.BufferedReader(file.open_stored()) as content:
         return hashlib.file_digest(content, "blake2b").hexdigest()[:32]
     return ""
-
-
-def to_json(entries: Iterable[LedgerEntry]) -> str:
-    """Returns a ledger's entries as JSON."""
-    return json.dumps([asdict(entry) for entry in entries], separators=(",", ":"))
-
-
-def from_json(text: str) -> Ledger:
-    """Returns the ledger that `to_json` wrote."""
-    entries = (LedgerEntry(**values) for values in json.loads(text))
-    return {entry.name: entry for entry in entries}

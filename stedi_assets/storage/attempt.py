@@ -14,8 +14,16 @@ ATTEMPT_FILE = re.compile(rf"\.?{ATTEMPT}(/.*)?")
 """Matches the path, in a table's folder, of a file that an attempt wrote: of its own, in its folder, or a checksum."""
 
 
-NOTES = ("_stedi_state.json", "_stedi_rejected.json")
-"""The names of this program's files about a table, in the table's folder. Readers of Delta tables ignore such names."""
+NOTE = re.compile(r"_stedi_[a-z]+(\.json|/[0-9a-f-]+\.json\.gz)")
+"""Matches the path, in a table's folder, of this program's files about a table. Readers of Delta tables ignore them."""
+
+STATE_FILE = "_stedi_state.json"
+REJECTION_FILE = "_stedi_rejected.json"
+LEDGER_FOLDER = "_stedi_ledger"
+"""The names of these files in a table's folder, and of the folder that holds the parts of a ledger."""
+
+LEDGER_KEY = "stedi.ledger"
+"""The key of a commit's metadata that names the parts of the ledger, as JSON: a list of names with their entries."""
 
 
 @contextmanager

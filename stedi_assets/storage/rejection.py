@@ -10,10 +10,8 @@ from dataclasses import asdict, dataclass
 
 from deltalake import Schema
 
-from stedi_assets.storage.attempt import NOTES
+from stedi_assets.storage.attempt import REJECTION_FILE
 from stedi_assets.storage.location import Location
-
-_, REJECTION_FILE = NOTES
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from deltalake.exceptions import DeltaError
 
 from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.storage import delta
-from stedi_assets.storage.attempt import ATTEMPT_FILE
+from stedi_assets.storage.attempt import ATTEMPT_FILE, REJECTION_FILE
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.rejection import REJECTION_FILE
 from stedi_assets.storage.vacuum import foreign_files
 
 LOG = "_delta_log/"

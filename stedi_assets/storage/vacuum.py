@@ -1,18 +1,20 @@
 """Deletion of the files in a table's folder that no version needs, and the recognition of files of other programs."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePath
+from typing import Any
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from stedi_assets.storage import delta
-from stedi_assets.storage.attempt import ATTEMPT_FILE, NOTES
+from stedi_assets.storage.attempt import ATTEMPT_FILE, LEDGER_FOLDER, LEDGER_KEY, NOTE, REJECTION_FILE
 from stedi_assets.storage.location import Location
-from stedi_assets.storage.rejection import REJECTION_FILE, discard_rejection, read_rejection
+from stedi_assets.storage.rejection import discard_rejection, read_rejection
 
 
 def foreign_files(table: Location, names: Sequence[str]) -> list[str]:
@@ -25,7 +27,7 @@ def foreign_files(table: Location, names: Sequence[str]) -> list[str]:
     Raises:
         StediError: A bucket refuses.
     """
-    unknown = [name for name in names if name not in NOTES and not ATTEMPT_FILE.fullmatch(name)]
+    unknown = [name for name in names if not (NOTE.fullmatch(name) or ATTEMPT_FILE.fullmatch(name))]
     # Another program's data files can have any name, and only the whole log tells which they are. Few tables have some.
     named = _files_named_in_log(table) if unknown else frozenset()
     return [name for name in unknown if name not in named]
@@ -75,7 +77,30 @@ def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> S
         raise delta.failure(table, error) from None
     # deltalake itself would also delete files that a person keeps in the folder.
     foreign = set(foreign_files(table, unneeded))
-    own = [name for name in unneeded if name not in foreign and name not in NOTES]
+    own = [name for name in unneeded if name not in foreign and not NOTE.fullmatch(name)]
+    own += _old_ledger_files(table, current, retention)
     if not dry_run:
         table.files.delete_files(table.path, own)
     return list(dict.fromkeys([*rejected, *own]))
+
+
+def _old_ledger_files(table: Location, current: DeltaTable, retention: timedelta) -> list[str]:
+    """Returns the parts of ledgers that no version within the retention names."""
+    folder = f"{table}/{LEDGER_FOLDER}"
+    stored = {f"{LEDGER_FOLDER}/{file.name}" for file in table.files.walk(folder)}
+    if not stored:
+        return []
+    oldest = (datetime.now(UTC) - retention).timestamp() * 1000
+    needed: set[str] = set()
+    for entry in current.history():
+        needed |= {f"{LEDGER_FOLDER}/{name}" for name in _ledger_parts(entry)}
+        # The first version that is older was still the current one at the beginning of the retention.
+        if entry["timestamp"] < oldest and LEDGER_KEY in entry:
+            break
+    return sorted(stored - needed)
+
+
+def _ledger_parts(entry: Mapping[str, Any]) -> list[str]:
+    parts = json.loads(entry.get(LEDGER_KEY) or "[]")
+    # An earlier release kept the entries themselves in the metadata.
+    return [part[0] for part in parts if isinstance(part, list)]

@@ -179,14 +179,16 @@ class DuckDBLandingReader:
                     if (scans[input_.path].result() if scans else _may_hold_booleans(input_))
                 }
         rows = self._rows(written)
-        accepted = [input_ for input_ in accepted if input_.file.name in rows.keys() - suspects]
+        taken = rows.keys() - suspects
+        accepted = [input_ for input_ in accepted if input_.file.name in taken]
         if suspects or not accepted:
             self._discard()
             written = self._copied(accepted, MALFORMED)
         if written is None:
             return list(inputs)
         self._accept(written, rows, accepted)
-        return [input_ for input_ in inputs if input_ not in accepted]
+        read = {input_.path for input_ in accepted}
+        return [input_ for input_ in inputs if input_.path not in read]
 
     @property
     def _has_fractions(self) -> bool:
