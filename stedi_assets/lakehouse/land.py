@@ -140,6 +140,7 @@ class _Landing:
         if not added and len(touched) == len(content.files):
             # A table without a row has one file too, as its readers need one for the columns.
             added = list(read.written.files)
+        lakehouse.discard(name, [file for file in read.written.files if file not in added])
         return Staged(added, touched)
 
     def _landed(
