@@ -83,7 +83,9 @@ def test_a_consent_of_another_date_changes_the_findings_of_a_table_that_has_noth
     assert findings(built) == changing.whole_findings()
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", "null", "\ufffd", '{"version": "1", "findings": 7}'])
+@pytest.mark.parametrize(
+    "damage", ["", "{", "[]", "{}", "5", "null", '"text"', "\ufffd", '{"version": "1", "findings": 7}']
+)
 def test_a_damaged_state_costs_nothing_but_time(changing: Changing, damage: str) -> None:
     before = findings(changing.run())
     for file in state_files(changing):
