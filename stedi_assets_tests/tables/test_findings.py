@@ -157,3 +157,11 @@ def test_a_rule_that_a_customer_breaks_stays_broken_when_readings_of_some_instan
         "groups_with_too_few_rows": 1,
     }
     assert built["accelerometer_trusted"].is_rejected
+
+
+def test_a_refusal_under_another_serial_number_is_found_at_all_of_the_customers_instants(changing: Changing) -> None:
+    changing.put(CUSTOMERS, "1.json", [customer("ada", lastUpdateDate=1_000, serialNumber="serial-other")])
+    # The tables of consenting customers are not built again, so that Ada's readings are still there.
+    built = changing.run(["customer_landing", "step_trainer_trusted"])
+    assert result(built, "step_trainer_trusted", ANOTHER_WAY).findings["groups_with_too_many_rows"] == 1
+    assert built["step_trainer_trusted"].is_rejected
