@@ -1,7 +1,8 @@
 """The plan of a reading: which raw files a landing table lacks, and whether the table is amended or replaced."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from deltalake import DeltaTable
 
@@ -9,10 +10,16 @@ from stedi_assets.contract import TABLES, Source
 from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.landing.digest import CONTRACT_KEY, contract_digest, has_columns
 from stedi_assets.landing.files import LandingFile, list_landing_files
-from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, changes, from_json
+from stedi_assets.landing.ledger import LEDGER_KEY, Changes, Ledger, LedgerEntry, changes, from_json
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.location import Location
+
+QUARANTINE_KEY = "stedi.quarantine"
+"""The key of a landing table's commit that says which version of the quarantine belongs to it."""
+
+READ_KEY = "stedi.read"
+"""The key of a quarantine's commit that names the raw files which the reading covers."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,8 @@ def plan_landing(
     """Returns a plan from the differences between a landing folder and the ledger of its landing table.
 
     All files are read and both tables replaced in four cases: a full refresh, another contract than that of the stored
-    rows, a missing table, and a table whose columns are not those of the contract.
+    rows, a missing table, and a table whose columns are not those of the contract. A file is also read again where a
+    rejected landing table left its quarantine ahead, and the file is no longer what the quarantine holds of it.
 
     Args:
         source: The kind of record.
@@ -89,6 +97,13 @@ def plan_landing(
     last_commit = delta.newest_metadata(landing) if landing else {}
     reason = _reason_for_all(source, landing, quarantine, last_commit.get(CONTRACT_KEY) == contract, full_refresh)
     ledger = None if reason else from_json(last_commit[LEDGER_KEY])
+    if ledger is not None and quarantine is not None and quarantine_id(quarantine) != last_commit.get(QUARANTINE_KEY):
+        # A rejected landing table leaves its quarantine ahead.
+        last_read = delta.newest_metadata(quarantine)
+        if last_read.get(CONTRACT_KEY, contract) == contract:
+            ledger = _unsettled(ledger, last_read.get(READ_KEY, "{}"))
+        else:
+            ledger, reason = None, "the quarantine follows another contract"
     return LandingPlan(
         source,
         query,
@@ -101,6 +116,39 @@ def plan_landing(
         raw.passed_over,
         reason,
     )
+
+
+def quarantine_id(quarantine: DeltaTable) -> str:
+    """Returns a text that no other version of a quarantine has, for `QUARANTINE_KEY`."""
+    return f"{quarantine.metadata().id}:{quarantine.version()}"
+
+
+def files_read(plan: LandingPlan, entries: Iterable[LedgerEntry]) -> str:
+    """Returns the raw files of a reading as JSON, for `READ_KEY`: from the name to the size and `modified`.
+
+    Args:
+        plan: The plan of the reading. Its removed files count as empty ones.
+        entries: The files that were read.
+    """
+    gone = dict.fromkeys(plan.changes.gone, (0, ""))
+    return json.dumps({**gone, **{entry.name: (entry.size, entry.modified) for entry in entries}})
+
+
+def _unsettled(ledger: Ledger, read: str) -> Ledger:
+    """Returns a ledger in which each file counts as changed that the quarantine has with another content.
+
+    When the next run comes, such a file may be gone, or be as it was before.
+
+    Args:
+        ledger: The ledger of the landing table.
+        read: The files of the quarantine's last reading, as JSON.
+    """
+    unsettled = {}
+    for name, (size, modified) in json.loads(read).items():
+        entry = ledger.get(name, LedgerEntry(name, 0, "", "exact", 0))
+        if (entry.size, entry.modified) != (size, modified):
+            unsettled[name] = replace(entry, modified="")
+    return {**ledger, **unsettled}
 
 
 def _reason_for_all(

@@ -8,7 +8,9 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from stedi_assets.contract import SOURCES, TABLES
+from deltalake import DeltaTable
+
+from stedi_assets.contract import SOURCES, TABLES, table_path
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.checks.tables import table_checks
 from stedi_assets.engines.engine import Engine
@@ -68,6 +70,18 @@ class Changing:
     def files(self, folder: str) -> list[Path]:
         """The raw files of a folder, sorted."""
         return sorted((self.folder / "landing" / folder).iterdir())
+
+    def table_folder(self, table: str) -> Path:
+        return self.folder / "lakehouse" / table_path(table)
+
+    def unneeded_files(self, table: str) -> set[str]:
+        """The Parquet files in a table's folder that no version of it names."""
+        named: set[str] = set()
+        folder = self.table_folder(table)
+        versions = DeltaTable(folder).version() + 1 if DeltaTable.is_deltatable(str(folder)) else 0
+        for version in range(versions):
+            named |= set(DeltaTable(folder, version=version).get_add_actions().column("path").to_pylist())
+        return {path.name for path in folder.glob("*.parquet")} - named
 
     def lakehouse(self, engine: Engine, name: str = "lakehouse") -> Lakehouse:
         root, landing = Location(str(self.folder / name)), Location(str(self.folder / "landing"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from stedi_assets.contract import TABLES, Column, table_path
+from stedi_assets.contract import TABLES, Column
 from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
@@ -20,12 +20,8 @@ from stedi_assets_tests.support.records import customer
 Cause = Callable[[Changing], None]
 
 
-def folder(changing: Changing, table: str) -> Path:
-    return changing.folder / "lakehouse" / table_path(table)
-
-
 def table_removed(table: str) -> Cause:
-    return lambda changing: shutil.rmtree(folder(changing, table))
+    return lambda changing: shutil.rmtree(changing.table_folder(table))
 
 
 def edited(table: str) -> Cause:
@@ -44,7 +40,7 @@ def random_key(changing: Changing) -> None:
 
 
 def written_by_another_program(changing: Changing) -> None:
-    path = folder(changing, "step_trainer_trusted")
+    path = changing.table_folder("step_trainer_trusted")
     write_deltalake(path, DeltaTable(path).to_pyarrow_table(), mode="overwrite")
 
 
@@ -52,7 +48,7 @@ def log_cut_off(changing: Changing) -> None:
     """Another delivery is landed, and then the log begins with a checkpoint of this version."""
     deliver_day(changing, 3)
     changing.run(["accelerometer_landing"])
-    path = folder(changing, "accelerometer_landing")
+    path = changing.table_folder("accelerometer_landing")
     DeltaTable(path).create_checkpoint()
     for commit in sorted(path.glob("_delta_log/*.json"))[:-1]:
         commit.unlink()
@@ -60,7 +56,7 @@ def log_cut_off(changing: Changing) -> None:
 
 def created_anew(table: str) -> Cause:
     def create(changing: Changing) -> None:
-        shutil.rmtree(folder(changing, table))
+        shutil.rmtree(changing.table_folder(table))
         changing.run([table])
 
     return create
