@@ -125,6 +125,9 @@ class _Auditor:
         """Returns the findings by way of the instants that changed; None where only all rows give them."""
         if not check.by_instant or not all(self._is_followed(check, each) for each in changed):
             return None
+        if check.blocking and any(known.findings.values()):
+            # A rule may be broken for a customer rather than at an instant. Only all rows show whether that is over.
+            return None
         with suppress(LookupError, StediError):
             part = self._changes.part(changed, check.by_instant)
             if not part:

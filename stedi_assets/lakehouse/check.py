@@ -25,8 +25,8 @@ class Check:
         passes: Whether the findings satisfy the rule.
         statements: The SELECTs that `find` computes. The findings stay as they are while the tables of the SELECTs do.
             Without statements, the findings are cheap: they are computed in every run.
-        by_instant: The tables of the statements of which the rows at some instants suffice: the findings of a table are
-            the sums of those at its instants, or they are all 0 where those at each instant are.
+        by_instant: The tables of the statements of which the rows at some instants suffice: the findings are all 0
+            where those at each instant are. Those of a warning are also the sums of those at each instant.
         follows_customers: Whether a customer's record decides on no other readings than those with its email or serial
             number. Otherwise, the findings are computed from all readings when a record changes.
     """

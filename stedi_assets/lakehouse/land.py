@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from stedi_assets.contract import SOURCE_FILE, Source
 from stedi_assets.engines.engine import LandingRead, ReadStamp
 from stedi_assets.lakehouse.build import Builder, Staged, Step
-from stedi_assets.lakehouse.landing import LandingPlan, plan_landing
+from stedi_assets.lakehouse.landing import (
+    QUARANTINE_KEY,
+    READ_KEY,
+    LandingPlan,
+    files_read,
+    plan_landing,
+    quarantine_id,
+)
 from stedi_assets.lakehouse.state import read_state
 from stedi_assets.lakehouse.stopwatch import Stopwatch
 from stedi_assets.lakehouse.stored import Built, Landed
@@ -94,7 +101,9 @@ class _Landing:
         read = lakehouse.engine.read_landing(plan.query, source, plan.changes.to_read, folder, stamp)
         self._stopwatch.end("read_and_write")
         with discarded_on_failure(folder, read.prefix):
-            quarantine = self._publish(source.quarantine, self._staged_quarantine(read))
+            staged_quarantine = self._staged_quarantine(read)
+            reading = {CONTRACT_KEY: plan.contract, READ_KEY: files_read(plan, read.entries)}
+            quarantine = self._publish(source.quarantine, staged_quarantine, reading)
             staged = self._staged_rows(read)
         self._stopwatch.end("quarantine")
         entries = with_digests([*plan.changes.kept, *read.entries], plan.files)
@@ -103,7 +112,12 @@ class _Landing:
         lakehouse.take_reading(source, ledger, passed_over)
         with lakehouse.discarding(source.landing, staged.added):
             parts = self._write_ledger(ledger)
-        landing = self._publish(source.landing, staged, {CONTRACT_KEY: plan.contract, LEDGER_KEY: parts})
+        metadata = {
+            CONTRACT_KEY: plan.contract,
+            LEDGER_KEY: parts,
+            QUARANTINE_KEY: quarantine_id(lakehouse.table(source.quarantine)),
+        }
+        landing = self._publish(source.landing, staged, metadata)
         if landing.is_rejected:
             lakehouse.take_reading(source, plan.ledger or {}, passed_over)
         return self._landed(landing, quarantine, read.entries, passed_over)
@@ -152,6 +166,7 @@ class _Landing:
         if not added and len(touched) == len(content.files):
             # A table without a row has one file too, as its readers need one for the columns.
             added = list(read.written.files)
+        lakehouse.discard(name, [file for file in read.written.files if file not in added])
         return Staged(added, touched)
 
     def _landed(

@@ -1,7 +1,8 @@
 """The plan of a reading: which raw files a landing table lacks, and whether the table is amended or replaced."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from deltalake import DeltaTable
 
@@ -9,12 +10,24 @@ from stedi_assets.contract import TABLES, Source
 from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.landing.digest import CONTRACT_KEY, contract_digest, has_columns
 from stedi_assets.landing.files import LandingFile, list_landing_files
-from stedi_assets.landing.ledger import Changes, Ledger, changes
+from stedi_assets.landing.ledger import Changes, Ledger, LedgerEntry, changes
 from stedi_assets.landing.ledger_files import read_ledger
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import LEDGER_KEY
 from stedi_assets.storage.location import Location
+
+QUARANTINE_KEY = "stedi.quarantine"
+"""The key of a landing table's commit that says which version of the quarantine belongs to it."""
+
+READ_KEY = "stedi.read"
+"""The key of a quarantine's commit that names the raw files which the reading covers."""
+
+ALL_FILES = "all"
+"""Stands in place of the names where a reading covers all files, or so many that a commit should not name them."""
+
+FILES_NAMED = 50
+"""The most raw files that a quarantine's commit names."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,8 @@ def plan_landing(
     """Returns a plan from the differences between a landing folder and the ledger of its landing table.
 
     All files are read and both tables replaced in four cases: a full refresh, another contract than that of the stored
-    rows, a missing table, and a table whose columns are not those of the contract.
+    rows, a missing table, and a table whose columns are not those of the contract. A file is also read again where a
+    rejected landing table left its quarantine ahead, and the file is no longer what the quarantine holds of it.
 
     Args:
         source: The kind of record.
@@ -97,7 +111,15 @@ def plan_landing(
     parts = None if reason else last_commit[LEDGER_KEY]
     ledger = None if parts is None else read_ledger(folder, parts)
     if not reason and ledger is None:
-        parts, reason = None, "a part of the ledger is gone"
+        reason = "a part of the ledger is gone"
+    if ledger is not None and quarantine is not None and quarantine_id(quarantine) != last_commit.get(QUARANTINE_KEY):
+        # A rejected landing table leaves its quarantine ahead.
+        last_read = delta.newest_metadata(quarantine)
+        read = last_read.get(READ_KEY, "{}")
+        if read != ALL_FILES and last_read.get(CONTRACT_KEY, contract) == contract:
+            ledger = _unsettled(ledger, read)
+        else:
+            ledger, reason = None, "the quarantine is that of a rejected reading of all files"
     return LandingPlan(
         source,
         query,
@@ -108,9 +130,44 @@ def plan_landing(
         tuple(raw.files),
         changes(raw.files, ledger or {}),
         raw.passed_over,
-        parts,
+        None if reason else parts,
         reason,
     )
+
+
+def quarantine_id(quarantine: DeltaTable) -> str:
+    """Returns a text that no other version of a quarantine has, for `QUARANTINE_KEY`."""
+    return f"{quarantine.metadata().id}:{quarantine.version()}"
+
+
+def files_read(plan: LandingPlan, entries: Iterable[LedgerEntry]) -> str:
+    """Returns the raw files of a reading as JSON, for `READ_KEY`: from the name to the size and `modified`.
+
+    Args:
+        plan: The plan of the reading. Its removed files count as empty ones.
+        entries: The files that were read.
+    """
+    if plan.ledger is None or len(plan.changes.to_read) + len(plan.changes.gone) > FILES_NAMED:
+        return ALL_FILES
+    gone = dict.fromkeys(plan.changes.gone, (0, ""))
+    return json.dumps({**gone, **{entry.name: (entry.size, entry.modified) for entry in entries}})
+
+
+def _unsettled(ledger: Ledger, read: str) -> Ledger:
+    """Returns a ledger in which each file counts as changed that the quarantine has with another content.
+
+    When the next run comes, such a file may be gone, or be as it was before.
+
+    Args:
+        ledger: The ledger of the landing table.
+        read: The files of the quarantine's last reading, as JSON.
+    """
+    unsettled = {}
+    for name, (size, modified) in json.loads(read).items():
+        entry = ledger.get(name, LedgerEntry(name, 0, "", "exact", 0))
+        if (entry.size, entry.modified) != (size, modified):
+            unsettled[name] = replace(entry, modified="")
+    return {**ledger, **unsettled}
 
 
 def _reason_for_all(

@@ -91,6 +91,6 @@ def _parsed(content: bytes | None) -> State | None:
         built_from = values.pop("built_from")
         findings = {name: KnownFindings(**known) for name, known in values.pop("findings").items()}
         return State(**values, built_from=built_from and BuiltFrom(**built_from), findings=findings)
-    except (ValueError, TypeError, KeyError):
-        # An older or a newer release of this program wrote the file.
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # An older or a newer release of this program wrote the file, or it is damaged.
         return None

@@ -3,20 +3,24 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from stedi_assets.contract import SOURCES, TABLES
+from deltalake import DeltaTable
+
+from stedi_assets.contract import SOURCES, TABLES, table_path
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.checks.tables import table_checks
 from stedi_assets.engines.engine import Engine
 from stedi_assets.lakehouse.audit import full_audit
 from stedi_assets.lakehouse.build import Builder
-from stedi_assets.lakehouse.check import Checks, Findings
+from stedi_assets.lakehouse.check import Check, Checks, Findings
+from stedi_assets.lakehouse.forecast import forecast
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.land import land
+from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.lakehouse.stored import Built
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
@@ -44,9 +48,17 @@ class Changing:
         self.folder = folder
         self.opened = opened
         self.queries: dict[str, Query] = dict(QUERIES)
+        self.checks: dict[str, Sequence[Check]] = dict(CHECKS)
+        self.pseudonyms = Pseudonyms(KEY)
         for path in FOLDERS.values():
-            (folder / "landing" / path).mkdir(parents=True, exist_ok=True)
-            self.put(path, "empty.json", [])
+            if not (folder / "landing" / path).exists():
+                (folder / "landing" / path).mkdir(parents=True)
+                self.put(path, "empty.json", [])
+
+    def copied(self, folder: Path) -> "Changing":
+        """A copy of the files and the tables, in an empty folder; each raw file counts as the same file."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return Changing(folder, self.opened)
 
     def path(self, folder: str, name: str) -> Path:
         return self.folder / "landing" / folder / name
@@ -59,15 +71,33 @@ class Changing:
         """The raw files of a folder, sorted."""
         return sorted((self.folder / "landing" / folder).iterdir())
 
+    def table_folder(self, table: str) -> Path:
+        return self.folder / "lakehouse" / table_path(table)
+
+    def unneeded_files(self, table: str) -> set[str]:
+        """The Parquet files in a table's folder that no version of it names."""
+        named: set[str] = set()
+        folder = self.table_folder(table)
+        versions = DeltaTable(folder).version() + 1 if DeltaTable.is_deltatable(str(folder)) else 0
+        for version in range(versions):
+            named |= set(DeltaTable(folder, version=version).get_add_actions().column("path").to_pylist())
+        return {path.name for path in folder.glob("*.parquet")} - named
+
     def lakehouse(self, engine: Engine, name: str = "lakehouse") -> Lakehouse:
         root, landing = Location(str(self.folder / name)), Location(str(self.folder / "landing"))
-        return Lakehouse(root, landing, engine, pseudonyms=Pseudonyms(KEY))
+        return Lakehouse(root, landing, engine, pseudonyms=self.pseudonyms)
+
+    @contextmanager
+    def open(self, name: str = "lakehouse") -> Iterator[Lakehouse]:
+        """The tables with an engine of their own."""
+        with self.opened(None) as engine, closing(self.lakehouse(engine, name)) as lakehouse:
+            yield lakehouse
 
     def run(
         self, tables: Sequence[str] = tuple(QUERIES), *, name: str = "lakehouse", full_refresh: bool = False
     ) -> dict[str, Built]:
         """Builds tables until one is rejected, as a run does."""
-        with self.opened(None) as engine, closing(self.lakehouse(engine, name)) as lakehouse:
+        with self.open(name) as lakehouse:
             return self.build(lakehouse, tables, full_refresh=full_refresh)
 
     def build(
@@ -79,13 +109,18 @@ class Changing:
         for table in tables:
             query = self.queries[table]
             if table in sources:
-                landed = land(builder, sources[table], query, CHECKS, "a run", full_refresh=full_refresh)
+                landed = land(builder, sources[table], query, self.checks, "a run", full_refresh=full_refresh)
                 built |= {table: landed.landing, sources[table].quarantine: landed.quarantine}
             else:
-                built[table] = builder.build(table, query, CHECKS[table], "a run", full_refresh=full_refresh)
+                built[table] = builder.build(table, query, self.checks[table], "a run", full_refresh=full_refresh)
             if built[table].is_rejected:
                 break
         return built
+
+    def plans(self, *, full_refresh: bool = False) -> dict[str, Plan]:
+        """The plans of a run of all tables that begins now."""
+        with self.open() as lakehouse:
+            return forecast(lakehouse, self.queries, self.queries, full_refresh=full_refresh)
 
     def fresh(self) -> tuple[dict[str, Counter[str]], dict[str, Findings]]:
         """The rows of every table and the findings of every check of a full build of these raw files."""
@@ -93,19 +128,19 @@ class Changing:
         erasures = self.folder / "lakehouse/erasure"
         if erasures.exists():
             shutil.copytree(erasures, self.folder / "fresh/erasure")
-        with self.opened(None) as engine, closing(self.lakehouse(engine, "fresh")) as lakehouse:
+        with self.open("fresh") as lakehouse:
             self.build(lakehouse)
-            checks = {
-                f"{name}: {result.check.name}": result.findings
-                for name in TABLES
-                for result in full_audit(lakehouse, name, CHECKS[name])
-            }
-            return rows_of_tables(lakehouse), checks
+            return rows_of_tables(lakehouse), whole_findings(lakehouse, self.checks)
 
     def rows(self) -> dict[str, Counter[str]]:
         """The rows of every table that exists."""
-        with self.opened(None) as engine, closing(self.lakehouse(engine)) as lakehouse:
+        with self.open() as lakehouse:
             return rows_of_tables(lakehouse)
+
+    def whole_findings(self) -> dict[str, Findings]:
+        """The findings of every check on the whole of the published tables."""
+        with self.open() as lakehouse:
+            return whole_findings(lakehouse, self.checks)
 
 
 def rows_of_tables(lakehouse: Lakehouse) -> dict[str, Counter[str]]:
@@ -117,6 +152,14 @@ def rows_of(lakehouse: Lakehouse, name: str) -> Counter[str]:
     columns = [column.name for column in TABLES[name].columns if column.name not in ENTRY_TIMES]
     found = lakehouse.rows(f"SELECT {', '.join(columns)} FROM {name}")
     return Counter(repr([row[column] for column in columns]) for row in found)
+
+
+def whole_findings(lakehouse: Lakehouse, checks: Checks) -> dict[str, Findings]:
+    return {
+        f"{name}: {result.check.name}": result.findings
+        for name in TABLES
+        for result in full_audit(lakehouse, name, checks[name])
+    }
 
 
 def findings(built: Mapping[str, Built]) -> dict[str, Any]:

@@ -69,7 +69,13 @@ def nothing(findings: Findings) -> bool:
 
 
 def none_found(
-    name: str, description: str, sql: str, *, blocking: bool = True, by_instant: Sequence[str] = ()
+    name: str,
+    description: str,
+    sql: str,
+    *,
+    blocking: bool = True,
+    by_instant: Sequence[str] = (),
+    follows_customers: bool = True,
 ) -> Check:
     """Makes a check that passes where all counts are 0.
 
@@ -79,8 +85,9 @@ def none_found(
         sql: A SELECT of one row of counts.
         blocking: Whether a count above 0 means wrong or leaked data.
         by_instant: See `Check`.
+        follows_customers: See `Check`.
     """
-    return Check(name, description, blocking, counts(sql), nothing, [sql], by_instant)
+    return Check(name, description, blocking, counts(sql), nothing, [sql], by_instant, follows_customers)
 
 
 def some_found(name: str, description: str, sql: str) -> Check:
@@ -94,7 +101,9 @@ def some_found(name: str, description: str, sql: str) -> Check:
     return Check(name, description, False, counts(sql), lambda findings: not nothing(findings), [sql])
 
 
-def same_rows(table: str, key: str, recomputed: str, by_instant: Sequence[str] = ()) -> Check:
+def same_rows(
+    table: str, key: str, recomputed: str, by_instant: Sequence[str] = (), *, follows_customers: bool = True
+) -> Check:
     """Makes the check that a table has as many rows for each value of a key as another computation gives.
 
     Args:
@@ -102,6 +111,7 @@ def same_rows(table: str, key: str, recomputed: str, by_instant: Sequence[str] =
         key: The column to group by.
         recomputed: A SELECT of the columns group_key and group_rows, by another route than the asset's own SELECT.
         by_instant: See `Check`.
+        follows_customers: See `Check`.
     """
     return none_found(
         "has_the_rows_computed_another_way",
@@ -121,6 +131,7 @@ def same_rows(table: str, key: str, recomputed: str, by_instant: Sequence[str] =
         FROM stored FULL OUTER JOIN recomputed ON stored.group_key = recomputed.group_key
         """,
         by_instant=by_instant,
+        follows_customers=follows_customers,
     )
 
 

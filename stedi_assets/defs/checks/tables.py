@@ -341,6 +341,8 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
             # Whether a customer has phone readings is not a matter of an instant. The check of customer_curated counts
             # them.
             by_instant=["step_trainer_trusted", "step_trainer_landing"],
+            # A refusal under one serial number withdraws the consent that the same email gave under another.
+            follows_customers=False,
         ),
     ),
     **TRAINING_CHECKS,
