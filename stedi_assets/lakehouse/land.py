@@ -94,9 +94,11 @@ class _Landing:
         read = lakehouse.engine.read_landing(plan.query, source, plan.changes.to_read, folder, stamp)
         self._stopwatch.end("read_and_write")
         with discarded_on_failure(folder, read.prefix):
-            quarantine = self._publish(source.quarantine, self._staged_quarantine(read))
+            entries_staged = self._staged_quarantine(read)
+            self._stopwatch.end("quarantine")
+            quarantine = self._publish(source.quarantine, entries_staged)
             staged = self._staged_rows(read)
-        self._stopwatch.end("quarantine")
+        self._stopwatch.end("rewrite")
         entries = with_digests([*plan.changes.kept, *read.entries], plan.files)
         passed_over = {**plan.passed_over, **dict.fromkeys(read.gone, IS_GONE)}
         ledger = {entry.name: entry for entry in entries}
