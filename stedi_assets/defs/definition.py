@@ -22,7 +22,7 @@ from stedi_assets.contract import TABLES, Column, Source, Table, Zone
 from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.defs.checks.check import check_result, check_spec
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
-from stedi_assets.defs.io_managers.metadata import built_metadata, query_metadata
+from stedi_assets.defs.io_managers.metadata import PHASE, built_metadata, query_metadata
 from stedi_assets.lakehouse.check import Checks
 from stedi_assets.query import Query
 
@@ -180,7 +180,10 @@ def _as_before(context: dagster.AssetExecutionContext, name: str, metadata: Mapp
     before = event.asset_materialization.metadata if event and event.asset_materialization else {}
     version = before.get("delta_version")
     same_version = version is not None and version.value == metadata["delta_version"].value
-    return before if same_version and before["path"].value == metadata["path"].value else {}
+    if not same_version or before["path"].value != metadata["path"].value:
+        return {}
+    # The phases are those of the earlier run, whose sum is not the duration of this one.
+    return {name: value for name, value in before.items() if not name.startswith(PHASE)}
 
 
 def _full_results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator[dagster.AssetCheckResult]:

@@ -219,7 +219,7 @@ class Lakehouse:
         content, version = self.content(name), self.table(name).version()
         self._stored_here.add(name)
         written = Written(content.schema, content.files)
-        stored = Stored(self.folder(name), written, version, stopwatch.seconds, phases=stopwatch.phases)
+        stored = Stored(self.folder(name), written, version, stopwatch.seconds, phases={**stopwatch.phases})
         if self._catalog is None:
             return stored
         return replace(stored, registered=self._catalog.register(name, stored.folder, stored.version, stored.written))

@@ -102,10 +102,11 @@ class _Landing:
         self._stopwatch.end("read_and_write")
         with discarded_on_failure(folder, read.prefix):
             staged_quarantine = self._staged_quarantine(read)
+            self._stopwatch.end("quarantine")
             reading = {CONTRACT_KEY: plan.contract, READ_KEY: files_read(plan, read.entries)}
             quarantine = self._publish(source.quarantine, staged_quarantine, reading)
             staged = self._staged_rows(read)
-        self._stopwatch.end("quarantine")
+        self._stopwatch.end("rewrite")
         entries = with_digests([*plan.changes.kept, *read.entries], plan.files)
         passed_over = {**plan.passed_over, **dict.fromkeys(read.gone, IS_GONE)}
         ledger = {entry.name: entry for entry in entries}

@@ -7,7 +7,7 @@ class Stopwatch:
     """Measures consecutive phases. The first phase begins when the stopwatch is created.
 
     Attributes:
-        phases: From the name of each phase that has ended to its duration in seconds.
+        phases: From the name of each phase that has ended to its duration in seconds, all its times together.
     """
 
     def __init__(self) -> None:
@@ -22,5 +22,5 @@ class Stopwatch:
     def end(self, phase: str) -> None:
         """Ends the current phase under a name, and begins the next one."""
         now = time.perf_counter()
-        self.phases[phase] = now - self._phase_started
+        self.phases[phase] = self.phases.get(phase, 0) + now - self._phase_started
         self._phase_started = now

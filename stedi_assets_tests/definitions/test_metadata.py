@@ -22,7 +22,7 @@ from stedi_assets_tests.support.projects import (
     Project,
 )
 from stedi_assets_tests.support.records import CUSTOMERS, phone_reading
-from stedi_assets_tests.support.runs import evaluations
+from stedi_assets_tests.support.runs import QUIET, evaluations
 from stedi_assets_tests.support.shown import PERSONAL_VALUES, Metadata, metadata_by_asset
 
 
@@ -101,21 +101,35 @@ def test_a_build_shows_its_seconds_by_phase(shown: dict[str, Metadata]) -> None:
         table: {name: value for name, value in metadata.items() if name.startswith("seconds_")}
         for table, metadata in shown.items()
     }
-    for table in ("customer_landing", "customer_quarantine"):
-        assert phases[table].keys() == {
-            "seconds_list",
-            "seconds_read_and_write",
-            "seconds_quarantine",
-            "seconds_commit",
-        }
-    assert phases["customer_trusted"].keys() == {"seconds_open", "seconds_compute_and_write", "seconds_commit"}
+    publishing = {"seconds_audit", "seconds_commit", "seconds_checks"}
+    reading = {"seconds_list", "seconds_read_and_write", "seconds_quarantine"}
+    assert phases["customer_quarantine"].keys() == reading | publishing
+    assert phases["customer_landing"].keys() == reading | publishing | {"seconds_rewrite"}
+    assert phases["customer_trusted"].keys() == {"seconds_plan", "seconds_compute_and_write"} | publishing
     for table, metadata in shown.items():
         assert 0 < sum(phases[table].values()) <= metadata["seconds"] + 0.01
 
 
 def test_a_landing_table_with_nothing_new_shows_that_it_only_listed(built_project: Project) -> None:
     shown = metadata_by_asset(built_project.materialize("customer_landing"))
-    assert {name for name in shown["customer_landing"] if name.startswith("seconds_")} == {"seconds_list"}
+    phases = {name for name in shown["customer_landing"] if name.startswith("seconds_")}
+    assert phases == {"seconds_list", "seconds_checks"}
+
+
+def test_a_table_that_stays_the_same_shows_its_last_build_and_the_seconds_of_this_run(project: Project) -> None:
+    job = project.definitions().resolve_job_def("lakehouse")
+    tables = [dagster.AssetKey(name) for name in ("customer_landing", "customer_trusted")]
+    with dagster.DagsterInstance.ephemeral() as instance:
+        runs = [job.execute_in_process(QUIET, instance, asset_selection=tables) for _ in range(2)]
+    first, second = (metadata_by_asset(run)["customer_trusted"] for run in runs)
+    assert second["unchanged_since"] == f"run {runs[0].run_id}"
+    for name in ("preview", "column_sources", "delta_version"):
+        assert second[name] == first[name]
+    assert {name for name in second if name.startswith("seconds_")} == {
+        "seconds_plan",
+        "seconds_compute_and_write",
+        "seconds_checks",
+    }
 
 
 def test_the_sql_is_shown_as_a_block_without_the_indentation_of_the_code(shown: dict[str, Metadata]) -> None:

@@ -4,12 +4,12 @@ from stedi_assets.contract import TABLES
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.checks.tables import table_checks
 from stedi_assets.query import Query
-from stedi_assets.storage.attempt import NOTES
+from stedi_assets.storage.attempt import REJECTION_FILE, STATE_FILE
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.rejection import Rejection, read_rejection
 from stedi_assets_tests.support.changing import Changing
 
-STATE_FILE, REJECTION_FILE = NOTES
+__all__ = ["REJECTION_FILE", "STATE_FILE"]
 
 BREAKING = {
     "customer_trusted": Query(QUERIES["customer_trusted"].sql.partition("WHERE")[0]),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from stedi_assets.privacy.pseudonyms import Pseudonyms
     from stedi_assets.query import Query
 
+PHASE = "seconds_"
+"""Begins the name of the duration of a phase."""
+
 
 def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None) -> dict[str, Any]:
     """Returns Dagster's metadata of a table that has just been stored.
@@ -35,7 +38,6 @@ def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query
         **_version_metadata(name, stored),
         **lineage_metadata(lineage),
         **_preview_metadata(lakehouse, name, lineage),
-        **{f"seconds_{phase}": round(seconds, 3) for phase, seconds in stored.phases.items()},
     }
 
 
@@ -134,5 +136,6 @@ def _version_metadata(name: str, stored: Stored) -> dict[str, Any]:
         "bytes": dagster.MetadataValue.int(written.bytes),
         "files": dagster.MetadataValue.int(len(written.files)),
         "seconds": dagster.MetadataValue.float(round(stored.seconds, 3)),
+        **{f"{PHASE}{phase}": round(seconds, 3) for phase, seconds in stored.phases.items()},
         **registered,
     }
