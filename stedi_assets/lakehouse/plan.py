@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Container, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from stedi_assets.contract import TABLES
@@ -72,7 +72,7 @@ class Plan:
 
     kind: Kind
     reason: str
-    since: BuiltFrom | None = None
+    since: BuiltFrom | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.reason}"
