@@ -38,6 +38,7 @@ def _on_any_engine(settings: Settings) -> dict[str, Any]:
         "pseudonyms": _pseudonyms(settings),
         "glue_database": settings.glue_database,
         "lease_wait_timeout": settings.lease_wait_timeout,
+        "retention_days": settings.retention_days,
     }
 
 

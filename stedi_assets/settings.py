@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from stedi_assets.contract import SOURCES, TABLES
+from stedi_assets.contract import RETENTION_DAYS, SOURCES, TABLES
 from stedi_assets.errors import StediError
 from stedi_assets.privacy.pseudonyms import KEY_BYTES
 from stedi_assets.storage.aws import Aws
@@ -128,6 +128,12 @@ class Settings(BaseSettings):
     full_refresh: bool = Field(
         default=False,
         description="Whether a run computes all of each table from all landing files, whatever has changed.",
+    )
+    retention_days: int = Field(
+        default=RETENTION_DAYS,
+        ge=0,
+        description="Days for which old versions stay readable. A run deletes what only older ones need. 0 deletes "
+        "nothing: stedi vacuum does it by hand.",
     )
     pseudonym_key: Key = Field(
         default=None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from stedi_assets.contract import TABLES
@@ -16,7 +17,7 @@ from stedi_assets.engines.engine import Written
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.audit import audit, known_findings
 from stedi_assets.lakehouse.content import Content
-from stedi_assets.lakehouse.part import Changes, Part, unequally_often
+from stedi_assets.lakehouse.part import DAY, Changes, Part, unequally_often
 from stedi_assets.lakehouse.plan import BUILT_FROM_KEY, BuiltFrom, Plan, built_from, identity, plan_table
 from stedi_assets.lakehouse.state import KnownFindings, State, read_state, write_state
 from stedi_assets.lakehouse.stopwatch import Stopwatch
@@ -25,6 +26,7 @@ from stedi_assets.query import Query
 from stedi_assets.storage.columns import column_types
 from stedi_assets.storage.delta import RUN_KEY, DataFile
 from stedi_assets.storage.rejection import Rejection, discard_rejection, write_rejection
+from stedi_assets.storage.vacuum import vacuum
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.check import Check, CheckResult
@@ -96,11 +98,13 @@ class Builder:
 
     Args:
         lakehouse: The tables.
+        retention: The age up to which an old version stays readable. A table is vacuumed once a day; None for never.
     """
 
-    def __init__(self, lakehouse: Lakehouse) -> None:
+    def __init__(self, lakehouse: Lakehouse, retention: timedelta | None = None) -> None:
         self.lakehouse = lakehouse
         self.changes = Changes(lakehouse)
+        self._retention = retention
 
     def build(self, name: str, query: Query, checks: Sequence[Check], run_id: str, *, full_refresh: bool) -> Built:
         """Brings a table up to date with its inputs, and publishes it if its blocking checks pass.
@@ -278,7 +282,7 @@ class Builder:
             StediError: A check cannot be computed, or the commit failed. The staged files are deleted.
         """
         if staged is None:
-            return self._published(step, [])
+            return self._published(step, [], is_committed=False)
         if step.state is not None and staged.part is not None:
             self.changes.know(step.name, step.state.version, staged.part)
         candidate = self._candidate(step.name, staged)
@@ -292,11 +296,12 @@ class Builder:
             return self._built(step, results)
         self._commit(step, staged)
         step.stopwatch.end("commit")
-        committed = replace(step, state=State(identity(self.lakehouse, step.name), step.run_id, step.now, known))
-        built = self._published(committed, results)
+        vacuumed = step.state.vacuumed if step.state else _now()
+        state = State(identity(self.lakehouse, step.name), step.run_id, step.now, known, vacuumed)
+        built = self._published(replace(step, state=state), results, is_committed=True)
         return replace(built, rows_added=staged.rows_added, rows_removed=staged.rows_removed)
 
-    def _published(self, step: Step, results: Sequence[CheckResult]) -> Built:
+    def _published(self, step: Step, results: Sequence[CheckResult], *, is_committed: bool) -> Built:
         """Computes the checks that are left, and notes the state of the published version."""
         lakehouse, state = self.lakehouse, step.state
         if state is None:
@@ -307,10 +312,20 @@ class Builder:
         results = [*results, *audit(lakehouse, step.name, others, state.findings, self.changes, is_staged=False)]
         step.stopwatch.end("checks")
         findings = known_findings(lakehouse, results)
-        if (state.built_from, state.findings) != (step.now, findings):
-            write_state(lakehouse, step.name, replace(state, built_from=step.now, findings=findings))
+        new = replace(state, built_from=step.now, findings=findings, vacuumed=self._vacuum(step, state))
+        if is_committed or new != state:
+            write_state(lakehouse, step.name, new)
         order = {check.name: number for number, check in enumerate(step.checks)}
         return self._built(step, sorted(results, key=lambda result: order[result.check.name]))
+
+    def _vacuum(self, step: Step, state: State) -> int:
+        """Vacuums a table of which the last vacuum was a day ago, and returns when it was vacuumed."""
+        now = _now()
+        if self._retention is None or now - state.vacuumed < DAY:
+            return state.vacuumed
+        vacuum(self.lakehouse.folder(step.name), self._retention)
+        step.stopwatch.end("vacuum")
+        return now
 
     def _candidate(self, name: str, staged: Staged) -> Content:
         """Returns the content of the version that staged files would make."""
@@ -326,7 +341,7 @@ class Builder:
         added = [file.path for file in staged.added]
         rejection = Rejection(
             step.run_id,
-            int(time.time() * 1000),
+            _now(),
             [result.check.name for result in results if result.is_blocked],
             [file.path for file in candidate.files if file.path not in set(added)],
             added,
@@ -351,6 +366,11 @@ class Builder:
             return Built(step.plan, None, "", "", results=results)
         stored = self.lakehouse.stored(step.name, step.stopwatch)
         return Built(step.plan, stored, step.state.version, step.state.run_id, results=results)
+
+
+def _now() -> int:
+    """Returns the time in milliseconds since 1970."""
+    return int(time.time() * 1000)
 
 
 def _neighbours(files: Iterable[DataFile], event_time: str | None) -> Iterator[list[DataFile]]:

@@ -47,12 +47,14 @@ class State:
         run_id: The run that committed the version.
         built_from: What the version follows from; None where another program committed it.
         findings: From a check's name to its findings.
+        vacuumed: When the table was vacuumed, in milliseconds since 1970; 0 where that is not known.
     """
 
     version: str
     run_id: str
     built_from: BuiltFrom | None
     findings: Mapping[str, KnownFindings] = field(default_factory=dict)
+    vacuumed: int = 0
 
 
 def read_state(lakehouse: Lakehouse, name: str) -> State | None:

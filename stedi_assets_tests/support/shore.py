@@ -4,6 +4,7 @@ import gzip
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from stedi_assets.contract import SOURCES, Source
@@ -34,9 +35,9 @@ class Shore:
     def put(self, name: str, content: bytes) -> None:
         (self.folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
 
-    def land(self, *, full_refresh: bool = False) -> Landed:
+    def land(self, *, full_refresh: bool = False, retention: timedelta | None = None) -> Landed:
         query = Query(f"SELECT * FROM {self.source.name}")
-        return land(Builder(self.lakehouse), self.source, query, {}, "a run", full_refresh=full_refresh)
+        return land(Builder(self.lakehouse, retention), self.source, query, {}, "a run", full_refresh=full_refresh)
 
     def rows(self, name: str) -> Counter[tuple[Any, ...]]:
         """A table's rows as a multiset, with 1 and 1.0 told apart, and 0.0 and -0.0."""

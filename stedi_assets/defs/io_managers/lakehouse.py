@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import dagster
@@ -43,6 +44,11 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
     )
     lease_wait_timeout: int = Field(
         default=WAIT_TIMEOUT_SECONDS, description="How many seconds a run waits while another holds the lakehouse."
+    )
+
+    retention_days: int = Field(
+        default=0,
+        description="Days for which old versions stay readable. A run deletes what only older ones need; 0 for nothing.",
     )
 
     _lakehouse: "Lakehouse" = PrivateAttr()
@@ -89,7 +95,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
             engine = at_end.enter_context(self.engine(root.aws or landing.aws, pseudonyms))
             lakehouse = Lakehouse(root, landing, engine, catalog, pseudonyms, self.lease_wait_timeout)
             self._lakehouse = at_end.enter_context(closing(lakehouse))
-            self._builder = Builder(lakehouse)
+            self._builder = Builder(lakehouse, timedelta(days=self.retention_days) if self.retention_days else None)
             yield self
 
     @property
