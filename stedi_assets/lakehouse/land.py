@@ -87,6 +87,11 @@ class _Landing:
         self._checks = checks
         self._run_id = run_id
         self._stopwatch = stopwatch
+        # Read before the rows are staged: it may bring a table up to another program's commit, which then must not come
+        # between the version that the staged rows follow and their own commit.
+        self._states = {
+            name: read_state(self._lakehouse, name) for name in (self._source.landing, self._source.quarantine)
+        }
 
     def unchanged(self) -> Landed:
         plan, source = self._plan, self._source
@@ -131,9 +136,10 @@ class _Landing:
         return write_ledger(folder, self._plan.ledger_parts, ledger, Part(changed, gone))
 
     def _publish(self, name: str, staged: Staged | None, metadata: dict[str, str] | None = None) -> Built:
-        state = read_state(self._lakehouse, name)
         checks = self._checks.get(name, ())
-        step = Step(name, self._plan.plan, state, checks, self._run_id, self._stopwatch, metadata=metadata or {})
+        step = Step(
+            name, self._plan.plan, self._states[name], checks, self._run_id, self._stopwatch, metadata=metadata or {}
+        )
         return self._builder.publish(step, staged)
 
     def _staged_quarantine(self, read: LandingRead) -> Staged | None:

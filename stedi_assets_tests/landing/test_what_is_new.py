@@ -1,14 +1,15 @@
 """A run reads new and changed landing files, and removes the rows of files that are gone."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from stedi_assets.contract import TABLES
-from stedi_assets.engines.engine import Engine
-from stedi_assets.errors import StediError
+from stedi_assets.engines.engine import Engine, LandingRead
+from stedi_assets.errors import ConflictError
+from stedi_assets.lakehouse.build import Builder
 from stedi_assets.storage import delta
 from stedi_assets_tests.support.grid import on_both_engines, on_both_engines_and_in_both_places, on_the_whole_grid
 from stedi_assets_tests.support.places import Place
@@ -61,7 +62,8 @@ def test_nothing_is_committed_when_nothing_changed(shore: Shore) -> None:
     first, second = shore.land(), shore.land()
     assert (first.is_changed, second.is_changed) == (True, False)
     assert (second.landing.version, second.quarantine.version) == (first.landing.version, first.quarantine.version)
-    assert second.landing.written.rows == 1
+    assert second.landing.stored is not None
+    assert second.landing.stored.written.rows == 1
 
 
 def test_a_full_refresh_reads_all_files_again(shore: Shore) -> None:
@@ -88,9 +90,10 @@ def test_where_the_quarantine_is_gone_all_files_are_read_again(shore: Shore) -> 
     quarantined = shore.quarantined()
     folder = shore.place.location(f"lakehouse/{TABLES[shore.source.quarantine].path}")
     folder.files.delete(f"{folder}/_delta_log", "")
-    assert shore.land().files_read == ["a.json"]
-    assert shore.quarantined() == quarantined
-    assert (shore.landed().total(), quarantined.total()) == (1, 1)
+    later = shore.of_another_run()
+    assert later.land().files_read == ["a.json"]
+    assert later.quarantined() == quarantined
+    assert (later.landed().total(), quarantined.total()) == (1, 1)
 
 
 def test_vacuum_and_optimize_leave_the_ledger_valid(shore: Shore) -> None:
@@ -103,7 +106,15 @@ def test_vacuum_and_optimize_leave_the_ledger_valid(shore: Shore) -> None:
     assert not shore.land().is_changed
 
 
-@pytest.mark.parametrize("moment", ["before the quarantine", "between quarantine and landing", "before the landing"])
+CRASHES: Mapping[str, tuple[Any, str]] = {
+    "before the quarantine": (delta, "commit"),
+    "between quarantine and landing": (Builder, "rewrite"),
+    "before the landing": (delta, "amend"),
+}
+"""From a moment to the function that crashes: its owner and its name."""
+
+
+@pytest.mark.parametrize("moment", CRASHES)
 def test_after_a_crash_at_any_moment_the_next_run_completes(
     shore: Shore, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -111,18 +122,14 @@ def test_after_a_crash_at_any_moment_the_next_run_completes(
     shore.land()
     shore.put("a.json", reading_record(2) + b"other garbage\n")
     shore.put("b.json", b"more garbage" + reading_record(3))
-    crashes = {
-        "before the quarantine": "commit",
-        "between quarantine and landing": "amend",
-        "before the landing": "data_files",
-    }
 
     def crash(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(delta, crashes[moment], crash)
-        shore.land()
+        patch.setattr(*CRASHES[moment], crash)
+        shore.of_another_run().land()
+    shore = shore.of_another_run()
     shore.land()
     rows = expected_rows([row_of(reading_record(2))], "a.json") + expected_rows([row_of(reading_record(3))], "b.json")
     assert shore.landed() == rows
@@ -142,14 +149,36 @@ def test_of_two_runs_that_land_a_file_at_once_one_wins_and_no_row_is_there_twice
 
     def amend_after_another_run(*arguments: Any) -> int:
         monkeypatch.setattr(delta, "amend", amend)
-        shore.land()
+        shore.of_another_run().land()
         return amend(*arguments)
 
     monkeypatch.setattr(delta, "amend", amend_after_another_run)
-    with pytest.raises(StediError, match="Another run changed the table at"):
+    with pytest.raises(ConflictError, match="Another run changed the table at"):
         shore.land()
-    assert shore.landed().total() == 2
-    assert not shore.land().is_changed
+    later = shore.of_another_run()
+    assert not later.land().is_changed
+    assert later.landed().total() == 2
+
+
+def test_a_table_that_another_program_changes_while_files_are_read_is_a_conflict(
+    shore: Shore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shore.put("a.json", reading_record(1) + b"\n")
+    shore.land()
+    shore.put("b.json", reading_record(2) + b"\n")
+    table, read_landing = shore.lakehouse.folder(shore.source.landing), shore.lakehouse.engine.read_landing
+
+    def read_and_be_overtaken(*arguments: Any) -> LandingRead:
+        read = read_landing(*arguments)
+        theirs = delta.open_table(table)
+        assert theirs is not None
+        theirs.delete()
+        return read
+
+    monkeypatch.setattr(shore.lakehouse.engine, "read_landing", read_and_be_overtaken)
+    with pytest.raises(ConflictError, match="Another run changed the table at"):
+        shore.of_another_run().land()
+    assert not shore.of_another_run().landed()
 
 
 @on_both_engines

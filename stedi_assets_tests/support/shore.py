@@ -1,5 +1,6 @@
 """A landing folder with its tables, without Dagster."""
 
+import copy
 import gzip
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,12 @@ class Shore:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.source = source
         self.lakehouse = Lakehouse(place.location(tables), place.location(raw), engine)
+
+    def of_another_run(self) -> "Shore":
+        """The same folders and engine, with tables that another run opens."""
+        other = copy.copy(self)
+        other.lakehouse = Lakehouse(self.lakehouse.root, self.lakehouse.landing, self.lakehouse.engine)
+        return other
 
     def put(self, name: str, content: bytes) -> None:
         (self.folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
