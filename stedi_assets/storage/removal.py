@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError
 
 from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.storage import delta
-from stedi_assets.storage.attempt import ATTEMPT_FILE, REJECTION_FILE
+from stedi_assets.storage.attempt import ATTEMPT_FILE, LEDGER_FOLDER, REJECTION_FILE
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.vacuum import foreign_files
@@ -174,6 +174,6 @@ def _delete(folder: Location, files: Sequence[StoredFile]) -> None:
 def _remove_empty_folders(folder: Path) -> None:
     attempts = [path for path in folder.glob("part-*") if ATTEMPT_FILE.fullmatch(path.name)]
     below = [path for attempt in attempts for path in attempt.rglob("*") if path.is_dir()]
-    for path in [*sorted(below, reverse=True), *attempts, folder / LOG, folder]:
+    for path in [*sorted(below, reverse=True), *attempts, folder / LEDGER_FOLDER, folder / LOG, folder]:
         with suppress(OSError):
             path.rmdir()
