@@ -20,6 +20,7 @@ from stedi_assets_tests.support.cleaning import build_others_table, command, nam
 from stedi_assets_tests.support.commands import PROGRAMS, environment
 from stedi_assets_tests.support.grid import in_both_places, on_duckdb
 from stedi_assets_tests.support.projects import Project
+from stedi_assets_tests.support.records import customer
 
 pytestmark = in_both_places
 
@@ -76,7 +77,7 @@ def test_a_dry_run_lists_what_would_go_and_removes_nothing(project: Project, tmp
         str(project.location("customer/landing")),
         str(project.location("customer/quarantine")),
     ]
-    assert lines[2].startswith("Would be removed: 2 tables with 4 files, ")
+    assert lines[2].startswith("Would be removed: 2 tables with 7 files, ")
     assert names_below(project.lakehouse) == before
 
 
@@ -92,7 +93,7 @@ def test_the_command_asks_first(project: Project, answer: str, is_removed: bool)
         text=True,
         check=False,
     )
-    assert "Remove 2 tables with 4 files, " in finished.stdout
+    assert "Remove 2 tables with 7 files, " in finished.stdout
     assert finished.returncode == (0 if is_removed else 1)
     assert (names_below(project.lakehouse) == set()) == is_removed
 
@@ -222,7 +223,8 @@ def test_files_that_only_a_checkpoint_names_as_replaced_go_with_their_table(proj
 @on_duckdb
 def test_a_table_whose_log_is_damaged_is_named_and_nothing_of_it_goes(project: Project, tmp_path: Path) -> None:
     assert project.materialize("customer_landing", "customer_trusted").success
-    assert project.materialize("customer_trusted").success
+    project.land("customer", "customer-2.json", [customer("fay", research=100)])
+    assert project.materialize("customer_landing", "customer_trusted").success
     (project.lakehouse / "customer/trusted/_delta_log/00000000000000000000.json").write_text("garbage")
     before = names_below(project.lakehouse / "customer/trusted")
     exit_code, output = command(project, tmp_path, "--yes")

@@ -16,9 +16,14 @@ from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.location import Location
 from stedi_assets_tests.support.grid import on_both_engines_and_in_both_places, on_duckdb, on_the_whole_grid
 from stedi_assets_tests.support.projects import Build, Project, opened_lakehouse, with_landing_files
+from stedi_assets_tests.support.records import customer
 from stedi_assets_tests.support.runs import failure
 
 pytestmark = on_both_engines_and_in_both_places
+
+
+UNCHANGED = [table for table in TABLES if table != "machine_learning_pseudonymized"]
+"""The tables that stay the same without new raw files. Without a key, every build makes other pseudonyms."""
 
 
 def parquet_files(project: Project, table: str) -> set[str]:
@@ -31,7 +36,7 @@ def test_a_table_can_be_read_by_every_delta_reader(built: Build, table: str) -> 
 
 
 def test_a_table_that_was_replaced_can_be_read_by_every_delta_reader(built_project: Project) -> None:
-    replaced = ("customer_landing", "customer_quarantine", "customer_trusted")
+    replaced = ("customer_landing", "customer_quarantine", "accelerometer_trusted")
     assert built_project.materialize(*replaced, full_refresh=True).success
     for table in replaced:
         assert built_project.delta(table).version() == 1
@@ -45,10 +50,19 @@ def assert_every_reader_can_read(table: DeltaTable) -> None:
 
 
 @on_the_whole_grid
-def test_a_run_makes_one_version_of_a_table(project: Project) -> None:
+def test_a_run_makes_one_version_of_a_table_that_changes(project: Project) -> None:
     for version in range(3):
+        project.land("customer", f"customer-{version}.json", [customer(f"fay-{version}", research=100)])
         project.materialize("customer_landing", "customer_trusted")
         assert project.delta("customer_trusted").version() == version
+
+
+@on_the_whole_grid
+def test_a_run_makes_no_version_of_a_table_that_stays_the_same(built_project: Project) -> None:
+    before = {table: built_project.rows(table) for table in UNCHANGED}
+    assert built_project.materialize().success
+    assert {table: built_project.delta(table).version() for table in UNCHANGED} == dict.fromkeys(UNCHANGED, 0)
+    assert {table: built_project.rows(table) for table in UNCHANGED} == before
 
 
 def test_a_commit_returns_the_version_that_it_made(built_project: Project) -> None:

@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from deltalake import write_deltalake
 
+from stedi_assets.storage.attempt import NOTE
 from stedi_assets.storage.vacuum import vacuum
 from stedi_assets_tests.support.cleaning import names_below
 from stedi_assets_tests.support.grid import in_both_places
-from stedi_assets_tests.support.projects import Project
+from stedi_assets_tests.support.projects import Project, opened_lakehouse
+from stedi_assets_tests.support.records import customer
 
 pytestmark = in_both_places
 
@@ -34,7 +36,13 @@ def put(project: Project, *names: str) -> None:
 
 
 def data_files(project: Project) -> set[str]:
-    return {name for name in names_below(project.lakehouse / "customer/landing") if not name.startswith("_delta_log/")}
+    """The files in the table's folder, without its log and this program's notes about it."""
+    names = names_below(project.lakehouse / "customer/landing")
+    return {name for name in names if not (name.startswith("_delta_log/") or NOTE.fullmatch(name))}
+
+
+def notes(project: Project) -> set[str]:
+    return {name for name in names_below(project.lakehouse / "customer/landing") if NOTE.fullmatch(name)}
 
 
 def current_files(project: Project) -> set[str]:
@@ -66,6 +74,27 @@ def test_files_that_somebody_else_put_there_stay(rewritten: Project) -> None:
     put(rewritten, *FOREIGN)
     vacuum(rewritten.location("customer/landing"), timedelta(0))
     assert data_files(rewritten) == {*current_files(rewritten), *FOREIGN}
+
+
+def test_the_state_and_the_ledger_of_the_current_version_stay(rewritten: Project) -> None:
+    before = notes(rewritten)
+    assert len(before) == 2
+    vacuum(rewritten.location("customer/landing"), timedelta(0))
+    assert notes(rewritten) == before
+
+
+def test_the_parts_of_a_ledger_that_only_old_versions_need_go(project: Project) -> None:
+    for records in ([customer("ada")], [customer("eve")]):
+        project.land("customer", "customer-1.json", records)
+        assert project.materialize("customer_landing").success
+    folder = project.location("customer/landing")
+    old = notes(project)
+    deleted = vacuum(folder, timedelta(0))
+    assert len(old) == 3
+    assert old - notes(project) == {name for name in deleted if NOTE.fullmatch(name)}
+    assert len(notes(project)) == 2
+    with opened_lakehouse(project) as lakehouse:
+        assert [*lakehouse.ledger("customer_landing")] == ["customer-1.json"]
 
 
 def test_a_dry_run_names_what_would_go_and_deletes_nothing(rewritten: Project) -> None:
