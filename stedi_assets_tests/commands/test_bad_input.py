@@ -10,6 +10,7 @@ import pytest
 
 from stedi_assets_tests.support.commands import WITHOUT_RIGHTS_OF_ROOT, Finished, run
 from stedi_assets_tests.support.projects import Project
+from stedi_assets_tests.support.records import customer
 
 MATERIALIZE = ("dagster", "asset", "materialize", "-m", "stedi_assets.definitions", "--select")
 
@@ -45,6 +46,11 @@ def no_rights(folder: str) -> Callable[[Project], None]:
             path.chmod(path.stat().st_mode & ~0o222)
 
     return spoil
+
+
+def no_rights_for_new_rows(project: Project) -> None:
+    project.land("customer", "customer-2.json", [customer("fay", research=100)])
+    no_rights("lakehouse")(project)
 
 
 def truncated(project: Project) -> Path:
@@ -110,8 +116,8 @@ CASES = {
         "customer_landing: has_few_records_in_quarantine",
     ),
     "a folder without write permission": BadInput(
-        no_rights("lakehouse"),
-        'DuckDB could not read or write: IO Error: Cannot open file "{lakehouse}/customer/trusted/part-',
+        no_rights_for_new_rows,
+        'DuckDB could not read or write: IO Error: Cannot open file "{lakehouse}/customer/landing/part-',
         takes_rights=True,
     ),
     "expected counts that are not JSON": BadInput(

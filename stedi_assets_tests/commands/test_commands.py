@@ -11,8 +11,8 @@ from stedi_assets.contract import TABLES
 from stedi_assets.definitions import defs
 from stedi_assets_tests.support.commands import MATERIALIZE_ALL, run
 from stedi_assets_tests.support.course import GENERATED_COUNTS
-from stedi_assets_tests.support.projects import SELECTED_TABLES, Project
-from stedi_assets_tests.support.records import EXPECTED_COUNTS
+from stedi_assets_tests.support.projects import COMPUTED_TABLES, SELECTED_TABLES, Project
+from stedi_assets_tests.support.records import EXPECTED_COUNTS, customer, device_reading, phone_reading
 
 
 def stored_counts(lakehouse: Path) -> dict[str, int]:
@@ -43,10 +43,15 @@ def test_a_selection_selects_tables_by_group_and_by_what_they_read(selection: st
 
 
 def test_a_selection_builds_what_it_selects(built_project: Project) -> None:
+    # Every table would change if it were built.
+    built_project.land("customer", "customer-2.json", [customer("fay", research=100)])
+    built_project.land("accelerometer", "a.json", [phone_reading("ada", 500), phone_reading("dan", 600)])
+    built_project.land("step_trainer", "s.json", [device_reading("ada", 500)])
+    assert built_project.materialize("customer_landing", "accelerometer_landing", "step_trainer_landing").success
     command = ("group:trusted" if word == "*" else word for word in MATERIALIZE_ALL)
     finished = run(*command, folder=built_project.landing, **built_project.variables)
     assert finished.exit_code == 0, finished.output
-    built = {table for table in SELECTED_TABLES if built_project.delta(table).version() == 1}
+    built = {table for table in COMPUTED_TABLES if built_project.delta(table).version() == 1}
     assert built == {"customer_trusted", "accelerometer_trusted", "step_trainer_trusted"}
 
 
@@ -56,7 +61,7 @@ def test_in_the_project_the_module_need_not_be_named(checkout: Path) -> None:
     assert "All code locations passed validation" in finished.output
 
 
-def test_a_run_ends_with_a_table_of_rows_expected_rows_checks_paths_and_time(project: Project) -> None:
+def test_a_run_ends_with_a_table_of_rows_expected_rows_plans_checks_paths_and_time(project: Project) -> None:
     (project.landing / "expected_counts.json").write_text(json.dumps(EXPECTED_COUNTS))
     finished = run(
         "stedi",
@@ -71,11 +76,12 @@ def test_a_run_ends_with_a_table_of_rows_expected_rows_checks_paths_and_time(pro
     assert {table: (cells[0], cells[1]) for table, cells in rows.items()} == {
         table: (str(count), str(count)) for table, count in EXPECTED_COUNTS.items()
     }
-    assert rows["customer_trusted"][2:5] == ["5", "0", "0"]
-    assert rows["machine_learning_curated"][2:5] == ["6", "3", "0"]
-    assert rows["machine_learning_pseudonymized"][2:5] == ["10", "0", "0"]
-    assert all(float(cells[5]) > 0 for cells in rows.values())
-    assert rows["customer_trusted"][6] == str(project.lakehouse / "customer/trusted")
+    assert rows["customer_trusted"][2:5] == ["3", "0", "all: the table does not exist"]
+    assert rows["customer_trusted"][5:8] == ["5", "0", "0"]
+    assert rows["machine_learning_curated"][5:8] == ["6", "3", "0"]
+    assert rows["machine_learning_pseudonymized"][5:8] == ["10", "0", "0"]
+    assert all(float(cells[8]) > 0 for cells in rows.values())
+    assert rows["customer_trusted"][9] == str(project.lakehouse / "customer/trusted")
     assert "has_no_pair_of_different_customers warned: pairs_of_different_customers 3" in finished.output
     assert "seconds in all" in finished.output
 

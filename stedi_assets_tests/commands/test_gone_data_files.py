@@ -29,7 +29,7 @@ def test_a_run_that_needs_the_file_names_the_table_and_the_remedy(
     built_project: Project, table: str, reader: str
 ) -> None:
     name = delete_data_files(built_project, table)
-    message = failure(built_project.materialize(reader), reader)
+    message = failure(built_project.materialize(reader, full_refresh=True), reader)
     assert message.startswith(f"A file of the table {table} is gone: {built_project.lakehouse}/")
     assert name in message
     assert message.endswith("stedi run with STEDI_FULL_REFRESH=true builds the tables anew from the landing files.")

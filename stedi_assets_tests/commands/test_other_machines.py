@@ -71,7 +71,7 @@ COMMANDS = (
     ("settings",),
     ("settings", "--markdown"),
     ("history", "customer_trusted"),
-    ("diff", "customer_trusted", "0", "1"),
+    ("diff", "accelerometer_trusted", "0", "1"),
     ("duckdb", "☃.duckdb"),
     ("ddl",),
     ("vacuum", "--dry-run"),
@@ -94,7 +94,7 @@ def test_every_command_prints_where_the_locale_knows_ascii_alone(
     built_project: Project, tmp_path: Path, command: Sequence[str]
 ) -> None:
     if command[0] == "diff":
-        assert built_project.materialize("customer_trusted", full_refresh=True).success
+        assert built_project.materialize("accelerometer_trusted", full_refresh=True).success
     variables = {**built_project.variables, **NOT_UTF_8["the locale C"], "STEDI_PSEUDONYM_KEY": KEY}
     finished = run("stedi", *command, folder=tmp_path, before=OF_ITS_OWN, **variables)
     assert finished.exit_code == (1 if command == ("history", "☃") else 0), finished.output

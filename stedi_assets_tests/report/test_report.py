@@ -117,9 +117,10 @@ def test_the_page_has_every_check_with_what_it_found(page: Page) -> None:
 
 def test_the_page_has_versions_and_what_it_was_made_on(built_project: Project, write: Write) -> None:
     project = built_project
-    assert project.materialize("customer_trusted").success
+    assert project.materialize("accelerometer_trusted", full_refresh=True).success
     page = write(project)
-    assert re.search(r"customer_trusted 1 20\d\d-\d\d-\d\dT", page.part("versions").text)
+    assert re.search(r"customer_trusted 0 20\d\d-\d\d-\d\dT", page.part("versions").text)
+    assert re.search(r"accelerometer_trusted 1 20\d\d-\d\d-\d\dT", page.part("versions").text)
     assert re.search(r"dagster \d+\.\d+", page.part("versions").text)
     assert re.search(r"\d+ cores Linux .*, Python 3\.", page.text)
     assert str(project.lakehouse) in page.text
