@@ -28,7 +28,7 @@ def test_a_refused_deletion_is_named_and_a_second_removal_goes_on(tmp_path: Path
         folder = project.location("customer/landing")
         assert exit_code == 1
         assert re.fullmatch(
-            rf"Error: Access was denied: s3:DeleteObject on {folder}/part-\S+\. Allow the action, or use other "
+            rf"Error: Access was denied: s3:DeleteObject on {folder}/\S+\. Allow the action, or use other "
             r"credentials\.",
             output.splitlines()[-1],
         )

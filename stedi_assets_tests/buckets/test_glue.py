@@ -26,6 +26,7 @@ from stedi_assets_tests.support.faulty_proxy import Fault, Rule
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.policies import policies_held, user_who_may
 from stedi_assets_tests.support.projects import SELECTED_TABLES, Project, with_landing_files
+from stedi_assets_tests.support.records import customer
 from stedi_assets_tests.support.runs import failure
 from stedi_assets_tests.support.servers import FaultyProxy, MotoServer, faulty_proxy, moto_server
 from stedi_assets_tests.support.stored import FOLDER, written_with
@@ -270,12 +271,14 @@ def test_a_table_whose_registration_failed_is_at_its_new_version(in_moto: GluePr
     in_moto.glue.delete_table(DatabaseName=in_moto.database, Name="customer_trusted")
     view: Any = {"Name": "customer_trusted", "TableType": "VIRTUAL_VIEW", "Parameters": {"presto_view": "true"}}
     in_moto.glue.create_table(DatabaseName=in_moto.database, TableInput=view)
-    result = in_moto.materialize("customer_trusted")
+    in_moto.project.land("customer", "customer-2.json", [customer("fay", research=1)])
+    result = in_moto.materialize("customer_landing", "customer_trusted")
     assert "as version 1, but could not be registered" in failure(result, "customer_trusted")
     assert in_moto.project.delta("customer_trusted").version() == 1
     in_moto.glue.delete_table(DatabaseName=in_moto.database, Name="customer_trusted")
     assert in_moto.materialize("customer_trusted").success
-    assert in_moto.rows("customer_trusted") == 3
+    assert in_moto.project.delta("customer_trusted").version() == 1
+    assert in_moto.rows("customer_trusted") == 4
 
 
 def test_an_entry_that_is_no_delta_table_is_not_overwritten(in_moto: GlueProject) -> None:

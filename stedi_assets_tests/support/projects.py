@@ -30,6 +30,9 @@ SELECTED_TABLES = [table for table in TABLES if table not in QUARANTINES]
 
 COMPUTED_TABLES = [name for name, table in TABLES.items() if table.zone != "landing"]
 
+REPLACED_TABLES = [name for name, table in TABLES.items() if table.zone == "landing" or table.event_time]
+"""The tables that a full refresh replaces. It commits the others, those of customers, only if a row differs."""
+
 
 @dataclass
 class Project:
