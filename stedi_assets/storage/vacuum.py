@@ -11,6 +11,7 @@ from deltalake.exceptions import DeltaError
 
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import ATTEMPT_FILE, NOTES
+from stedi_assets.storage.files import INCOMPLETE_PREFIX
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.rejection import REJECTION_FILE, discard_rejection, read_rejection
 
@@ -25,10 +26,15 @@ def foreign_files(table: Location, names: Sequence[str]) -> list[str]:
     Raises:
         StediError: A bucket refuses.
     """
-    unknown = [name for name in names if name not in NOTES and not ATTEMPT_FILE.fullmatch(name)]
+    unknown = [name for name in names if name not in NOTES and not _is_of_an_attempt(name)]
     # Another program's data files can have any name, and only the whole log tells which they are. Few tables have some.
     named = _files_named_in_log(table) if unknown else frozenset()
     return [name for name in unknown if name not in named]
+
+
+def _is_of_an_attempt(name: str) -> bool:
+    # A run that is killed while it writes a note leaves an incomplete one.
+    return bool(ATTEMPT_FILE.fullmatch(name)) or name.startswith(INCOMPLETE_PREFIX)
 
 
 def _files_named_in_log(table: Location) -> frozenset[str]:
