@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError
 
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import ATTEMPT_FILE, LEDGER_FOLDER, LEDGER_KEY, NOTE, REJECTION_FILE
+from stedi_assets.storage.files import INCOMPLETE_PREFIX
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.rejection import discard_rejection, read_rejection
 
@@ -27,10 +28,16 @@ def foreign_files(table: Location, names: Sequence[str]) -> list[str]:
     Raises:
         StediError: A bucket refuses.
     """
-    unknown = [name for name in names if not (NOTE.fullmatch(name) or ATTEMPT_FILE.fullmatch(name))]
+    unknown = [name for name in names if not (NOTE.fullmatch(name) or _is_of_an_attempt(name))]
     # Another program's data files can have any name, and only the whole log tells which they are. Few tables have some.
     named = _files_named_in_log(table) if unknown else frozenset()
     return [name for name in unknown if name not in named]
+
+
+def _is_of_an_attempt(name: str) -> bool:
+    # A run that is killed while it writes a note leaves an incomplete one.
+    is_incomplete = name.removeprefix(f"{LEDGER_FOLDER}/").startswith(INCOMPLETE_PREFIX)
+    return is_incomplete or bool(ATTEMPT_FILE.fullmatch(name))
 
 
 def _files_named_in_log(table: Location) -> frozenset[str]:

@@ -1,6 +1,10 @@
 """Runs whose audit rejects a table: edits of SELECTs and checks that do so, and what a rejection leaves on disk."""
 
-from stedi_assets.contract import TABLES
+import json
+import tempfile
+from pathlib import Path
+
+from stedi_assets.contract import TABLES, table_path
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.checks.tables import table_checks
 from stedi_assets.query import Query
@@ -8,6 +12,9 @@ from stedi_assets.storage.attempt import REJECTION_FILE, STATE_FILE
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.rejection import Rejection, read_rejection
 from stedi_assets_tests.support.changing import Changing
+from stedi_assets_tests.support.engines import KEY
+from stedi_assets_tests.support.projects import Project
+from stedi_assets_tests.support.records import customer, phone_reading
 
 __all__ = ["REJECTION_FILE", "STATE_FILE"]
 
@@ -42,3 +49,17 @@ def allow_in_quarantine(changing: Changing, fraction: float) -> None:
 
 def rejection(changing: Changing, table: str) -> Rejection | None:
     return read_rejection(Location(str(changing.table_folder(table))))
+
+
+def with_rejected_version(project: Project, table: str) -> Rejection:
+    """Delivers a customer whose rows fail a table's audit, because it expects another number of rows."""
+    project.land("customer", "customer-zoe.json", [customer("zoe", research=1)])
+    project.land("accelerometer", "accelerometer-zoe.json", [phone_reading("zoe", 100)])
+    with tempfile.NamedTemporaryFile("w") as expected_counts:
+        json.dump({table: 99}, expected_counts)
+        expected_counts.flush()
+        result = project.materialize(expected_counts=Path(expected_counts.name), pseudonym_key=KEY.hex())
+    assert not result.success
+    found = read_rejection(project.location(table_path(table)))
+    assert found
+    return found
