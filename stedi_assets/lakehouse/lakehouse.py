@@ -433,12 +433,8 @@ class Lakehouse:
 
     def _missing(self, name: str) -> MissingTableError:
         folder = self.folder(name)
-        return MissingTableError(
-            f"The table {name} does not exist at {folder}.",
-            f"Materialize it first: stedi run --select '+key:{name}'.",
-            name=name,
-            folder=str(folder),
-        )
+        remedy = f"Materialize it first: stedi run --select '+key:{name}'."
+        return MissingTableError(f"The table {name} does not exist at {folder}.", remedy, name=name, folder=str(folder))
 
 
 @functools.cache

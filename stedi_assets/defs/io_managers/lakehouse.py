@@ -48,7 +48,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
     retention_days: int = Field(
         default=0,
-        description="Days for which old versions stay readable. A run deletes what only older ones need; 0 for nothing.",
+        description="Days for which old versions stay readable. A run deletes what only older ones need, or nothing.",
     )
 
     _lakehouse: "Lakehouse" = PrivateAttr()
