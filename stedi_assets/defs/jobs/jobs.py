@@ -34,7 +34,7 @@ DAILY_LAKEHOUSE = dagster.ScheduleDefinition(
 )
 
 WEEKLY_FULL_AUDIT = dagster.ScheduleDefinition(
-    name="weekly_full_audit",
+    name="full_audit",
     job=FULL_AUDIT_JOB,
     cron_schedule="0 5 * * 0",
     execution_timezone="UTC",
