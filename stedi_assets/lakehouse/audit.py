@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stedi_assets.contract import TABLES
 from stedi_assets.errors import MissingTableError, StediError
 from stedi_assets.lakehouse.check import Check, CheckResult, Findings
-from stedi_assets.lakehouse.lakehouse import tables_of
+from stedi_assets.lakehouse.names import tables_of
 from stedi_assets.lakehouse.part import Changes
 from stedi_assets.lakehouse.plan import content_at, identity, tombstones_digest
 from stedi_assets.lakehouse.state import KnownFindings

@@ -76,6 +76,7 @@ class Step:
         stopwatch: Measures the phases.
         now: What a new version follows from; None for a landing table.
         metadata: More metadata for the commit.
+        registers: Whether to register the published version in the catalog.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Step:
     stopwatch: Stopwatch
     now: BuiltFrom | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    registers: bool = True
 
     def known(self, staged: Staged) -> Mapping[str, KnownFindings]:
         """Returns the findings of an earlier run from which those of the staged version may be computed."""
@@ -365,6 +367,8 @@ class Builder:
         if step.state is None:
             return Built(step.plan, None, "", "", results=results)
         stored = self.lakehouse.stored(step.name, step.stopwatch)
+        if step.registers:
+            stored = self.lakehouse.registered(step.name, stored)
         return Built(step.plan, stored, step.state.version, step.state.run_id, results=results)
 
 

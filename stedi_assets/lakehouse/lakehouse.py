@@ -1,6 +1,5 @@
 """The lakehouse: tables that an engine computes and delta-rs commits, stored and read by name. No Dagster here."""
 
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,7 +14,7 @@ from stedi_assets.engines.engine import Engine, Written
 from stedi_assets.errors import MissingTableError
 from stedi_assets.lakehouse.content import Content, Cut, View, content_of
 from stedi_assets.lakehouse.difference import stored_ledger
-from stedi_assets.lakehouse.names import ADDED, Names
+from stedi_assets.lakehouse.names import ADDED, Names, tables_of
 from stedi_assets.lakehouse.stopwatch import Stopwatch
 from stedi_assets.lakehouse.stored import Stored
 from stedi_assets.landing.files import list_landing_files
@@ -148,7 +147,7 @@ class Lakehouse:
         stopwatch.end("compute_and_write")
         self.replace(name, opened.result(), written, {delta.RUN_KEY: run_id, **(metadata or {})})
         stopwatch.end("commit")
-        return self.stored(name, stopwatch)
+        return self.registered(name, self.stored(name, stopwatch))
 
     def write(self, name: str, query: Query) -> Written:
         """Stages the rows of a query in a table's folder.
@@ -211,15 +210,18 @@ class Lakehouse:
         self._take(name, current)
 
     def stored(self, name: str, stopwatch: Stopwatch) -> Stored:
-        """Returns the current version of a table that this run built or found unchanged, and registers a new one.
+        """Returns the current version of a table that this run built or found unchanged."""
+        content, version = self.content(name), self.table(name).version()
+        self._stored_here.add(name)
+        written = Written(content.schema, content.files)
+        return Stored(self.folder(name), written, version, stopwatch.seconds, phases={**stopwatch.phases})
+
+    def registered(self, name: str, stored: Stored) -> Stored:
+        """Registers a version in the catalog, if there is one, and returns it with the name of its entry.
 
         Raises:
             StediError: The catalog refuses.
         """
-        content, version = self.content(name), self.table(name).version()
-        self._stored_here.add(name)
-        written = Written(content.schema, content.files)
-        stored = Stored(self.folder(name), written, version, stopwatch.seconds, phases={**stopwatch.phases})
         if self._catalog is None:
             return stored
         return replace(stored, registered=self._catalog.register(name, stored.folder, stored.version, stored.written))
@@ -435,13 +437,3 @@ class Lakehouse:
         folder = self.folder(name)
         remedy = f"Materialize it first: stedi run --select '+key:{name}'."
         return MissingTableError(f"The table {name} does not exist at {folder}.", remedy, name=name, folder=str(folder))
-
-
-@functools.cache
-def tables_of(sql: str) -> frozenset[str]:
-    """Returns the names of the tables that a SELECT reads.
-
-    Raises:
-        StediError: The text is not one SELECT statement.
-    """
-    return Query(sql).tables

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stedi_assets.contract import SOURCE_FILE, Source
@@ -138,9 +139,23 @@ class _Landing:
     def _publish(self, name: str, staged: Staged | None, metadata: dict[str, str] | None = None) -> Built:
         checks = self._checks.get(name, ())
         step = Step(
-            name, self._plan.plan, self._states[name], checks, self._run_id, self._stopwatch, metadata=metadata or {}
+            name,
+            self._plan.plan,
+            self._states[name],
+            checks,
+            self._run_id,
+            self._stopwatch,
+            metadata=metadata or {},
+            # Its registration waits for the landing table: a catalog that refuses must not cost the reading.
+            registers=name != self._source.quarantine,
         )
         return self._builder.publish(step, staged)
+
+    def _registered(self, quarantine: Built) -> Built:
+        """Registers the quarantine, once the landing table is published too."""
+        if quarantine.stored is None:
+            return quarantine
+        return replace(quarantine, stored=self._lakehouse.registered(self._source.quarantine, quarantine.stored))
 
     def _staged_quarantine(self, read: LandingRead) -> Staged | None:
         """Stages the quarantine. If the landing table is amended, the records of files that were not read stay."""
@@ -186,7 +201,7 @@ class _Landing:
         plan = self._plan
         return Landed(
             landing=landing,
-            quarantine=quarantine,
+            quarantine=self._registered(quarantine),
             files_read=[file.name for file in plan.changes.to_read],
             files_removed=plan.changes.gone,
             files_kept=len(plan.changes.kept),

@@ -1,11 +1,23 @@
 """The names by which an engine reads tables, parts of tables and kept results."""
 
+import functools
+
 from stedi_assets.engines.engine import Engine
 from stedi_assets.lakehouse.content import Content, Cut, View
 from stedi_assets.query import Query
 
 ADDED = "stedi_added_"
 """The prefix of the names that are added beside those of tables."""
+
+
+@functools.cache
+def tables_of(sql: str) -> frozenset[str]:
+    """Returns the names of the tables that a SELECT reads.
+
+    Raises:
+        StediError: The text is not one SELECT statement.
+    """
+    return Query(sql).tables
 
 
 class Names:
