@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import dagster
@@ -9,6 +10,7 @@ import pytest
 from deltalake import CommitProperties, write_deltalake
 
 from stedi_assets.contract import TABLES
+from stedi_assets.landing.ledger_files import read_ledger
 from stedi_assets.storage import delta
 from stedi_assets_tests.support.checks import check_alone
 from stedi_assets_tests.support.grid import on_both_engines
@@ -139,7 +141,10 @@ def test_a_ledger_that_differs_from_its_files_is_found_by_the_conservation_check
     project.materialize("accelerometer_landing", max_quarantined=1.0)
     table = project.delta("accelerometer_landing")
     kept = delta.newest_metadata(table)
-    ledger = LEDGER_MISTAKES[finding](json.loads(kept["stedi.ledger"]))
+    place = project.location(TABLES["accelerometer_landing"].path)
+    stored = read_ledger(place, kept["stedi.ledger"]) or {}
+    # As an earlier release kept it: the entries themselves in the commit's metadata.
+    ledger = LEDGER_MISTAKES[finding]([asdict(entry) for entry in stored.values()])
     write_deltalake(
         project.location(TABLES["accelerometer_landing"].path).path,
         table.to_pyarrow_table(),
@@ -163,7 +168,7 @@ def test_a_row_that_is_lost_is_found_by_the_conservation_check(project: Project,
     project.land_text("accelerometer", "bad.json", "garbage")
     project.materialize("accelerometer_landing", max_quarantined=1.0)
     kept = delta.newest_metadata(project.delta("accelerometer_landing"))
-    own = {key: kept[key] for key in ("stedi.contract", "stedi.ledger")}
+    own = {key: kept[key] for key in ("stedi.contract", "stedi.ledger", "stedi.quarantine")}
     nothing = project.delta(table).to_pyarrow_table().slice(0, 0)
     write_deltalake(
         project.location(TABLES[table].path).path,
