@@ -76,12 +76,13 @@ class Changing:
 
     def unneeded_files(self, table: str) -> set[str]:
         """The Parquet files in a table's folder that no version of it names."""
-        named: set[str] = set()
         folder = self.table_folder(table)
-        versions = DeltaTable(folder).version() + 1 if DeltaTable.is_deltatable(str(folder)) else 0
-        for version in range(versions):
-            named |= set(DeltaTable(folder, version=version).get_add_actions().column("path").to_pylist())
-        return {path.name for path in folder.glob("*.parquet")} - named
+        found = {path.name for path in folder.glob("*.parquet")}
+        if not found or not DeltaTable.is_deltatable(str(folder)):
+            return found
+        stored = DeltaTable(folder)
+        replaced = stored.vacuum(0, dry_run=True, enforce_retention_duration=False)
+        return found - {*stored.get_add_actions().column("path").to_pylist(), *replaced}
 
     def lakehouse(self, engine: Engine, name: str = "lakehouse") -> Lakehouse:
         root, landing = Location(str(self.folder / name)), Location(str(self.folder / "landing"))
