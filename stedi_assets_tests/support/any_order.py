@@ -22,7 +22,7 @@ from stedi_assets.lakehouse.stored import Built
 from stedi_assets.query import Query
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.vacuum import vacuum
-from stedi_assets_tests.support.changing import FOLDERS, Changing, findings
+from stedi_assets_tests.support.changing import FOLDERS, Changing, Opened, findings
 from stedi_assets_tests.support.engines import duckdb_engine
 from stedi_assets_tests.support.failing import failing
 from stedi_assets_tests.support.records import customer, device_reading, phone_reading
@@ -78,16 +78,19 @@ damage = st.sampled_from(["", "", "", '{"user": ', "[1, 2]"])
 
 
 class Runs(RuleBasedStateMachine):
-    """Deliveries, changes and runs, in any order."""
-
-    opened = staticmethod(duckdb_engine)
+    """Deliveries, changes, erasures, failures and runs, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.changing = Changing(self.folder, self.opened)
+        self.opened = self.engine_of_runs()
+        self.changing = Changing(self.folder, self.opened, duckdb_engine)
         allow_in_quarantine(self.changing, 1)
         self.number = 0
+
+    def engine_of_runs(self) -> Opened:
+        """What opens the engine of each run."""
+        return duckdb_engine
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
