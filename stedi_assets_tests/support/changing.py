@@ -42,11 +42,17 @@ class Opened(Protocol):
 
 
 class Changing:
-    """A landing root and a lakehouse in one folder."""
+    """A landing root and a lakehouse in one folder.
 
-    def __init__(self, folder: Path, opened: Opened) -> None:
+    Attributes:
+        opened: Opens the engine of a run.
+        opened_to_compare: Opens the engine that reads the tables, and builds those to compare them with.
+    """
+
+    def __init__(self, folder: Path, opened: Opened, opened_to_compare: Opened | None = None) -> None:
         self.folder = folder
         self.opened = opened
+        self.opened_to_compare = opened_to_compare or opened
         self.queries: dict[str, Query] = dict(QUERIES)
         self.checks: dict[str, Sequence[Check]] = dict(CHECKS)
         self.pseudonyms = Pseudonyms(KEY)
@@ -58,7 +64,7 @@ class Changing:
     def copied(self, folder: Path) -> "Changing":
         """A copy of the files and the tables, in an empty folder; each raw file counts as the same file."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        return Changing(folder, self.opened)
+        return Changing(folder, self.opened, self.opened_to_compare)
 
     def path(self, folder: str, name: str) -> Path:
         return self.folder / "landing" / folder / name
@@ -76,12 +82,13 @@ class Changing:
 
     def unneeded_files(self, table: str) -> set[str]:
         """The Parquet files in a table's folder that no version of it names."""
-        named: set[str] = set()
         folder = self.table_folder(table)
-        versions = DeltaTable(folder).version() + 1 if DeltaTable.is_deltatable(str(folder)) else 0
-        for version in range(versions):
-            named |= set(DeltaTable(folder, version=version).get_add_actions().column("path").to_pylist())
-        return {path.name for path in folder.glob("*.parquet")} - named
+        found = {path.name for path in folder.glob("*.parquet")}
+        if not found or not DeltaTable.is_deltatable(str(folder)):
+            return found
+        stored = DeltaTable(folder)
+        replaced = stored.vacuum(0, dry_run=True, enforce_retention_duration=False)
+        return found - {*stored.get_add_actions().column("path").to_pylist(), *replaced}
 
     def lakehouse(self, engine: Engine, name: str = "lakehouse") -> Lakehouse:
         root, landing = Location(str(self.folder / name)), Location(str(self.folder / "landing"))
@@ -89,15 +96,13 @@ class Changing:
 
     @contextmanager
     def open(self, name: str = "lakehouse") -> Iterator[Lakehouse]:
-        """The tables with an engine of their own."""
-        with self.opened(None) as engine, closing(self.lakehouse(engine, name)) as lakehouse:
+        """The tables, to look at them, with an engine of their own."""
+        with self.opened_to_compare(None) as engine, closing(self.lakehouse(engine, name)) as lakehouse:
             yield lakehouse
 
-    def run(
-        self, tables: Sequence[str] = tuple(QUERIES), *, name: str = "lakehouse", full_refresh: bool = False
-    ) -> dict[str, Built]:
+    def run(self, tables: Sequence[str] = tuple(QUERIES), *, full_refresh: bool = False) -> dict[str, Built]:
         """Builds tables until one is rejected, as a run does."""
-        with self.open(name) as lakehouse:
+        with self.opened(None) as engine, closing(self.lakehouse(engine)) as lakehouse:
             return self.build(lakehouse, tables, full_refresh=full_refresh)
 
     def build(
