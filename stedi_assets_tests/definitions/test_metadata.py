@@ -137,7 +137,7 @@ def test_the_sql_is_shown_as_a_block_without_the_indentation_of_the_code(shown: 
         "```sql",
         "SELECT customer.*",
         "FROM customer_trusted AS customer",
-        "WHERE customer.email IN (SELECT reading.user FROM accelerometer_trusted AS reading)",
+        "WHERE customer.email IN (SELECT DISTINCT reading.user FROM accelerometer_trusted AS reading)",
         "```",
     ]
     assert Query("\n        SELECT 1\n        FROM a\n    ").markdown == "```sql\nSELECT 1\nFROM a\n```"
