@@ -72,6 +72,9 @@ bench: .venv/test-spark .venv/test-buckets
 	$(BIN)/python -m benchmarks.bench_landing
 	$(BIN)/python -m benchmarks.bench_locations
 	$(BIN)/python -m benchmarks.bench_engines
+	$(BIN)/python -m benchmarks.bench_change
+	$(BIN)/python -m benchmarks.bench_change --scale 10 --engine spark
+	$(BIN)/python -m benchmarks.bench_change --scale 10 --location bucket
 
 bench-peers: .venv/test-spark
 	$(BIN)/python -m benchmarks.bench_peers

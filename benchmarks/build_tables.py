@@ -25,21 +25,21 @@ COURSE_TABLES = frozenset(table for table in TABLES if table != "machine_learnin
 
 
 @contextmanager
-def duckdb_engine(aws: Aws | None) -> Iterator[Engine]:
+def duckdb_engine(aws: Aws | None, pseudonyms: Pseudonyms) -> Iterator[Engine]:
     """Opens DuckDB."""
     with duckdb.connect() as connection:
-        yield DuckDBEngine(connection, aws, Pseudonyms())
+        yield DuckDBEngine(connection, aws, pseudonyms)
 
 
 @contextmanager
-def spark_engine(aws: Aws | None) -> Iterator[Engine]:
+def spark_engine(aws: Aws | None, pseudonyms: Pseudonyms) -> Iterator[Engine]:
     """Opens Spark on this machine."""
     # Imported here: its import would count for DuckDB too.
     from stedi_assets.engines.spark.engine import SparkEngine
     from stedi_assets.engines.spark.session import Session
 
     with Session(aws=aws) as session:
-        yield SparkEngine(session, Pseudonyms())
+        yield SparkEngine(session, pseudonyms)
 
 
 OPENED = {"duckdb": duckdb_engine, "spark": spark_engine}
@@ -55,7 +55,7 @@ def build_tables(landing: str, root: str, engine: str = "duckdb") -> None:
     """
     sources = {source.landing: source for source in SOURCES.values()}
     where = Location.parse(root)
-    with OPENED[engine](where.aws) as opened:
+    with OPENED[engine](where.aws, Pseudonyms()) as opened:
         lakehouse = Lakehouse(where, Location.parse(landing, where.aws), opened)
         builder = Builder(lakehouse)
         for asset in TABLE_ASSETS:

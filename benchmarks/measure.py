@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from resource import struct_rusage
+from typing import Any
 
 EN_DASH = "\N{EN DASH}"
 MAXIMUM_RESIDENT_SET_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -44,14 +45,16 @@ class Command:
         folder: The folder it runs in; that of this process by default.
         prepare: Called before every run, not measured.
         verify: Called after every run, not measured; it raises when the command did not do its work.
+        report: A JSON file in which the command says what it measured itself.
     """
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
-    prepare: Callable[[], None] = _do_nothing
+    prepare: Callable[[], object] = _do_nothing
     verify: Callable[[], None] = _do_nothing
+    report: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,13 @@ class Measurement:
         wall_seconds: From its start until the command itself ended.
         cpu_seconds: User and system time of all its processes.
         peak_bytes: The largest resident set of any single one of its processes.
+        reported: The content of the command's own report.
     """
 
     wall_seconds: float
     cpu_seconds: float
     peak_bytes: int
+    reported: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.wall_seconds:.2f} s, CPU {self.cpu_seconds:.2f} s, {format_megabytes(self.peak_bytes)}"
@@ -94,6 +99,8 @@ def measure(command: Command) -> Measurement:
         CommandError: The command could not be started or ended with an exit code other than 0.
     """
     command.prepare()
+    if command.report:
+        command.report.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+", errors="replace") as output:
         report = Path(folder, "report.json")
         # A process counts the memory of the one that started it until it runs a program of its own, so a small
@@ -112,7 +119,8 @@ def measure(command: Command) -> Measurement:
             raise CommandError(
                 f"{command.name} failed with exit code {supervisor.returncode}:\n{telling_lines(output)}"
             )
-        measurement = Measurement(**json.loads(report.read_text()))
+        reported = json.loads(command.report.read_text()) if command.report else {}
+        measurement = Measurement(**json.loads(report.read_text()), reported=reported)
     command.verify()
     return measurement
 

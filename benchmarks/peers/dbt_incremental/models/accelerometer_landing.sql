@@ -1,0 +1,7 @@
+{{ config(materialized='incremental', incremental_strategy='append') }}
+
+SELECT *
+FROM {{ source('landing', 'accelerometer') }}
+{% if is_incremental() %}
+WHERE filename NOT IN ({{ known_files(this) }})
+{% endif %}
