@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,11 +61,12 @@ def build_and_check(landing: str, root: str, engine: str = "duckdb", *, full_ref
     key = settings.pseudonym_key
     pseudonyms = Pseudonyms(bytes.fromhex(key.get_secret_value()) if key else None)
     checks, where = all_checks(settings), Location.parse(root)
+    retention = timedelta(days=settings.retention_days) if settings.retention_days else None
     started = time.perf_counter()
     with OPENED[engine](where.aws, pseudonyms) as opened:
         lakehouse = Lakehouse(where, Location.parse(landing, where.aws), opened, pseudonyms=pseudonyms)
         with closing(lakehouse):
-            tables = dict(_built_tables(Builder(lakehouse), checks, full_refresh=full_refresh))
+            tables = dict(_built_tables(Builder(lakehouse, retention), checks, full_refresh=full_refresh))
     return Build(time.perf_counter() - started, tables)
 
 
