@@ -71,7 +71,7 @@ def landed_anew(changing: Changing) -> None:
     changing.run(["accelerometer_landing"], full_refresh=True)
 
 
-def reads_anothers_table_that_changed(changing: Changing) -> None:
+def reads_a_foreign_table_that_changed(changing: Changing) -> None:
     query = changing.queries["accelerometer_trusted"].sql
     changing.queries["accelerometer_trusted"] = Query(f"{query} AND 1 IN (SELECT mine.a FROM mine)")
     with changing.open() as lakehouse:
@@ -138,7 +138,7 @@ REASONS_FOR_ALL: Mapping[str, tuple[Cause, str, str]] = {
         "most of accelerometer_landing was written anew",
     ),
     "an input that is not of the contract": (
-        reads_anothers_table_that_changed,
+        reads_a_foreign_table_that_changed,
         "accelerometer_trusted",
         "mine is not a table of the contract",
     ),
