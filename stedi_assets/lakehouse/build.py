@@ -281,7 +281,8 @@ class Builder:
 
         Raises:
             ConflictError: Another writer changed the table first, or took the lease over.
-            StediError: A check cannot be computed, or the commit failed. The staged files are deleted.
+            StediError: A check cannot be computed, and the staged files are deleted; or the commit failed. Its staged
+                files stay until a vacuum, as a store may have taken a commit without an answer.
         """
         if staged is None:
             return self._published(step, [], is_committed=False)
