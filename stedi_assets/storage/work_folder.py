@@ -29,12 +29,13 @@ def claim_work_folder(parent: str | None = None) -> tuple[Path, int]:
     sweep(parent)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        # Another process may have removed it before it was locked.
-        if folder.exists():
-            return folder, lock
-        os.close(lock)
+        # Another process that sweeps may remove the folder before it is opened, or before it is locked.
+        with suppress(FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, lock
+            os.close(lock)
 
 
 @contextmanager

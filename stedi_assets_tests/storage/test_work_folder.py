@@ -4,8 +4,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -79,3 +81,21 @@ def test_a_command_removes_what_a_killed_one_left(
     assert run("stedi", *command, folder=built_project.landing, **variables).exit_code == 0
     assert not folder.exists()
     assert not list(temporary.glob("stedi-*"))
+
+
+def test_folders_can_be_claimed_while_another_thread_removes_those_of_dead_processes(tmp_path: Path) -> None:
+    over = Event()
+
+    def sweep_until_over() -> None:
+        while not over.is_set():
+            sweep(str(tmp_path))
+
+    with ThreadPoolExecutor() as pool:
+        sweeping = [pool.submit(sweep_until_over) for _ in range(3)]
+        try:
+            for _ in range(1_000):
+                with work_folder(str(tmp_path)) as folder:
+                    assert folder.exists()
+        finally:
+            over.set()
+        assert [each.result() for each in sweeping] == [None, None, None]

@@ -136,7 +136,8 @@ def assert_somebody_finished(ended: Sequence[Finished]) -> None:
     """Some run has built everything, and every other one says who holds the lakehouse."""
     lost = [run.output for run in ended if run.exit_code]
     assert len(lost) < len(ended), lost
-    assert [output for output in lost if not any(words in output for words in HOLDS)] == []
+    unexplained = [output for output in lost if not any(words in output for words in HOLDS)]
+    assert not unexplained, "\n\n".join(unexplained)
 
 
 def with_withdrawal(project: Project) -> Project:

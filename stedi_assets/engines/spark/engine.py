@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import Schema
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
 
@@ -30,6 +31,9 @@ from stedi_assets.storage.location import Location
 QUARANTINED = "newly_quarantined"
 
 SEARCHED = "searched_files"
+
+KEPT = StorageLevel.MEMORY_AND_DISK_2
+"""Where kept results are: on two executors, as one may be lost and Spark would not compute them again."""
 
 SIGNED_TYPES = {
     pa.uint8(): pa.int16(),
@@ -91,8 +95,8 @@ class SparkEngine:
     def keep(self, name: str, query: Query) -> None:
         """See `Engine`."""
         with errors_explained():
-            kept = self._spark.sql(query.sql).cache()
-            kept.createOrReplaceTempView(name)
+            # Without its plan: those of kept results nest, and Spark would analyse and compare all of them each time.
+            self._spark.sql(query.sql).localCheckpoint(storageLevel=KEPT).createOrReplaceTempView(name)
 
     def define_erased(self, tombstones: Tombstones) -> None:
         """See `Engine`."""
