@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from stedi_assets.cli.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
 from stedi_assets.console.screen import stdout_console
-from stedi_assets.contract import SOURCES
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.definitions import defs
 from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
 from stedi_assets.defs.checks.check import WHAT_TO_DO
@@ -212,11 +212,20 @@ def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
             values = ", ".join(f"{name} {value}" for name, value in metadata.items() if value != "")
             problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {_status(check)}: {values}"
             yield f"{problem}. {advice}".rstrip()
+    for name in _rejected(result):
+        yield f"The table {name} was not changed. Look at the rejected version: stedi query --rejected {name}"
     for event in result.get_step_failure_events():
         if described := _description(event):
             yield f"{event.step_key}: {described}"
     for step, error in _errors(result).items():
         yield Unexpected.recorded(error).line(step, REMEDY_OF_A_RUN)
+
+
+def _rejected(result: dagster.JobExecutionResult) -> Iterator[str]:
+    """Yields the names of the tables of which a version was computed and not published."""
+    published = {event.asset_key for event in result.get_asset_materialization_events()}
+    failed = {check.asset_key for check in result.get_asset_check_evaluations() if _status(check) == "failed"}
+    yield from sorted(key.to_user_string() for key in failed - published if key.to_user_string() in TABLES)
 
 
 def _description(event: dagster.DagsterEvent) -> str | None:

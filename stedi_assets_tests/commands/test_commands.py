@@ -107,6 +107,14 @@ def test_a_failed_blocking_check_is_reported_once_without_empty_findings(project
     assert "stack trace" not in finished.output
 
 
+def test_a_rejected_version_is_shown_by_the_command_that_its_run_names(project: Project) -> None:
+    (project.landing / "expected_counts.json").write_text(json.dumps({**EXPECTED_COUNTS, "customer_trusted": 4}))
+    finished = run("stedi", "run", "--select", "+customer_trusted", folder=project.landing, **project.variables)
+    (command,) = [line.partition("version: ")[2] for line in finished.output.splitlines() if "--rejected" in line]
+    shown = run(*command.split(), "--format", "json", folder=project.landing, **project.variables)
+    assert len(json.loads(shown.output)) == EXPECTED_COUNTS["customer_trusted"]
+
+
 def test_a_warning_does_not_make_the_command_fail(built_project: Project) -> None:
     project = built_project
     finished = run(
