@@ -206,8 +206,14 @@ def no_personal_value(table: str, named: str) -> Check:
         table: The table without personal values.
         named: The table with the personal columns.
     """
-    personal = " UNION ".join(
-        f"SELECT customer.{name} AS content FROM {named} AS customer" for name in TABLES[named].personal_columns
+    personal = " UNION ALL ".join(
+        f"SELECT customer.{name} AS value FROM {named} AS customer" for name in TABLES[named].personal_columns
+    )
+    personal_string = f"personal_string AS ({personal})"
+    # Few texts are numbers: those are compared with the columns of numbers, each of which would else read all texts.
+    number = "TRY_CAST(value AS DOUBLE)"
+    personal_double = (
+        f"personal_double AS (SELECT DISTINCT {number} AS value FROM personal_string WHERE {number} IS NOT NULL)"
     )
     tables = f"SELECT 1 FROM {table} CROSS JOIN {named}"
 
@@ -215,11 +221,11 @@ def no_personal_value(table: str, named: str) -> Check:
         found = ", ".join(
             f"""(
                 SELECT count(*) FROM {table} AS stored
-                WHERE CAST(stored.{name} AS {kind}) IN (SELECT TRY_CAST(personal.content AS {kind}) FROM personal)
+                WHERE CAST(stored.{name} AS {kind}) IN (SELECT value FROM personal_{kind.lower()})
             ) AS personal_values_in_{name}"""
             for name, kind in _comparable(lakehouse.columns(table)).items()
         )
-        return counts(f"WITH personal AS ({personal}) SELECT {found}")(lakehouse)
+        return counts(f"WITH {personal_string}, {personal_double} SELECT {found}")(lakehouse)
 
     return Check(
         "has_no_value_that_names_a_customer",
