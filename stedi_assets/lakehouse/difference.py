@@ -13,6 +13,9 @@ from stedi_assets.storage.attempt import LEDGER_KEY
 from stedi_assets.storage.delta import newest_metadata, open_table
 from stedi_assets.storage.location import Location
 
+FEW_FILES = 20_000
+"""The greatest number of files of a landing folder that are all listed each time. In a bucket these are 20 requests."""
+
 
 @dataclass(frozen=True)
 class FolderDifference:
@@ -22,13 +25,13 @@ class FolderDifference:
         source: The kind of record.
         version: The table's Delta version; None before the first build.
         changes: The listed files that are new or changed, and the files of the table that are gone.
-        is_cut: Whether the folder may hold more files than were listed.
+        is_partial: Whether only files were listed whose names come after those of the table.
     """
 
     source: Source
     version: int | None
     changes: Changes
-    is_cut: bool
+    is_partial: bool
 
     @property
     def identity(self) -> list[Any]:
@@ -37,26 +40,26 @@ class FolderDifference:
         return [self.source.name, self.version, files, list(self.changes.replaced)]
 
 
-def folder_difference(landing: Location, lakehouse: Location, source: Source, limit: int) -> FolderDifference:
+def folder_difference(landing: Location, lakehouse: Location, source: Source, *, lists_all: bool) -> FolderDifference:
     """Compares a landing folder with the ledger of its landing table.
 
     Args:
         landing: The landing root.
         lakehouse: The folder that holds the tables.
         source: The kind of record.
-        limit: The greatest number of files to list.
+        lists_all: Whether to list all files of a folder with more than `FEW_FILES`. Otherwise only those are listed
+            whose names come after the names of all files of the table. A name that carries the time of a delivery does.
 
     Raises:
         StediError: The folder or the table cannot be read.
     """
-    folder = list_landing_files(landing, source, limit)
     place = lakehouse / table_path(source.landing)
     table = open_table(place)
     ledger = stored_ledger(table, place) if table else {}
-    if folder.is_cut:
-        # The folder may hold more files after the last listed one: entries for them are not compared.
-        ledger = {name: entry for name, entry in ledger.items() if name <= folder.files[-1].name}
-    return FolderDifference(source, table.version() if table else None, changes(folder.files, ledger), folder.is_cut)
+    is_partial = not lists_all and len(ledger) > FEW_FILES
+    folder = list_landing_files(landing, source, max(ledger) if is_partial else "")
+    found = changes(folder.files, {} if is_partial else ledger)
+    return FolderDifference(source, table.version() if table else None, found, is_partial)
 
 
 def stored_ledger(table: DeltaTable, folder: Location) -> Ledger:

@@ -50,35 +50,34 @@ class LandingFolder:
     Attributes:
         files: The raw files of the folder and its subfolders, sorted by name. A name is the path below the folder.
         passed_over: From the name of each entry that is not read to the reason.
-        is_cut: Whether the listing stopped at its limit, so that the folder may hold more files.
     """
 
     files: Sequence[LandingFile]
     passed_over: Mapping[str, str]
-    is_cut: bool
 
 
-def list_landing_files(root: Location, source: Source, limit: int | None = None) -> LandingFolder:
+def list_landing_files(root: Location, source: Source, after: str = "") -> LandingFolder:
     """Lists the raw files of a source: every regular file that is not hidden, whatever its suffix.
 
     Args:
         root: The landing root.
         source: The source, whose folder is `source.path` below the root.
-        limit: The greatest number of files to list, the first by name; None for all.
+        after: List only the files whose names come after this one.
 
     Raises:
-        StediError: The folder is missing or unreadable, holds no file, or a symbolic link leads out of the root.
+        StediError: The folder is missing or unreadable, a symbolic link leads out of the root, or the whole folder
+            holds no file.
     """
     folder = root / source.path
     files = folder.files
-    listing = files.list(folder.path, root.path, limit, follows_links=root.follows_links)
-    if not listing.files:
+    listing = files.list(folder.path, root.path, after, follows_links=root.follows_links)
+    if not (listing.files or after):
         raise StediError(
             f"The folder {folder} holds no file to read.",
             "Put the files there, or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",
         )
     found = [LandingFile(file.path, file.name, file.size, file.modified, files) for file in listing.files]
-    return LandingFolder(found, listing.passed_over, listing.is_cut)
+    return LandingFolder(found, listing.passed_over)
 
 
 def files_digest(files: Iterable[LandingFile]) -> str:

@@ -24,13 +24,13 @@ INCOMPLETE_PREFIX = ".incomplete-"
 class Files(Protocol):
     """Lists, opens, writes and deletes files. `S3Files` does so in a bucket, `LocalFiles` on local disk."""
 
-    def list(self, folder: str, root: str, limit: int | None, *, follows_links: bool) -> Listing:
+    def list(self, folder: str, root: str, after: str, *, follows_links: bool) -> Listing:
         """Lists the files below a folder of raw files.
 
         Args:
             folder: The folder's path.
             root: The folder that links may not lead out of.
-            limit: List only the first so many files.
+            after: List only the files whose names come after this one, in the order of their characters' code points.
             follows_links: Whether links may lead out of the root after all.
 
         Raises:
@@ -127,10 +127,10 @@ class Files(Protocol):
 class LocalFiles:
     """Files on local disk; see `Files`."""
 
-    def list(self, folder: str, root: str, limit: int | None, *, follows_links: bool) -> Listing:
+    def list(self, folder: str, root: str, after: str, *, follows_links: bool) -> Listing:
         """See `Files`."""
         try:
-            return LocalListing(Path(folder), Path(root), follows_links=follows_links).listing(limit)
+            return LocalListing(Path(folder), Path(root), follows_links=follows_links).listing(after)
         except OSError as error:
             raise StediError(
                 f"The folder {error.filename or folder} cannot be read: {error.strerror}.",

@@ -44,12 +44,10 @@ class Listing:
         files: The regular files, sorted by name.
         passed_over: From the name of each other entry to the reason why it is skipped. Empty hidden files are left out,
             because they hold nothing that a table could lack.
-        is_cut: Whether the listing ended at its limit.
     """
 
     files: Sequence[StoredFile]
     passed_over: Mapping[str, str] = field(default_factory=dict)
-    is_cut: bool = False
 
 
 def is_hidden(name: str) -> bool:
@@ -75,11 +73,11 @@ class LocalListing:
         self._folders = [folder]
         self._known_folders = {os.path.realpath(folder)}
 
-    def listing(self, limit: int | None) -> Listing:
+    def listing(self, after: str) -> Listing:
         """Walks the folder.
 
         Args:
-            limit: Return only the first so many files; None for all.
+            after: Return only the files whose names come after this one.
 
         Raises:
             OSError: The folder, or one below it, cannot be read.
@@ -89,8 +87,8 @@ class LocalListing:
         while self._folders:
             for entry in self._entries(self._folders.pop()):
                 self._take(entry)
-        files = sorted(self._files, key=lambda file: file.name)
-        return Listing(files[:limit], self._passed_over, limit is not None and len(files) > limit)
+        files = [file for file in self._files if file.name > after]
+        return Listing(sorted(files, key=lambda file: file.name), self._passed_over)
 
     def _entries(self, folder: Path) -> Iterator[os.DirEntry[str]]:
         try:

@@ -44,12 +44,12 @@ class S3Files:
     def _s3(self, bucket: str) -> "S3Client":
         return self._aws.bucket(bucket).s3
 
-    def list(self, folder: str, root: str, limit: int | None, *, follows_links: bool) -> Listing:
+    def list(self, folder: str, root: str, after: str, *, follows_links: bool) -> Listing:
         """See `Files`; a bucket has no links."""
         del root, follows_links
         files: list[StoredFile] = []
         passed_over: dict[str, str] = {}
-        for file, storage_class in self._entries(folder):
+        for file, storage_class in self._entries(folder, after):
             name = file.path.removeprefix(f"{folder}/")
             # Consoles mark an empty folder by an object whose key ends with a slash.
             if not file.name or (is_hidden(name) and not file.size):
@@ -57,8 +57,6 @@ class S3Files:
             if is_hidden(name):
                 passed_over[name] = IS_HIDDEN
                 continue
-            if len(files) == limit:
-                return Listing(files, passed_over, is_cut=True)
             if storage_class in ARCHIVES:
                 self._refuse_archived(file)
             files.append(replace(file, name=name))
@@ -84,11 +82,13 @@ class S3Files:
         bucket, key = split_path(prefix)
         return self._s3(bucket).get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **options)
 
-    def _entries(self, folder: str) -> Iterator[tuple[StoredFile, str]]:
-        """Yields every object below a folder with its storage class."""
-        bucket, _ = split_path(folder)
+    def _entries(self, folder: str, after: str = "") -> Iterator[tuple[StoredFile, str]]:
+        """Yields the objects below a folder, those after a name in it, with their storage class."""
+        bucket, key = split_path(f"{folder}/")
+        # A bucket lists its keys in the order of their UTF-8 bytes, which is that of their code points.
+        options = {"StartAfter": f"{key}{after}"} if after else {}
         with refusals_explained(folder, "s3:ListBucket"):
-            for page in self._pages(f"{folder}/"):
+            for page in self._pages(f"{folder}/", **options):
                 for entry in page.get("Contents", []):
                     path, name = f"s3://{bucket}/{entry['Key']}", entry["Key"].rpartition("/")[2]
                     file = StoredFile(path, name, entry["Size"], entry["ETag"].strip('"'))

@@ -12,10 +12,11 @@ import pytest
 from stedi_assets.contract import TABLES
 from stedi_assets.definitions import defs
 from stedi_assets.defs.jobs import sensor
+from stedi_assets.lakehouse import difference
 from stedi_assets_tests.support.commands import PROGRAMS, environment
 from stedi_assets_tests.support.grid import in_both_places
 from stedi_assets_tests.support.projects import QUARANTINES, Project
-from stedi_assets_tests.support.records import customer
+from stedi_assets_tests.support.records import customer, phone_reading
 from stedi_assets_tests.support.sensor import look, skipped
 
 LANDING_TABLES = {"customer_landing", "accelerometer_landing", "step_trainer_landing", *QUARANTINES}
@@ -103,7 +104,6 @@ def test_a_burst_of_files_asks_for_one_run_and_no_second_while_they_are_not_stor
     went(built_project)
     first = look(built_project, instance)
     assert len(first.run_requests) == 1
-    assert first.cursor == first.run_requests[0].run_key
     assert "See that run" in skipped(look(built_project, instance, first.cursor))
 
 
@@ -169,16 +169,29 @@ def test_a_store_that_refuses_is_told_of_and_asks_for_no_run(
     assert "not-there/customer/landing" in skipped(look(gone, instance))
 
 
-def test_no_more_than_so_many_files_are_listed_and_the_reason_says_so(
+@in_both_places
+def test_of_a_folder_with_many_files_the_newest_by_name_are_listed_and_once_an_hour_all(
     built_project: Project, instance: dagster.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sensor, "FILES_LISTED", 1)
-    message = skipped(look(built_project, instance))
-    assert "The sensor only listed the first 1 files of accelerometer_files." in message
-    built_project.land("accelerometer", "z.json", [])
-    assert "only listed the first 1 files" in skipped(look(built_project, instance))
-    built_project.land("accelerometer", "a.json", [])
-    assert len(look(built_project, instance).run_requests) == 1
+    monkeypatch.setattr(difference, "FEW_FILES", 1)
+    full = look(built_project, instance)
+    assert skipped(full) == "No landing file was added, changed or removed."
+    built_project.land("accelerometer", "a.json", [phone_reading("ada", 1)])
+    assert "all are listed once an hour" in skipped(look(built_project, instance, full.cursor))
+    built_project.land("accelerometer", "é/z.json", [phone_reading("ada", 2)])
+    (request,) = look(built_project, instance, full.cursor).run_requests
+    assert request.tags["stedi/files_to_read"] == "1"
+    monkeypatch.setattr(sensor, "SECONDS_BETWEEN_FULL_LOOKS", 0)
+    (request,) = look(built_project, instance, full.cursor).run_requests
+    assert request.tags["stedi/files_to_read"] == "2"
+
+
+def test_a_cursor_of_an_earlier_release_is_understood(
+    built_project: Project, instance: dagster.DagsterInstance
+) -> None:
+    came(built_project)
+    (request,) = look(built_project, instance).run_requests
+    assert "See that run" in skipped(look(built_project, instance, request.run_key))
 
 
 def test_each_table_with_its_quarantine_is_a_pool() -> None:

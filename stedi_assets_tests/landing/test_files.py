@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from stedi_assets.contract import SOURCES
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.storage.files import LocalFiles
 from stedi_assets.storage.location import Location
 from stedi_assets_tests.support.grid import (
+    in_both_places,
     on_both_engines,
     on_both_engines_and_in_both_places,
     on_duckdb,
@@ -19,7 +21,7 @@ from stedi_assets_tests.support.grid import (
 )
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.raw_files import reading_record, row_of
-from stedi_assets_tests.support.records import PHONE_READINGS
+from stedi_assets_tests.support.records import PHONE_READINGS, phone_reading
 from stedi_assets_tests.support.runs import evaluations
 from stedi_assets_tests.support.shore import Shore, expected_rows
 
@@ -175,8 +177,8 @@ def test_a_file_that_is_removed_after_it_was_listed_is_named_and_the_others_are_
     put(shore, "gone.json", reading_record(3) + b"\n")
     listed = LocalFiles.list
 
-    def list_and_remove(files: LocalFiles, folder: str, root: str, limit: int | None = None, **choices: bool) -> object:
-        found = listed(files, folder, root, limit, **choices)
+    def list_and_remove(files: LocalFiles, folder: str, root: str, after: str, **choices: bool) -> object:
+        found = listed(files, folder, root, after, **choices)
         (shore.folder / "gone.json").unlink()
         return found
 
@@ -281,3 +283,14 @@ def test_a_file_without_the_right_to_read_it_is_an_error_that_names_it(tmp_path:
     file = LandingFile(str(tmp_path), "folder", 1, "0", LocalFiles())
     with pytest.raises(StediError, match=f"The file {tmp_path} cannot be read"):
         file.open_stored()
+
+
+@in_both_places
+def test_a_listing_from_a_name_on_is_the_rest_of_the_whole_listing(project: Project) -> None:
+    for name in ("a.json", "a/z.json", "a0.json", "B.json", "é.json", "z/é/1.json", "🦋.json", "\uffee.json"):
+        project.land("accelerometer", name, [phone_reading("ada", 1)])
+    root, source = Location.parse(str(project.landing), project.place.aws), SOURCES["accelerometer_files"]
+    names = [file.name for file in list_landing_files(root, source).files]
+    assert names == sorted(names)
+    for number, name in enumerate(names):
+        assert [file.name for file in list_landing_files(root, source, name).files] == names[number + 1 :]

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import dagster
 
 from stedi_assets.contract import SOURCES
-from stedi_assets.defs.jobs.jobs import DAILY_LAKEHOUSE, JOBS, LAKEHOUSE_JOB
+from stedi_assets.defs.jobs.jobs import JOBS, LAKEHOUSE_JOB
 from stedi_assets.errors import StediError
 from stedi_assets.runs.living import mark_dead_runs
 from stedi_assets.settings import Settings
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
 
 SENSOR_INTERVAL_SECONDS = 60
 
-FILES_LISTED = 20_000
-"""The greatest number of files of a landing folder that the sensor lists. In a bucket these are 20 requests, which take
-far less than the 60 seconds that Dagster gives a sensor."""
+SECONDS_BETWEEN_FULL_LOOKS = 3_600
+"""How long the sensor lists only the newest files of a folder that holds many."""
+
+NOT_STORED = (
+    "The sensor has requested a run for these landing files, and that run has not stored them. See that run, and start "
+    "the job lakehouse by hand."
+)
 
 UNFINISHED = (
     dagster.DagsterRunStatus.QUEUED,
@@ -31,12 +37,38 @@ UNFINISHED = (
 )
 
 
+@dataclass(frozen=True)
+class _Cursor:
+    """What the sensor remembers.
+
+    Attributes:
+        requested: The digest of the difference for which it last requested a run.
+        looked: When it last listed all files, in seconds since 1970.
+    """
+
+    requested: str = ""
+    looked: int = 0
+
+    @classmethod
+    def parsed(cls, text: str | None) -> Self:
+        """Reads a cursor. An earlier release's is the digest alone."""
+        try:
+            return cls(**json.loads(text or "{}"))
+        except (ValueError, TypeError):
+            return cls(text or "")
+
+    @property
+    def text(self) -> str:
+        return json.dumps(asdict(self))
+
+
 def new_landing_files(settings: Settings) -> dagster.SensorDefinition:
     """Returns the sensor that starts the job of all tables when landing files were added, changed or removed.
 
     The sensor compares the landing folders with the ledgers of the landing tables, so that it also finds changes from
-    before somebody switched it on. Its cursor is the digest of the last difference: it requests one run for a
-    difference and no second one, even if that run fails.
+    before somebody switched it on. Its cursor has the digest of the last difference: it requests one run for a
+    difference and no second one, even if that run fails. Of a folder with many files it lists the newest by name, and
+    once an hour all.
 
     Args:
         settings: The locations of the landing root and the lakehouse.
@@ -59,24 +91,25 @@ def new_landing_files(settings: Settings) -> dagster.SensorDefinition:
         run_id = _unfinished_run(context.instance)
         if run_id:
             return dagster.SkipReason(f"The run {run_id} is not finished. Cancel it if it no longer runs.")
+        cursor = _Cursor.parsed(context.cursor)
+        now = int(time.time())
+        lists_all = now - cursor.looked >= SECONDS_BETWEEN_FULL_LOOKS
         try:
             differences = [
-                folder_difference(settings.landing, settings.lakehouse, source, FILES_LISTED)
+                folder_difference(settings.landing, settings.lakehouse, source, lists_all=lists_all)
                 for source in SOURCES.values()
             ]
         except StediError as error:
             return dagster.SkipReason(error.message)
+        cursor = replace(cursor, looked=now) if lists_all else cursor
         changed = [difference for difference in differences if difference.changes]
         if not changed:
-            return dagster.SkipReason(f"No landing file was added, changed or removed.{_unlisted(differences)}")
+            return dagster.SensorResult(skip_reason=_nothing_new(differences), cursor=cursor.text)
         digest = _digest(changed)
-        if digest == context.cursor:
-            return dagster.SkipReason(
-                "The sensor has requested a run for these landing files, and that run has not stored them. See that "
-                "run, and start the job lakehouse by hand."
-            )
+        if digest == cursor.requested:
+            return dagster.SensorResult(skip_reason=NOT_STORED, cursor=cursor.text)
         request = dagster.RunRequest(run_key=digest, tags=_tags(changed))
-        return dagster.SensorResult(run_requests=[request], cursor=digest)
+        return dagster.SensorResult(run_requests=[request], cursor=replace(cursor, requested=digest).text)
 
     return evaluate
 
@@ -100,11 +133,11 @@ def _tags(differences: "Sequence[FolderDifference]") -> Mapping[str, str]:
     return {"stedi/files_to_read": str(read), "stedi/files_gone": str(gone)}
 
 
-def _unlisted(differences: "Sequence[FolderDifference]") -> str:
-    cut = [difference.source.name for difference in differences if difference.is_cut]
-    if not cut:
-        return ""
+def _nothing_new(differences: "Sequence[FolderDifference]") -> str:
+    partial = [difference.source.name for difference in differences if difference.is_partial]
+    if not partial:
+        return "No landing file was added, changed or removed."
     return (
-        f" The sensor only listed the first {FILES_LISTED:,} files of {', '.join(cut)}. The schedule "
-        f"{DAILY_LAKEHOUSE.name} reads the others too."
+        f"No landing file was added. Of {', '.join(partial)}, only files were listed whose names come after those of "
+        "the table: there are many, and all are listed once an hour."
     )
