@@ -76,6 +76,13 @@ def test_the_projects_dagster_home_is_configured_and_its_history_is_not_committe
     assert [name for name in tracked_files(PROJECT) if name.startswith(".dagster/")] == [".dagster/dagster.yaml"]
 
 
+@pytest.mark.parametrize("kind", ["sensor", "schedule"])
+def test_no_tick_that_ended_is_kept_for_ever(kind: str) -> None:
+    configuration = yaml.safe_load((PROJECT / ".dagster/dagster.yaml").read_text())
+    days = configuration["retention"][kind]["purge_after_days"]
+    assert all(0 < days[status] <= 90 for status in ("skipped", "success", "failure"))
+
+
 def test_the_workflow_runs_what_the_project_runs_and_the_asset_checks() -> None:
     jobs = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text())["jobs"]
     commands = {step["run"] for job in jobs.values() for step in job["steps"] if "run" in step}
