@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stedi_assets.contract import TABLES
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.vacuum import vacuum
 from stedi_assets_tests.support.changing import Changing, findings
@@ -48,7 +49,10 @@ def test_a_run_that_is_killed_at_any_step_leaves_published_versions_and_the_next
     whole.run()
     after, checks = whole.fresh()
     assert whole.rows() == after
-    for step in range(1, steps + 1):
+    # The run that is published walks the steps before the broken table.
+    as_published = list(QUERIES)[: list(QUERIES).index(broken)] if broken else []
+    first = 1 + (runs.complete(delivered.copied(tmp_path / "before"), tables=as_published) if broken else 0)
+    for step in range(first, steps + 1):
         changing = delivered.copied(tmp_path / str(step))
         runs.kill_at(changing, step, broken)
         found = changing.rows()

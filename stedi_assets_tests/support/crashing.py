@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import stedi_assets
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets_tests.support.changing import Changing
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import environment
@@ -61,18 +62,18 @@ class Steps:
 def serve() -> None:
     """Runs the tables of a folder in a process of its own for each line that it reads.
 
-    A line has the folder, the last step, and a table whose SELECT breaks a rule. The answers are how the process ended,
-    and, before that, the number of steps if the run came to its end.
+    A line has the folder, the last step, a table whose SELECT breaks a rule, and the tables of the run. The answers are
+    how the process ended, and, before that, the number of steps if the run came to its end.
     """
     for line in sys.stdin:
-        folder, last, broken = line.rstrip("\n").split("\t")
+        folder, last, broken, tables = line.rstrip("\n").split("\t")
         child = os.fork()
         if not child:
             changing = Changing(Path(folder), duckdb_engine)
             if broken:
                 break_table(changing, broken)
             with Steps(int(last)) as steps:
-                changing.run()
+                changing.run(tables.split(","))
             print(steps.count, flush=True)
             os._exit(0)
         print(os.waitpid(child, 0)[1], flush=True)
@@ -88,15 +89,15 @@ class Runner:
         """Starts a run that is killed at a step."""
         assert self._asked(changing, step, broken) == signal.SIGKILL
 
-    def complete(self, changing: Changing, broken: str = "") -> int:
+    def complete(self, changing: Changing, broken: str = "", tables: Sequence[str] = tuple(QUERIES)) -> int:
         """Runs, and returns how many steps the run took."""
-        steps = self._asked(changing, 0, broken)
+        steps = self._asked(changing, 0, broken, tables)
         assert self._answer() == 0
         return steps
 
-    def _asked(self, changing: Changing, last: int, broken: str) -> int:
+    def _asked(self, changing: Changing, last: int, broken: str, tables: Sequence[str] = tuple(QUERIES)) -> int:
         assert self._told
-        self._told.write(f"{changing.folder}\t{last}\t{broken}\n")
+        self._told.write(f"{changing.folder}\t{last}\t{broken}\t{','.join(tables)}\n")
         self._told.flush()
         return self._answer()
 
