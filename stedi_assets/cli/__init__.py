@@ -11,6 +11,7 @@ from stedi_assets.cli.duckdb import duckdb
 from stedi_assets.cli.erase import erase
 from stedi_assets.cli.group import OneLineGroup
 from stedi_assets.cli.history import history
+from stedi_assets.cli.optimize import optimize
 from stedi_assets.cli.query import query
 from stedi_assets.cli.report import report
 from stedi_assets.cli.run import run
@@ -36,6 +37,7 @@ COMMANDS = (
     duckdb,
     erase,
     history,
+    optimize,
     query,
     report,
     run,

@@ -158,7 +158,7 @@ def _events(
     if dagster.AssetKey(name) in context.selected_asset_keys and not built.is_rejected:
         yield dagster.MaterializeResult(
             asset_key=name,
-            metadata={**_as_before(context, name, metadata), **metadata},
+            metadata={**_as_before(context, name, built.version, metadata), **metadata},
             data_version=dagster.DataVersion(built.version),
             tags=tags,
         )
@@ -172,15 +172,18 @@ def _events(
             )
 
 
-def _as_before(context: dagster.AssetExecutionContext, name: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+def _as_before(
+    context: dagster.AssetExecutionContext, name: str, data_version: str, metadata: Mapping[str, Any]
+) -> Mapping[str, Any]:
     """Returns the metadata of the last materialization of an unchanged table: its preview, lineage and figures."""
     if "unchanged_since" not in metadata:
         return {}
     event = context.instance.get_latest_materialization_event(dagster.AssetKey(name))
-    before = event.asset_materialization.metadata if event and event.asset_materialization else {}
-    version = before.get("delta_version")
-    same_version = version is not None and version.value == metadata["delta_version"].value
-    if not same_version or before["path"].value != metadata["path"].value:
+    materialization = event.asset_materialization if event else None
+    if materialization is None or (materialization.tags or {}).get(DATA_VERSION) != data_version:
+        return {}
+    before = materialization.metadata
+    if "path" not in before or before["path"].value != metadata["path"].value:
         return {}
     # The phases are those of the earlier run, whose sum is not the duration of this one.
     return {name: value for name, value in before.items() if not name.startswith(PHASE)}

@@ -113,7 +113,7 @@ class Engine(Protocol):
         """
         ...
 
-    def write(self, value: Any, folder: Location) -> Written:
+    def write(self, value: Any, folder: Location, *, in_one_file: bool = False) -> Written:
         """Writes the rows of a query or a data frame as Parquet files into a table's folder.
 
         Without a row, there is one file, for the columns.
@@ -121,6 +121,7 @@ class Engine(Protocol):
         Args:
             value: A `Query` over defined tables and sources, or a data frame of a type that the engine supports.
             folder: The table's folder.
+            in_one_file: Whether to write one file. Otherwise there may be one for each thread or task.
 
         Returns:
             The staged files, not yet part of the table.

@@ -16,6 +16,7 @@ from stedi_assets.contract import TABLES
 from stedi_assets.engines.engine import Written
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.audit import audit, known_findings
+from stedi_assets.lakehouse.compaction import MANY_SMALL_FILES, compact
 from stedi_assets.lakehouse.content import Content
 from stedi_assets.lakehouse.part import DAY, Changes, Part, unequally_often
 from stedi_assets.lakehouse.plan import BUILT_FROM_KEY, BuiltFrom, Plan, built_from, identity, plan_table
@@ -135,6 +136,8 @@ class Builder:
             lakehouse, name, now, state.built_from if state else None, self.changes, full_refresh=full_refresh
         )
         stopwatch.end("plan")
+        if plan.since is not None and compact(self, name, run_id, at_least=MANY_SMALL_FILES):
+            stopwatch.end("compact")
         plan, staged = self._staged(name, query, plan)
         stopwatch.end("compute_and_write")
         return self.publish(Step(name, plan, state, checks, run_id, stopwatch, now), staged)
@@ -235,7 +238,8 @@ class Builder:
         for group in _neighbours(files, TABLES[name].event_time):
             view = lakehouse.define(Content(content.folder, group, content.schema))
             with lakehouse.discarding(name, staged):
-                staged += lakehouse.write(name, Query(f"SELECT * FROM {view} AS stored WHERE {condition}")).files
+                query = Query(f"SELECT * FROM {view} AS stored WHERE {condition}")
+                staged += lakehouse.write(name, query, in_one_file=True).files
         lakehouse.discard(name, [file for file in staged if not file.rows])
         return [file for file in staged if file.rows]
 

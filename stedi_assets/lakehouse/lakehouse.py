@@ -149,7 +149,7 @@ class Lakehouse:
         stopwatch.end("commit")
         return self.registered(name, self.stored(name, stopwatch))
 
-    def write(self, name: str, query: Query) -> Written:
+    def write(self, name: str, query: Query, *, in_one_file: bool = False) -> Written:
         """Stages the rows of a query in a table's folder.
 
         Raises:
@@ -157,7 +157,7 @@ class Lakehouse:
             StediError: The rows cannot be computed or written.
         """
         self._prepare(query)
-        return self.engine.write(query, self.folder(name))
+        return self.engine.write(query, self.folder(name), in_one_file=in_one_file)
 
     def replace(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> None:
         """Commits staged files as the whole new content of a table.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from stedi_assets.contract import SOURCE_FILE, Source
 from stedi_assets.engines.engine import LandingRead, ReadStamp
 from stedi_assets.lakehouse.build import Builder, Staged, Step
+from stedi_assets.lakehouse.compaction import MANY_SMALL_FILES, compact
 from stedi_assets.lakehouse.landing import (
     QUARANTINE_KEY,
     READ_KEY,
@@ -102,6 +103,8 @@ class _Landing:
 
     def read(self) -> Landed:
         plan, source, lakehouse = self._plan, self._source, self._lakehouse
+        if plan.ledger is not None and compact(self._builder, source.landing, self._run_id, at_least=MANY_SMALL_FILES):
+            self._stopwatch.end("compact")
         stamp = ReadStamp(self._run_id, int(time.time() * 1000), lakehouse.tombstones())
         folder = lakehouse.folder(source.landing)
         read = lakehouse.engine.read_landing(plan.query, source, plan.changes.to_read, folder, stamp)

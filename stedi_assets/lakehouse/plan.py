@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Container, Mapping
@@ -14,10 +15,12 @@ from stedi_assets.landing.digest import has_columns
 from stedi_assets.privacy.pseudonyms import FUNCTION
 from stedi_assets.privacy.tombstones import SHARED_FUNCTION
 from stedi_assets.storage import delta
+from stedi_assets.storage.same_rows import changed_at, unchanged_until
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.lakehouse import Lakehouse
     from stedi_assets.query import Query
+    from stedi_assets.storage.location import Location
 
 BUILT_FROM_KEY = "stedi.built_from"
 """The key of a commit's metadata that says what the version was computed from."""
@@ -79,13 +82,19 @@ class Plan:
 
 
 def identity(lakehouse: Lakehouse, name: str) -> str:
-    """Returns a text that no other version of any table has: the table's id and the version.
+    """Returns a text that is the same for versions with the same rows: the table's id, and the version that made them.
 
     Raises:
         MissingTableError: The table does not exist.
     """
     table = lakehouse.table(name)
-    return f"{table.metadata().id}:{table.version()}"
+    return f"{table.metadata().id}:{_changed_at(lakehouse.folder(name), table.metadata().id, table.version())}"
+
+
+@functools.lru_cache(maxsize=1_000)
+def _changed_at(folder: Location, table_id: str, version: int) -> int:
+    del table_id  # Another table may come to the same folder.
+    return changed_at(folder, version)
 
 
 def version_of(identity: str) -> int:
@@ -106,8 +115,10 @@ def content_at(lakehouse: Lakehouse, name: str, since: str) -> Content | None:
         return lakehouse.published(name)
     if since.rpartition(":")[0] != current.rpartition(":")[0] or version_of(since) > version_of(current):
         return None
-    table = delta.open_version(lakehouse.folder(name), version_of(since))
-    return None if table is None else content_of(lakehouse.folder(name), table)
+    folder = lakehouse.folder(name)
+    # A version whose files were joined shares files with those after it.
+    table = delta.open_version(folder, unchanged_until(folder, version_of(since)))
+    return None if table is None else content_of(folder, table)
 
 
 def built_from(lakehouse: Lakehouse, name: str, query: Query) -> BuiltFrom:

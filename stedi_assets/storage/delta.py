@@ -26,15 +26,13 @@ from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.storage.columns import column_types, difference, in_order
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.refusals import refusal_in_text
+from stedi_assets.storage.same_rows import SAME_ROWS_KEY, keeps_rows
 
 RUN_KEY = "dagster/run_id"
 """The key of a commit's metadata that holds the id of the run."""
 
 COMMIT_KEY = "stedi.commit"
 """The key of a commit's metadata whose value is unique, so that the commit can be found among those of others."""
-
-COMMITS_WITHOUT_ROWS = frozenset({"VACUUM START", "VACUUM END", "OPTIMIZE", "SET TBLPROPERTIES"})
-"""Operations that leave a table's rows as they are."""
 
 FIRST_READER_WITH_FEATURES = 2
 """The protocol's first reader version in which a Parquet file may hold rows that the table does not have."""
@@ -76,14 +74,18 @@ class DataFile:
     schema: Schema
     statistics: Mapping[str, Mapping[str, int | float]]
 
-    def add_action(self) -> AddAction:
-        """Returns the log entry that adds the file to a table."""
+    def add_action(self, *, data_change: bool = True) -> AddAction:
+        """Returns the log entry that adds the file to a table.
+
+        Args:
+            data_change: Whether the table did not have the rows before.
+        """
         return AddAction(
             path=self.path,
             size=self.size,
             partition_values={},
             modification_time=int(time.time() * 1000),
-            data_change=True,
+            data_change=data_change,
             stats=json.dumps({"numRecords": self.rows, **self.statistics}),
         )
 
@@ -237,7 +239,8 @@ def amend(
         table: The table's folder, which holds the added files.
         added: The new files.
         removed: The absolute paths of the files to remove from the table. The files themselves stay until a vacuum.
-        metadata: Stored with the commit in the table's history.
+        metadata: Stored with the commit in the table's history. `SAME_ROWS_KEY` in it says that the added files have
+            the rows of the removed ones.
 
     Returns:
         The version of the commit.
@@ -250,9 +253,10 @@ def amend(
     _refuse_other_columns(table, current.schema(), added)
     marker, properties = _marked(metadata)
     now = int(time.time() * 1000)
-    actions: list[AddAction | RemoveAction] = [file.add_action() for file in added]
+    data_change = SAME_ROWS_KEY not in metadata
+    actions: list[AddAction | RemoveAction] = [file.add_action(data_change=data_change) for file in added]
     names = [PurePath(path).relative_to(table.path).as_posix() for path in removed]
-    actions += [RemoveAction(name, data_change=True, deletion_timestamp=now) for name in names]
+    actions += [RemoveAction(name, data_change=data_change, deletion_timestamp=now) for name in names]
     # In the mode "overwrite" deltalake would remove every file of the table. In the mode "append" it commits the
     # actions as they are, removals too.
     append = partial(current.create_write_transaction, actions, "append", current.schema())
@@ -264,7 +268,7 @@ def newest_metadata(table: DeltaTable) -> Mapping[str, Any]:
 
     The metadata of another program's commit lacks the keys of this one.
     """
-    return next((entry for entry in _history(table) if entry["operation"] not in COMMITS_WITHOUT_ROWS), {})
+    return next((entry for entry in _history(table) if not keeps_rows(entry)), {})
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from stedi_assets.defs.assets import QUERIES
 from stedi_assets.erasure.erase import erase
 from stedi_assets.erasure.plan import plan_erasure
 from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.build import Builder
+from stedi_assets.lakehouse.compaction import compact
 from stedi_assets.lakehouse.stored import Built
 from stedi_assets.query import Query
 from stedi_assets.storage.location import Location
@@ -212,6 +214,12 @@ class Runs(RuleBasedStateMachine):
     def compact(self, table: str) -> None:
         """Another program writes the rows of a table's files into one."""
         DeltaTable(self.changing.table_folder(table)).optimize.compact()
+
+    @rule(table=st.sampled_from(list(QUERIES)))
+    def optimize(self, table: str) -> None:
+        with self.changing.open() as lakehouse:
+            lakehouse.hold("a test")
+            compact(Builder(lakehouse), table, "a run", at_least=2)
 
     @rule()
     def lose_states(self) -> None:

@@ -23,11 +23,11 @@ class Failing:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def write(self, value: Any, folder: Location) -> Written:
+    def write(self, value: Any, folder: Location, *, in_one_file: bool = False) -> Written:
         self._left -= 1
         if self._left == 0:
             raise StediError(FULL, "Free some space.")
-        return self._engine.write(value, folder)
+        return self._engine.write(value, folder, in_one_file=in_one_file)
 
 
 def failing(opened: Opened, number: int) -> Opened:

@@ -114,11 +114,11 @@ class DuckDBEngine:
         columns = zip(empty.columns, empty.types, strict=True)
         return f"SELECT {', '.join(f'NULL::{kind} AS {identifier(name)}' for name, kind in columns)} WHERE false"
 
-    def write(self, value: Any, folder: Location) -> Written:
+    def write(self, value: Any, folder: Location, *, in_one_file: bool = False) -> Written:
         """See `Engine`."""
         # On a separate cursor, because the relation to store may still be reading from the connection.
         with self._working(), self._connection.cursor() as cursor, attempt(folder) as prefix:
-            return write_parquet(cursor, _select(cursor, value), folder, prefix)
+            return write_parquet(cursor, _select(cursor, value), folder, prefix, in_one_file=in_one_file)
 
     def read_landing(
         self, query: Query, source: Source, files: Sequence[LandingFile], folder: Location, stamp: ReadStamp

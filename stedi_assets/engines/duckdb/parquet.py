@@ -42,7 +42,9 @@ STATISTICS_TYPES: Mapping[str, Callable[[str], int | float]] = {
 outlives the rows."""
 
 
-def write_parquet(cursor: duckdb.DuckDBPyConnection, select: str, folder: Location, prefix: str) -> Written:
+def write_parquet(
+    cursor: duckdb.DuckDBPyConnection, select: str, folder: Location, prefix: str, *, in_one_file: bool = False
+) -> Written:
     """Writes the rows of a query as Parquet files, in types that every Delta reader supports.
 
     Args:
@@ -50,6 +52,7 @@ def write_parquet(cursor: duckdb.DuckDBPyConnection, select: str, folder: Locati
         select: The query.
         folder: The table's folder.
         prefix: The prefix of the files' names.
+        in_one_file: Whether to write one file, rather than one for each thread.
 
     Returns:
         The files, with the statistics that DuckDB's COPY returns.
@@ -62,10 +65,9 @@ def write_parquet(cursor: duckdb.DuckDBPyConnection, select: str, folder: Locati
     types = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
     storable = f"SELECT {_delta_columns(types)} FROM ({relation.sql_query()})"
     schema = _delta_schema(cursor.sql(storable))
-    copied = cursor.execute(
-        f"COPY ({storable}) TO {literal(folder.path)} (FORMAT parquet, PER_THREAD_OUTPUT, RETURN_STATS, "
-        f"FILENAME_PATTERN '{prefix}-{{i}}', OVERWRITE_OR_IGNORE)"
-    ).fetchall()
+    target = f"{folder.path}/{prefix}.parquet" if in_one_file else folder.path
+    files = "" if in_one_file else f", PER_THREAD_OUTPUT, FILENAME_PATTERN '{prefix}-{{i}}', OVERWRITE_OR_IGNORE"
+    copied = cursor.execute(f"COPY ({storable}) TO {literal(target)} (FORMAT parquet, RETURN_STATS{files})").fetchall()
     return Written(schema, [_data_file(types, schema, *row[:5]) for row in copied])
 
 

@@ -105,10 +105,11 @@ class SparkEngine:
             function = F.udf(lambda text: text is not None and tombstones.has_shared(text), "boolean")
             self._spark.udf.register(SHARED_FUNCTION, function)
 
-    def write(self, value: Any, folder: Location) -> Written:
+    def write(self, value: Any, folder: Location, *, in_one_file: bool = False) -> Written:
         """See `Engine`."""
         with errors_explained(), attempt(folder) as name:
-            return write_parquet(self._frame(value), folder, name)
+            frame = self._frame(value)
+            return write_parquet(frame.coalesce(1) if in_one_file else frame, folder, name)
 
     def read_landing(
         self, query: Query, source: Source, files: Sequence[LandingFile], folder: Location, stamp: ReadStamp
