@@ -218,7 +218,9 @@ class LocalFiles:
         path = Path(folder)
         try:
             for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
-                missing.mkdir(mode=OWNER_ALONE, exist_ok=True)
+                # Not `exist_ok`, which refuses a folder that another run has made and removed again.
+                with suppress(FileExistsError):
+                    missing.mkdir(mode=OWNER_ALONE)
         except OSError as error:
             raise StediError(
                 f"The folder {folder} cannot be created: {error.strerror}.",

@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from stedi_assets.errors import ConflictError, StediError
 from stedi_assets.storage import lease_in_bucket
+from stedi_assets.storage.files import LocalFiles
 from stedi_assets.storage.holder import Holder
 from stedi_assets.storage.lease import lease_held, take_lease
 from stedi_assets.storage.location import Location
@@ -83,6 +85,20 @@ def test_of_many_at_once_one_at_a_time_holds_the_lease(lakehouse: Location, monk
 
     with ThreadPoolExecutor(max_workers=4) as beside:
         assert list(beside.map(hold, range(4))) == [None] * 4
+
+
+@on_duckdb
+def test_a_folder_can_be_made_while_others_make_and_remove_it(tmp_path: Path) -> None:
+    folder = tmp_path / "lakehouse"
+
+    def make_and_remove(_: int) -> None:
+        for _ in range(2_000):
+            LocalFiles().make_folder(str(folder))
+            with suppress(OSError):
+                folder.rmdir()
+
+    with ThreadPoolExecutor(max_workers=4) as beside:
+        assert list(beside.map(make_and_remove, range(4))) == [None] * 4
 
 
 def test_what_one_run_takes_twice_in_a_process_is_free_when_it_was_released_twice(lakehouse: Location) -> None:
