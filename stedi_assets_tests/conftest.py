@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import dagster
 import hypothesis
 import pytest
 
@@ -248,3 +249,12 @@ def shore(place: Place, computing: Engine) -> Iterator[Shore]:
     opened = Shore(place, computing)
     with closing(opened.lakehouse):
         yield opened
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dagster.DagsterInstance]:
+    """Dagster's records on disk."""
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    with dagster.DagsterInstance.local_temp(str(folder)) as instance:
+        yield instance

@@ -221,11 +221,11 @@ def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
         yield Unexpected.recorded(error).line(step, REMEDY_OF_A_RUN)
 
 
-def _rejected(result: dagster.JobExecutionResult) -> Iterator[str]:
-    """Yields the names of the tables of which a version was computed and not published."""
+def _rejected(result: dagster.JobExecutionResult) -> list[str]:
+    """Returns the names of the tables of which this run computed a version and did not publish it, sorted."""
     published = {event.asset_key for event in result.get_asset_materialization_events()}
     failed = {check.asset_key for check in result.get_asset_check_evaluations() if _status(check) == "failed"}
-    yield from sorted(key.to_user_string() for key in failed - published if key.to_user_string() in TABLES)
+    return sorted(key.to_user_string() for key in failed - published if key.to_user_string() in TABLES)
 
 
 def _description(event: dagster.DagsterEvent) -> str | None:

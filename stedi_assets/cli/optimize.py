@@ -7,7 +7,7 @@ import click
 from stedi_assets.cli.completion import complete_table
 
 HOLDER = "stedi optimize"
-"""The name by which the history of a table, and runs that wait, tell of this command."""
+"""The name of this command in the history of a table and in the messages of runs that wait."""
 
 
 @click.command()
@@ -28,7 +28,8 @@ def optimize(tables: tuple[str, ...], as_json: bool) -> None:
     from stedi_assets.lakehouse.compaction import compact  # noqa: PLC0415
 
     # Each version of a quarantine is written whole.
-    names = [name for name in names_of_contract(tables) if name not in {each.quarantine for each in SOURCES.values()}]
+    quarantines = {source.quarantine for source in SOURCES.values()}
+    names = [name for name in names_of_contract(tables) if name not in quarantines]
     with open_lakehouse() as lakehouse:
         lakehouse.hold(HOLDER)
         builder = Builder(lakehouse)

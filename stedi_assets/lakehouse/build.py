@@ -365,8 +365,7 @@ class Builder:
         if current is None or staged.is_whole:
             lakehouse.replace(name, current, Written(staged.added[0].schema, staged.added), metadata)
         else:
-            removed = [f"{lakehouse.folder(name)}/{file.path}" for file in staged.removed]
-            lakehouse.amend(name, current, staged.added, removed, metadata)
+            lakehouse.amend(name, current, staged.added, staged.removed, metadata)
 
     def _built(self, step: Step, results: Sequence[CheckResult]) -> Built:
         if step.state is None:

@@ -187,7 +187,7 @@ class Lakehouse:
         name: str,
         current: DeltaTable,
         added: Sequence[delta.DataFile],
-        removed: Sequence[str],
+        removed: Sequence[delta.DataFile],
         metadata: Mapping[str, str],
     ) -> None:
         """Adds staged files to a table and removes others, in one commit.
@@ -196,7 +196,7 @@ class Lakehouse:
             name: The table's name.
             current: The table at the version that the removed files were chosen from.
             added: The staged files, which are deleted if the lease is lost.
-            removed: The absolute paths of the files to remove from the table.
+            removed: The files to remove from the table.
             metadata: Stored with the commit.
 
         Raises:
@@ -205,7 +205,7 @@ class Lakehouse:
         """
         folder = self.folder(name)
         self._confirm_lease(name, added)
-        delta.amend(current, folder, added, removed, metadata)
+        delta.amend(current, folder, added, [f"{folder}/{file.path}" for file in removed], metadata)
         delta.refresh(current, folder)
         self._take(name, current)
 

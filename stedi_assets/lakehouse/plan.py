@@ -88,7 +88,8 @@ def identity(lakehouse: Lakehouse, name: str) -> str:
         MissingTableError: The table does not exist.
     """
     table = lakehouse.table(name)
-    return f"{table.metadata().id}:{_changed_at(lakehouse.folder(name), table.metadata().id, table.version())}"
+    table_id = table.metadata().id
+    return f"{table_id}:{_changed_at(lakehouse.folder(name), table_id, table.version())}"
 
 
 @functools.lru_cache(maxsize=1_000)

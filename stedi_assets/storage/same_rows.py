@@ -1,4 +1,4 @@
-"""Versions of a Delta table with the same rows: those that only a compaction or a vacuum sets apart."""
+"""Finds versions of a Delta table that have the same rows: the commits between them change none."""
 
 import json
 from collections.abc import Mapping

@@ -4,13 +4,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pydantic import SecretStr
 
 from stedi_assets.contract import SOURCES
 from stedi_assets.landing.files import list_landing_files
-from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.location import Location
-from stedi_assets_tests.support.buckets import REGION
 from stedi_assets_tests.support.grid import in_a_bucket
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.servers import FaultyProxy, Versitygw, faulty_proxy
@@ -27,13 +24,7 @@ def behind_proxy(project: Project, gateway: Versitygw) -> Iterator[tuple[Locatio
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda number: project.land("accelerometer", f"day-{number:06}.json", []), range(FILES)))
     with faulty_proxy(gateway.endpoint) as proxy:
-        aws = Aws(
-            access_key_id=gateway.access_key_id,
-            secret_access_key=SecretStr(gateway.secret_access_key),
-            region=REGION,
-            endpoint_url=proxy.endpoint,
-        )
-        yield Location.parse(str(project.landing), aws), proxy
+        yield Location.parse(str(project.landing), gateway.aws(endpoint_url=proxy.endpoint)), proxy
 
 
 def test_a_listing_takes_one_request_for_a_thousand_files_from_a_name_on(

@@ -53,19 +53,9 @@ def proxy(gateway: Versitygw) -> Iterator[FaultyProxy]:
 @pytest.fixture
 def behind_proxy(project: Project, gateway: Versitygw, proxy: FaultyProxy) -> Project:
     """The project, reached through the proxy; what the tests look at does not pass it."""
-    aws = aws_of(gateway, endpoint_url=proxy.endpoint)
+    aws = gateway.aws(endpoint_url=proxy.endpoint)
     place = Place(project.place.root, aws, {**project.place.variables, "AWS_ENDPOINT_URL": proxy.endpoint})
     return Project(place, project.landing, project.lakehouse, project.engine)
-
-
-def aws_of(gateway: Versitygw, **others: Any) -> Aws:
-    keys = {
-        "access_key_id": gateway.access_key_id,
-        "secret_access_key": SecretStr(gateway.secret_access_key),
-        "region": REGION,
-        "endpoint_url": gateway.endpoint,
-    }
-    return Aws(**{**keys, **others})
 
 
 def reached_by(project: Project, aws: Aws) -> Project:
@@ -122,7 +112,7 @@ def test_a_profile_that_does_not_exist_is_named(project: Project) -> None:
 
 
 def test_the_endpoint_of_the_store_alone_is_preferred(project: Project, gateway: Versitygw) -> None:
-    aws = aws_of(gateway, endpoint_url="http://127.0.0.1:1", endpoint_url_s3=gateway.endpoint)
+    aws = gateway.aws(endpoint_url="http://127.0.0.1:1", endpoint_url_s3=gateway.endpoint)
     assert reached_by(project, aws).materialize("customer_landing").success
 
 
@@ -188,7 +178,7 @@ def test_no_key_appears_in_a_log_an_error_or_metadata(project: Project, gateway:
     assert secret not in finished.output
     assert gateway.access_key_id not in finished.output
     with dagster.DagsterInstance.ephemeral() as instance:
-        aws = aws_of(gateway, secret_access_key=SecretStr(secret))
+        aws = gateway.aws(secret_access_key=SecretStr(secret))
         definitions = reached_by(project, aws).definitions()
         job = definitions.resolve_job_def("lakehouse")
         result = job.execute_in_process(instance=instance, raise_on_error=False)
@@ -206,7 +196,7 @@ def test_a_missing_extension_of_duckdb_is_told_when_a_bucket_is_written(
         raise StediError("DuckDB's httpfs extension is not installed.", "Install it.")
 
     monkeypatch.setattr(s3_module, "_load_extension", refuse)
-    aws = aws_of(gateway)
+    aws = gateway.aws()
     with duckdb.connect() as connection:
         engine = DuckDBEngine(connection, aws)
         with pytest.raises(StediError, match="httpfs extension is not installed"):
@@ -225,7 +215,7 @@ def refusals(project: Project, aws: Aws) -> dict[str, str]:
 def test_a_wrong_secret_is_one_clear_error_that_names_the_bucket_and_the_action(
     project: Project, gateway: Versitygw
 ) -> None:
-    messages = refusals(project, aws_of(gateway, secret_access_key=SecretStr("wrong")))
+    messages = refusals(project, gateway.aws(secret_access_key=SecretStr("wrong")))
     assert messages["customer_landing"] == (
         f"The secret key is wrong: s3:GetObject on {project.lakehouse}/.lease. "
         "Correct AWS_SECRET_ACCESS_KEY or AWS_PROFILE."
@@ -243,7 +233,7 @@ def test_a_wrong_secret_is_one_clear_error_that_names_the_bucket_and_the_action(
 def test_refused_credentials_are_an_error_of_their_own(
     project: Project, gateway: Versitygw, wrong: dict[str, Any], code: str
 ) -> None:
-    folder = Location(str(project.lakehouse), aws_of(gateway, **wrong))
+    folder = Location(str(project.lakehouse), gateway.aws(**wrong))
     with pytest.raises(CredentialsError) as refused:
         folder.files.write(f"{folder}/file", b"")
     assert (refused.value.code, refused.value.service, refused.value.profile) == (code, "s3", None)
@@ -252,7 +242,7 @@ def test_refused_credentials_are_an_error_of_their_own(
 def test_an_unknown_key_is_one_clear_error_that_names_the_bucket_and_the_action(
     project: Project, gateway: Versitygw
 ) -> None:
-    messages = refusals(project, aws_of(gateway, access_key_id="nobody"))
+    messages = refusals(project, gateway.aws(access_key_id="nobody"))
     assert messages["customer_landing"].startswith(
         f"The access key is not known: s3:GetObject on {project.lakehouse}/.lease. Correct AWS_ACCESS_KEY_ID"
     )
@@ -281,7 +271,7 @@ def test_a_store_that_is_not_there_is_one_clear_error(
     project: Project, gateway: Versitygw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_impatient(monkeypatch)
-    messages = refusals(project, aws_of(gateway, endpoint_url="http://127.0.0.1:1"))
+    messages = refusals(project, gateway.aws(endpoint_url="http://127.0.0.1:1"))
     assert messages["customer_landing"] == (
         f"The store of {project.lakehouse}/.lease could not be reached: EndpointConnectionError. "
         "Check AWS_ENDPOINT_URL, the proxy and the network, and try again."

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from pydantic import SecretStr
 
 from stedi_assets.engines.duckdb import s3 as duckdb_s3
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
@@ -54,13 +53,7 @@ def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def aws_of(gateways: Gateways, server: Versitygw) -> Aws:
-    return Aws(
-        access_key_id=server.access_key_id,
-        secret_access_key=SecretStr(server.secret_access_key),
-        region=REGION,
-        endpoint_url=server.endpoint,
-        ca_bundle=str(gateways.bundle),
-    )
+    return server.aws(ca_bundle=str(gateways.bundle))
 
 
 def variables_of(server: Versitygw) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster
@@ -20,15 +20,6 @@ from stedi_assets_tests.support.records import customer, phone_reading
 from stedi_assets_tests.support.sensor import look, skipped
 
 LANDING_TABLES = {"customer_landing", "accelerometer_landing", "step_trainer_landing", *QUARANTINES}
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dagster.DagsterInstance]:
-    """Dagster's records on disk."""
-    folder = tmp_path / "dagster"
-    folder.mkdir()
-    with dagster.DagsterInstance.local_temp(str(folder)) as instance:
-        yield instance
 
 
 def test_there_is_a_job_of_all_tables_and_one_of_the_landing_zone() -> None:

@@ -2,11 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import dagster
-import pytest
 
 from stedi_assets.contract import SOURCES
 from stedi_assets.lakehouse.difference import FEW_FILES
@@ -17,15 +14,6 @@ from stedi_assets_tests.support.records import phone_reading
 from stedi_assets_tests.support.sensor import look, skipped
 
 FILES = 30_000
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dagster.DagsterInstance]:
-    """Dagster's records on disk."""
-    folder = tmp_path / "dagster"
-    folder.mkdir()
-    with dagster.DagsterInstance.local_temp(str(folder)) as instance:
-        yield instance
 
 
 def land(project: Project, numbers: range) -> None:

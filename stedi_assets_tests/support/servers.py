@@ -18,7 +18,9 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import pytest
+from pydantic import SecretStr
 
+from stedi_assets.storage.aws import Aws
 from stedi_assets_tests.support.buckets import REGION, bucket
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import PROGRAMS
@@ -161,6 +163,20 @@ class Versitygw(Server):
         """
         made = bucket(self.endpoint, self.access_key_id, self.secret_access_key, scratch)
         return replace(made, copy_bucket=self.copy_bucket)
+
+    def aws(self, **others: Any) -> Aws:
+        """Returns the settings that reach it as the root user.
+
+        Args:
+            others: Settings to add, or to put in place of these.
+        """
+        settings = {
+            "access_key_id": self.access_key_id,
+            "secret_access_key": SecretStr(self.secret_access_key),
+            "region": REGION,
+            "endpoint_url": self.endpoint,
+        }
+        return Aws(**{**settings, **others})
 
     def copy_bucket(self, name: str, copy: str) -> None:
         """Copies all objects of a bucket into another, where each has the same ETag.
