@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from stedi_assets.engines.spark.session import Session
     from stedi_assets_tests.support.servers import MotoServer, Versitygw
 
-hypothesis.settings.register_profile("few", max_examples=50, deadline=None, derandomize=True)
+FEW = hypothesis.settings(max_examples=50, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("few", FEW)
 hypothesis.settings.register_profile("many", max_examples=500, deadline=None)
+# A mistake is found by the first example that fails, whatever the smallest one is.
+hypothesis.settings.register_profile("unshrunk", FEW, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate])
 hypothesis.settings.load_profile("few")
 
 TESTS = Path(__file__).parent

@@ -15,7 +15,7 @@ from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.plan import CUSTOMERS, READINGS_FIRST, ErasurePlan, customer_hash, seekable_copy
 from stedi_assets.erasure.redaction import write_without
-from stedi_assets.erasure.verification import verify
+from stedi_assets.erasure.verification import is_named_in_log, verify
 from stedi_assets.lakehouse.build import Builder
 from stedi_assets.lakehouse.folders import table_folders
 from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -24,6 +24,7 @@ from stedi_assets.privacy.pseudonyms import FUNCTION
 from stedi_assets.privacy.tombstones import email_tombstone, serial_number_tombstone, shared_serial_number_tombstone
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
+from stedi_assets.storage.location import Location
 from stedi_assets.storage.s3 import S3Files
 from stedi_assets.storage.tombstones import write_tombstones
 from stedi_assets.storage.vacuum import vacuum
@@ -76,7 +77,7 @@ def erase(
     for table in table_folders(lakehouse.root):
         progress(f"vacuum {table}")
         lakehouse.hold(f"run {run_id}")
-        certificate.files_deleted += len(vacuum(lakehouse.root / table, timedelta(0)))
+        certificate.files_deleted += _delete_old_versions(lakehouse.root / table, person)
     progress("old versions of objects")
     _handle_object_versions(lakehouse, certificate, delete=all_object_versions)
     progress("verification")
@@ -126,6 +127,15 @@ def _rebuild(
             builder.build(table, query, (), run_id, full_refresh=True)
         after = _row_counts(lakehouse, table, sources) or {}
         certificate.rows_by_table |= {name: rows - after.get(name, 0) for name, rows in before.items()}
+
+
+def _delete_old_versions(table: Location, person: Person) -> int:
+    """Deletes what only old versions of a table need, and returns how many files those were."""
+    current = delta.open_table(table)
+    if current is not None and is_named_in_log(table, person):
+        # The vacuum then deletes the log's earlier files.
+        delta.write_checkpoint(table, current)
+    return len(vacuum(table, timedelta(0)))
 
 
 def _row_counts(lakehouse: Lakehouse, name: str, sources: Mapping[str, Source]) -> dict[str, int] | None:

@@ -24,6 +24,7 @@ from stedi_assets.storage.files import Files
 from stedi_assets.storage.holder import LEASE_NAME
 from stedi_assets.storage.listing import StoredFile
 from stedi_assets.storage.location import Location
+from stedi_assets.storage.log import log_files
 
 PARQUET = b"PAR1"
 CHECKSUM = b"crc\0"
@@ -69,6 +70,21 @@ def verify(lakehouse: Lakehouse, person: Person, certificate: Certificate) -> No
                     certificate.still_named_in.append(path)
                 if mentions[Mention.DOUBTFUL]:
                     certificate.to_look_at[path] = mentions[Mention.DOUBTFUL]
+
+
+def is_named_in_log(table: Location, person: Person) -> bool:
+    """Whether a file of a table's log may name a person: other programs store conditions and extreme values there.
+
+    Args:
+        table: The table's folder.
+        person: The person.
+
+    Raises:
+        StediError: A file cannot be opened.
+    """
+    with _reading(table) as connection:
+        found = (_search(file, table.files, connection, None, person)[0] for file in log_files(table))
+        return any(mentions[Mention.CERTAIN] or mentions[Mention.DOUBTFUL] for mentions in found)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """Finds versions of a Delta table that have the same rows: the commits between them change none."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from stedi_assets.storage.location import Location
+from stedi_assets.storage.log import commit_info
 
 SAME_ROWS_KEY = "stedi.same_rows"
 """The key of the metadata of a commit that joins files: its version has the rows of the version before."""
@@ -28,7 +28,7 @@ def changed_at(table: Location, version: int) -> int:
     Raises:
         StediError: The store refuses.
     """
-    while version > 0 and keeps_rows(_commit_info(table, version)):
+    while version > 0 and keeps_rows(commit_info(table, version)):
         version -= 1
     return version
 
@@ -43,14 +43,6 @@ def unchanged_until(table: Location, version: int) -> int:
     Raises:
         StediError: The store refuses.
     """
-    while keeps_rows(_commit_info(table, version + 1)):
+    while keeps_rows(commit_info(table, version + 1)):
         version += 1
     return version
-
-
-def _commit_info(table: Location, version: int) -> Mapping[str, Any]:
-    """Returns the metadata of a commit; nothing where the log no longer has it, or not yet."""
-    # deltalake's history gives the commits of the newest version, whatever version the table is opened at.
-    content = table.files.read(f"{table}/_delta_log/{version:020}.json")
-    actions = map(json.loads, (content or b"").splitlines())
-    return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})

@@ -1,6 +1,7 @@
 """Deletion of the files in a table's folder that no version needs, and the recognition of files of other programs."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,15 @@ from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import ATTEMPT_FILE, LEDGER_FOLDER, LEDGER_KEY, NOTE, REJECTION_FILE
 from stedi_assets.storage.files import INCOMPLETE_PREFIX
 from stedi_assets.storage.location import Location
+from stedi_assets.storage.log import LOG_FOLDER, commit_info, log_files
 from stedi_assets.storage.rejection import discard_rejection, read_rejection
+from stedi_assets.storage.same_rows import changed_at
+
+OF_A_VERSION = re.compile(r"(\d{20}\.)?(?P<version>\d{20})\.(json|crc|checkpoint\..+|compacted\.json)")
+"""Matches the names of a log's files by Delta's protocol, with the newest version that a file tells of."""
+
+WHOLE_CHECKPOINT = ".checkpoint.parquet"
+"""Ends the name of a checkpoint in one file."""
 
 
 def foreign_files(table: Location, names: Sequence[str]) -> list[str]:
@@ -56,7 +65,8 @@ def _files_named_in_log(table: Location) -> frozenset[str]:
 def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> Sequence[str]:
     """Deletes the files of versions older than a retention, of attempts that failed, and of a rejected version.
 
-    Files that neither a version names nor an attempt wrote stay.
+    Files that neither a version names nor an attempt wrote stay. Of the log goes what lies before the newest checkpoint
+    that is older than the retention, as Delta's protocol has it.
 
     Args:
         table: The table's folder.
@@ -85,7 +95,7 @@ def vacuum(table: Location, retention: timedelta, *, dry_run: bool = False) -> S
     # deltalake itself would also delete files that a person keeps in the folder.
     foreign = set(foreign_files(table, unneeded))
     own = [name for name in unneeded if name not in foreign and not NOTE.fullmatch(name)]
-    own += _old_ledger_files(table, current, retention)
+    own += [*_old_ledger_files(table, current, retention), *_old_log_files(table, retention)]
     if not dry_run:
         table.files.delete_files(table.path, own)
     return list(dict.fromkeys([*rejected, *own]))
@@ -105,6 +115,20 @@ def _old_ledger_files(table: Location, current: DeltaTable, retention: timedelta
         if entry["timestamp"] < oldest and LEDGER_KEY in entry:
             break
     return sorted(stored - needed)
+
+
+def _old_log_files(table: Location, retention: timedelta) -> list[str]:
+    """Returns the files of the log that no version within the retention needs."""
+    names = {file.name: match for file in log_files(table) if (match := OF_A_VERSION.fullmatch(file.name))}
+    checkpoints = sorted(
+        (int(names[name]["version"]) for name in names if name.endswith(WHOLE_CHECKPOINT)), reverse=True
+    )
+    oldest = (datetime.now(UTC) - retention).timestamp() * 1000
+    passed = (version for version in checkpoints if commit_info(table, version).get("timestamp", oldest + 1) <= oldest)
+    checkpoint = next(passed, 0)
+    # Its metadata says from what the rows were made: runs read it as long as the rows are current.
+    needed = changed_at(table, checkpoint)
+    return sorted(f"{LOG_FOLDER}/{name}" for name, match in names.items() if int(match["version"]) < needed)
 
 
 def _ledger_parts(entry: Mapping[str, Any]) -> list[str]:

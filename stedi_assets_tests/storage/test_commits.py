@@ -230,3 +230,14 @@ def test_a_missing_upstream_table_is_named_with_the_command_that_makes_it(projec
         f"The table customer_landing does not exist at {project.lakehouse}/customer/landing. "
         "Materialize it first: stedi run --select '+key:customer_landing'."
     )
+
+
+@on_duckdb
+def test_every_hundredth_version_has_a_checkpoint_so_that_readers_need_few_commits(tmp_path: Path) -> None:
+    folder = Location(str(tmp_path))
+    schema = Schema.from_arrow(pa.schema([("number", pa.int64())]))
+    for version in range(101):
+        file = delta.DataFile(f"{version}.parquet", 1, 1, schema, {})
+        delta.commit(delta.open_table(folder), folder, schema, [file], {}, None)
+    checkpoints = [file.name for file in (tmp_path / "_delta_log").glob("*.checkpoint.parquet")]
+    assert checkpoints == [f"{99:020}.checkpoint.parquet"]

@@ -103,3 +103,53 @@ def test_a_dry_run_names_what_would_go_and_deletes_nothing(rewritten: Project) -
     found = vacuum(rewritten.location("customer/landing"), timedelta(0), dry_run=True)
     assert set(found) == before - current_files(rewritten) - set(FOREIGN)
     assert data_files(rewritten) == before
+
+
+def log(project: Project) -> set[str]:
+    names = names_below(project.lakehouse / "customer/landing/_delta_log")
+    return {name for name in names if not name.startswith("_")}
+
+
+def versions(*numbers: int) -> set[str]:
+    return {f"{number:020}.json" for number in numbers}
+
+
+def test_the_log_goes_up_to_the_newest_checkpoint_that_is_older_than_the_retention(rewritten: Project) -> None:
+    rewritten.delta("customer_landing", version=1).create_checkpoint()
+    vacuum(rewritten.location("customer/landing"), timedelta(0))
+    assert log(rewritten) == {*versions(1, 2), f"{1:020}.checkpoint.parquet"}
+    assert rewritten.rows("customer_landing")
+    assert len(rewritten.delta("customer_landing").history()) == 2
+
+
+def test_an_older_checkpoint_goes_too(rewritten: Project) -> None:
+    for version in (0, 1, 2):
+        rewritten.delta("customer_landing", version=version).create_checkpoint()
+    vacuum(rewritten.location("customer/landing"), timedelta(0))
+    assert log(rewritten) == {*versions(2), f"{2:020}.checkpoint.parquet"}
+
+
+def test_the_log_of_versions_within_the_retention_stays(rewritten: Project) -> None:
+    rewritten.delta("customer_landing").create_checkpoint()
+    before = log(rewritten)
+    vacuum(rewritten.location("customer/landing"), timedelta(days=1))
+    assert log(rewritten) == before
+
+
+def test_a_log_without_a_checkpoint_stays(rewritten: Project) -> None:
+    vacuum(rewritten.location("customer/landing"), timedelta(0))
+    assert log(rewritten) == versions(0, 1, 2)
+
+
+def test_the_commit_that_last_changed_rows_stays_whatever_came_after_it(project: Project) -> None:
+    project.land("customer", "customer-1.json", [customer("ada")])
+    assert project.materialize("customer_landing").success
+    for days in (1, 2):
+        project.delta("customer_landing").alter.set_table_properties(
+            {"delta.logRetentionDuration": f"interval {days} days"}
+        )
+    project.delta("customer_landing").create_checkpoint()
+    vacuum(project.location("customer/landing"), timedelta(0))
+    assert versions(0) <= log(project)
+    with opened_lakehouse(project) as lakehouse:
+        assert [*lakehouse.ledger("customer_landing")] == ["customer-1.json"]

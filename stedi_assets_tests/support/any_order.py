@@ -215,6 +215,11 @@ class Runs(RuleBasedStateMachine):
         """Another program writes the rows of a table's files into one."""
         DeltaTable(self.changing.table_folder(table)).optimize.compact()
 
+    @rule(name=names)
+    def delete(self, name: str) -> None:
+        """Another program deletes somebody's readings, and its log says whose."""
+        DeltaTable(self.changing.table_folder("accelerometer_landing")).delete(f"user = '{name}@example.com'")
+
     @rule(table=st.sampled_from(list(QUERIES)))
     def optimize(self, table: str) -> None:
         with self.changing.open() as lakehouse:

@@ -55,7 +55,8 @@ def is_found(mutant: Mutant, options: list[str]) -> bool:
     if text.count(mutant.right) != 1:
         raise ValueError(f"{mutant.module} does not have: {mutant.right}")
     tests = [f"stedi_assets_tests/{folder}" for folder in mutant.tests]
-    command = [sys.executable, "-m", "pytest", "--exitfirst", "--quiet", "--numprocesses=2", *options, *tests]
+    first_failure = ["--exitfirst", "--hypothesis-profile=unshrunk"]
+    command = [sys.executable, "-m", "pytest", *first_failure, "--quiet", "--numprocesses=2", *options, *tests]
     try:
         file.write_text(text.replace(mutant.right, mutant.wrong))
         ended = subprocess.run(command, cwd=PROJECT, capture_output=True, check=False).returncode
