@@ -19,7 +19,7 @@ from stedi_assets.defs.jobs.sensor import new_landing_files
 from stedi_assets.defs.report import report_definitions
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.runs.collector import skip_last_collection
-from stedi_assets.runs.executors import EXECUTORS
+from stedi_assets.runs.executors import executor
 from stedi_assets.settings import Settings, read_settings
 from stedi_assets.storage.location import Location
 
@@ -38,6 +38,7 @@ def _on_any_engine(settings: Settings) -> dict[str, Any]:
         "pseudonyms": _pseudonyms(settings),
         "glue_database": settings.glue_database,
         "lease_wait_timeout": settings.lease_wait_timeout,
+        "keeps_gone_files": settings.gone_files == "keep",
         "retention_days": settings.retention_days,
     }
 
@@ -97,7 +98,7 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
             IO_MANAGER_KEY: IO_MANAGERS[settings.engine](settings),
             **{f"{engine}_{IO_MANAGER_KEY}": io_manager(settings) for engine, io_manager in IO_MANAGERS.items()},
         },
-        executor=EXECUTORS[settings.executor],
+        executor=executor(settings.executor, settings.run_history_days),
     )
     return dagster.Definitions.merge(tables, report_definitions(QUERIES, checks))
 
@@ -114,7 +115,8 @@ def _landing_folder(source: Source, settings: Settings) -> dagster.SourceAsset:
         from stedi_assets.landing.files import files_digest, list_landing_files  # noqa: PLC0415
 
         with failures_described():
-            return dagster.DataVersion(files_digest(list_landing_files(settings.landing, source).files))
+            folder = list_landing_files(settings.landing, source, may_be_empty=settings.gone_files == "keep")
+            return dagster.DataVersion(files_digest(folder.files))
 
     with warnings.catch_warnings():
         # A beta feature of Dagster, whose version is pinned; every command would print its warning.

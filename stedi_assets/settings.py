@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process", description="Whether Dagster runs all steps in one process, or each in its own."
     )
+    gone_files: Literal["remove", "keep"] = Field(
+        default="remove",
+        description="Whether the rows of a raw file that is gone are removed from the tables, or stay. Choose keep to "
+        "archive raw files.",
+    )
     expected_counts: LocalPath | None = Field(
         default=None,
         description="A JSON file: an object from table to expected rows. By default expected_counts.json in the "
@@ -134,6 +139,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Days for which old versions stay readable. A run deletes what only older ones need. 0 deletes "
         "nothing: stedi vacuum does it by hand.",
+    )
+    run_history_days: int = Field(
+        default=90,
+        ge=0,
+        description="Days for which finished runs stay in Dagster's history. A run deletes older ones, but for the "
+        "latest of each asset. 0 deletes none.",
     )
     pseudonym_key: Key = Field(
         default=None,

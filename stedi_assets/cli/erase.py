@@ -75,13 +75,15 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
 def _show_plan(customer: str, plan: "ErasurePlan", rows: Mapping[str, int], *, as_json: bool) -> None:
     if as_json:
         counted = {"records_by_file": plan.records_by_file, "rows_by_table": rows}
-        click.echo(json.dumps({"customer": customer, **counted, "unusual": plan.unusual}))
+        click.echo(json.dumps({"customer": customer, **counted, "unusual": plan.unusual, "not_seen": plan.not_seen}))
         return
     click.echo(f"The customer {customer} is named in")
     for path, count in plan.records_by_file.items():
         click.echo(f"{count:>10,} records of {path}")
     for table, count in rows.items():
         click.echo(f"{count:>10,} rows of {table}")
+    if plan.not_seen:
+        click.echo(f"Not seen: {len(plan.not_seen):,} archived raw files, which may name the customer too.")
     for sentence in plan.unusual:
         click.echo(f"Unusual: {sentence}")
     options = "--yes --force" if plan.unusual else "--yes"

@@ -211,6 +211,7 @@ def _reading(asset: TableAsset, landed: "Landed") -> dict[str, Any]:
         "files_read": len(landed.files_read),
         "files_removed": len(landed.files_removed),
         "files_unchanged": landed.files_kept,
+        "files_archived": landed.files_archived,
         "unknown_keys": dict(landed.unknown_keys),
         "passed_over": dict(itertools.islice(landed.passed_over.items(), ENTRIES_SHOWN)),
     }

@@ -7,6 +7,9 @@ RULE = (
     "as a separate word, their email or a serial number of six or more characters with a digit."
 )
 
+NAMED_FILES = 20
+"""The greatest number of archived files that the text of a certificate names."""
+
 
 @dataclass
 class Certificate:
@@ -23,6 +26,8 @@ class Certificate:
         object_versions_left: How many such versions the bucket still keeps.
         shared_serial_numbers: How many of the customer's serial numbers also occur in other customers' records. Their
             readings stay.
+        not_seen: The paths of archived raw files, which may still name the customer. The tables' rows of these
+            files are erased.
         files_read: How many files the verification read.
         still_named_in: The paths of files that still name the customer; none after a complete erasure.
         not_verified: From the path of a file that is neither readable text nor Parquet to the reason.
@@ -40,6 +45,7 @@ class Certificate:
     object_versions_deleted: int = 0
     object_versions_left: int = 0
     shared_serial_numbers: int = 0
+    not_seen: list[str] = field(default_factory=list)
     files_read: int = 0
     still_named_in: list[str] = field(default_factory=list)
     not_verified: dict[str, str] = field(default_factory=dict)
@@ -66,6 +72,7 @@ class Certificate:
                 f"still named in {', '.join(self.still_named_in)}" if self.still_named_in else "none names the customer"
             ),
             RULE,
+            *([self._text_of_not_seen] if self.not_seen else []),
             *(f"Not verified: {path}: {reason}." for path, reason in self.not_verified.items()),
             *(f"To look at: {path}: {count} places may mean the customer." for path, count in self.to_look_at.items()),
             *(
@@ -74,6 +81,16 @@ class Certificate:
             ),
         ]
         return "\n".join(lines)
+
+    @property
+    def _text_of_not_seen(self) -> str:
+        named = ", ".join(self.not_seen[:NAMED_FILES])
+        others = len(self.not_seen) - NAMED_FILES
+        return (
+            f"Not seen: {len(self.not_seen)} archived raw files, which may still name the customer: {named}"
+            + (f" and {others} others (--json names all)" if others > 0 else "")
+            + ". Their rows are erased. Erase the customer where the files are archived."
+        )
 
     @property
     def is_complete(self) -> bool:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
 from stedi_assets.contract import SOURCES, TABLES, Source, table_path
+from stedi_assets.erasure.archived import erase_archived
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.plan import CUSTOMERS, READINGS_FIRST, ErasurePlan, customer_hash, seekable_copy
@@ -68,12 +69,13 @@ def erase(
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     certificate = Certificate(customer_hash(lakehouse, person.email), requested_by, begun)
     certificate.shared_serial_numbers = len(person.shared_serial_numbers)
+    certificate.not_seen = list(plan.not_seen)
     value_hashes = _value_hashes(lakehouse, plan)
     _redact(lakehouse, plan, READINGS_FIRST[:-1], certificate, progress)
     progress("tombstones")
     _write_tombstones(lakehouse, person, {"requested_by": requested_by, "at": begun})
     _redact(lakehouse, plan, READINGS_FIRST[-1:], certificate, progress)
-    _rebuild(lakehouse, queries, run_id, certificate, progress)
+    _rebuild(lakehouse, queries, plan, run_id, certificate, progress)
     for table in table_folders(lakehouse.root):
         progress(f"vacuum {table}")
         lakehouse.hold(f"run {run_id}")
@@ -111,7 +113,12 @@ def _redact(
 
 
 def _rebuild(
-    lakehouse: Lakehouse, queries: Mapping[str, Query], run_id: str, certificate: Certificate, progress: OnStep
+    lakehouse: Lakehouse,
+    queries: Mapping[str, Query],
+    plan: ErasurePlan,
+    run_id: str,
+    certificate: Certificate,
+    progress: OnStep,
 ) -> None:
     sources = {source.landing: source for source in SOURCES.values()}
     builder = Builder(lakehouse)
@@ -122,6 +129,8 @@ def _rebuild(
         progress(f"table {table}")
         if table in sources:
             land(builder, sources[table], query, {}, run_id, full_refresh=False)
+            if plan.not_seen:
+                erase_archived(builder, sources[table], plan.customer.person, run_id)
         else:
             # All of it, and without an audit: an erasure ends whatever the checks find, and the next run tells.
             builder.build(table, query, (), run_id, full_refresh=True)

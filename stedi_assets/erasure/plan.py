@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
 from stedi_assets.contract import SOURCES, TABLES, Source, table_path
+from stedi_assets.erasure.archived import archived_files
 from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.redaction import COPIED_BYTES, Redaction, decoded_records, find_records
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lakehouse import Lakehouse
-from stedi_assets.landing.files import LandingFile, list_landing_files
+from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import Ledger
 from stedi_assets.privacy.tombstones import SERIAL_NUMBER_KEY, email_tombstone
 from stedi_assets.salvage.content import Content
@@ -54,11 +55,13 @@ class ErasurePlan:
         customer: The customer to erase.
         files: From each raw file that names the customer to its source and its redaction.
         unusual: Sentences that warn of an unusual erasure. `refuse_unusual` turns them into an error.
+        not_seen: The paths of archived raw files. Their rows are erased; the files themselves are out of reach.
     """
 
     customer: Customer
     files: Mapping[LandingFile, tuple[Source, Redaction]]
     unusual: Sequence[str] = field(default_factory=list)
+    not_seen: Sequence[str] = ()
 
     @property
     def records_by_file(self) -> dict[str, int]:
@@ -84,12 +87,13 @@ def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
             "This is not an email address. An erasure takes one address, without spaces around it.",
             "Give the address as the customer's record has it, such as ada@example.com.",
         )
+    not_seen = archived_files(lakehouse)
     customer = find_customer(lakehouse, email)
     files: dict[LandingFile, tuple[Source, Redaction]] = {}
     unusual = _unusual_spellings(customer)
     for name in READINGS_FIRST:
         source = SOURCES[name]
-        listed = _without_aliases(list_landing_files(lakehouse.landing, source).files)
+        listed = _without_aliases(lakehouse.raw_files(source).files)
         found = {file: redaction for file in listed if (redaction := _redaction(file, source, customer.person)).records}
         files |= {file: (source, redaction) for file, redaction in found.items()}
         unusual += _unusual_share(source, listed, found, _ledger(lakehouse, source))
@@ -103,7 +107,7 @@ def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
             "No record and no tombstone has this address, so nothing was changed.",
             "Check the address, STEDI_LANDING and STEDI_LAKEHOUSE.",
         )
-    return ErasurePlan(customer, files, unusual)
+    return ErasurePlan(customer, files, unusual, not_seen)
 
 
 def refuse_unusual(plan: ErasurePlan) -> None:
@@ -219,7 +223,7 @@ def _stored_owners(lakehouse: Lakehouse) -> Iterable[tuple[str, str]]:
 def _owners_in_raw_files(lakehouse: Lakehouse) -> Iterator[tuple[str, str]]:
     """Yields each email with its serial number from the files of which the table does not hold every record."""
     ledger = _ledger(lakehouse, CUSTOMERS)
-    for file in list_landing_files(lakehouse.landing, CUSTOMERS).files:
+    for file in lakehouse.raw_files(CUSTOMERS).files:
         entry = ledger.get(file.name)
         if entry and (entry.size, entry.modified) == (file.size, file.modified) and not entry.quarantined:
             continue

@@ -40,7 +40,9 @@ class FolderDifference:
         return [self.source.name, self.version, files, list(self.changes.replaced)]
 
 
-def folder_difference(landing: Location, lakehouse: Location, source: Source, *, lists_all: bool) -> FolderDifference:
+def folder_difference(
+    landing: Location, lakehouse: Location, source: Source, *, lists_all: bool, keeps_gone: bool
+) -> FolderDifference:
     """Compares a landing folder with the ledger of its landing table.
 
     Args:
@@ -49,6 +51,7 @@ def folder_difference(landing: Location, lakehouse: Location, source: Source, *,
         source: The kind of record.
         lists_all: Whether to list all files of a folder with more than `FEW_FILES`. Otherwise only those are listed
             whose names come after the names of all files of the table. A name that carries the time of a delivery does.
+        keeps_gone: Whether the rows of files that are gone stay, so that these are no difference.
 
     Raises:
         StediError: The folder or the table cannot be read.
@@ -57,8 +60,9 @@ def folder_difference(landing: Location, lakehouse: Location, source: Source, *,
     table = open_table(place)
     ledger = stored_ledger(table, place) if table else {}
     is_partial = not lists_all and len(ledger) > FEW_FILES
-    folder = list_landing_files(landing, source, max(ledger) if is_partial else "")
-    found = changes(folder.files, {} if is_partial else ledger)
+    newest = max(ledger) if is_partial else ""
+    folder = list_landing_files(landing, source, newest, may_be_empty=keeps_gone and table is not None)
+    found = changes(folder.files, {} if is_partial else ledger, keeps_gone=keeps_gone)
     return FolderDifference(source, table.version() if table else None, found, is_partial)
 
 

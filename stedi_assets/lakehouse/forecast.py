@@ -44,7 +44,13 @@ def forecast(
             source = sources[name]
             tables = lakehouse.find(name), lakehouse.find(source.quarantine)
             plans[name] = plan_landing(
-                source, query, lakehouse.landing, lakehouse.folder(name), *tables, full_refresh=full_refresh
+                source,
+                query,
+                lakehouse.landing,
+                lakehouse.folder(name),
+                *tables,
+                full_refresh=full_refresh,
+                keeps_gone=lakehouse.keeps_gone_files,
             ).plan
         else:
             plans[name] = _plan(lakehouse, name, query, upcoming, full_refresh=full_refresh)

@@ -17,7 +17,7 @@ from stedi_assets.lakehouse.difference import stored_ledger
 from stedi_assets.lakehouse.names import ADDED, Names, tables_of
 from stedi_assets.lakehouse.stopwatch import Stopwatch
 from stedi_assets.lakehouse.stored import Stored
-from stedi_assets.landing.files import list_landing_files
+from stedi_assets.landing.files import LandingFolder, list_landing_files
 from stedi_assets.landing.ledger import Ledger
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.privacy.tombstones import SHARED_FUNCTION, Tombstones
@@ -48,6 +48,7 @@ class Lakehouse:
         catalog: The catalog in which each stored table is registered; None for no catalog.
         pseudonyms: The keyed hash for the names of erased customers.
         lease_wait_timeout: How many seconds to wait while another run holds the lakehouse.
+        keeps_gone_files: Whether the rows of raw files that are gone stay in the landing tables.
     """
 
     def __init__(
@@ -58,11 +59,14 @@ class Lakehouse:
         catalog: GlueCatalog | None = None,
         pseudonyms: Pseudonyms | None = None,
         lease_wait_timeout: float = WAIT_TIMEOUT_SECONDS,
+        *,
+        keeps_gone_files: bool = False,
     ) -> None:
         self.root = root
         self.landing = landing
         self.engine = engine
         self.pseudonyms = pseudonyms or Pseudonyms()
+        self.keeps_gone_files = keeps_gone_files
         self._catalog = catalog
         self._opened: dict[str, DeltaTable] = {}
         self._contents: dict[str, Content] = {}
@@ -376,6 +380,14 @@ class Lakehouse:
             self._ledgers[name] = stored_ledger(self.table(name), self.folder(name))
         return self._ledgers[name]
 
+    def raw_files(self, source: Source) -> LandingFolder:
+        """Lists the raw files of a source now.
+
+        Raises:
+            StediError: The folder cannot be listed, or holds no file although the rows of no file would stay.
+        """
+        return list_landing_files(self.landing, source, may_be_empty=self.keeps_gone_files)
+
     def passed_over(self, source: Source) -> Mapping[str, str]:
         """Returns the entries of a source's landing folder that are not read, from the name to the reason.
 
@@ -385,7 +397,7 @@ class Lakehouse:
             StediError: The folder cannot be listed.
         """
         if source.landing not in self._passed_over:
-            self._passed_over[source.landing] = list_landing_files(self.landing, source).passed_over
+            self._passed_over[source.landing] = self.raw_files(source).passed_over
         return self._passed_over[source.landing]
 
     def take_reading(self, source: Source, ledger: Ledger, passed_over: Mapping[str, str]) -> None:

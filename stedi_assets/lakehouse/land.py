@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from stedi_assets.contract import SOURCE_FILE, Source
 from stedi_assets.engines.engine import LandingRead, ReadStamp
+from stedi_assets.lakehouse.archive import GONE_FILES_KEY, KEPT
 from stedi_assets.lakehouse.build import Builder, Staged, Step
 from stedi_assets.lakehouse.compaction import MANY_SMALL_FILES, compact
 from stedi_assets.lakehouse.landing import (
@@ -74,6 +75,7 @@ def land(builder: Builder, source: Source, query: Query, checks: Checks, run_id:
         lakehouse.find(source.landing),
         lakehouse.find(source.quarantine),
         full_refresh=full_refresh,
+        keeps_gone=lakehouse.keeps_gone_files,
     )
     stopwatch.end("list")
     landing = _Landing(builder, plan, checks, run_id, stopwatch)
@@ -116,7 +118,8 @@ class _Landing:
             quarantine = self._publish(source.quarantine, staged_quarantine, reading)
             staged = self._staged_rows(read)
         self._stopwatch.end("rewrite")
-        entries = with_digests([*plan.changes.kept, *read.entries], plan.files)
+        keeps_gone = lakehouse.keeps_gone_files
+        entries = with_digests([*plan.changes.kept, *read.entries], plan.files, of_all=keeps_gone)
         passed_over = {**plan.passed_over, **dict.fromkeys(read.gone, IS_GONE)}
         ledger = {entry.name: entry for entry in entries}
         lakehouse.take_reading(source, ledger, passed_over)
@@ -126,6 +129,7 @@ class _Landing:
             CONTRACT_KEY: plan.contract,
             LEDGER_KEY: parts,
             QUARANTINE_KEY: quarantine_id(lakehouse.table(source.quarantine)),
+            **({GONE_FILES_KEY: KEPT} if keeps_gone else {}),
         }
         landing = self._publish(source.landing, staged, metadata)
         if landing.is_rejected:
@@ -207,7 +211,8 @@ class _Landing:
             quarantine=self._registered(quarantine),
             files_read=[file.name for file in plan.changes.to_read],
             files_removed=plan.changes.gone,
-            files_kept=len(plan.changes.kept),
+            files_kept=len(plan.changes.kept) - len(plan.changes.archived),
+            files_archived=len(plan.changes.archived),
             unknown_keys=sum((Counter(entry.unknown_keys) for entry in entries), Counter[str]()),
             passed_over=dict(plan.passed_over) if passed_over is None else passed_over,
             files_digest=files_digest(plan.files),

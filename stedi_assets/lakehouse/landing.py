@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from deltalake import DeltaTable
 
 from stedi_assets.contract import TABLES, Source
+from stedi_assets.lakehouse.archive import ledger_with_archive, other_columns, refuse_to_remove
 from stedi_assets.lakehouse.plan import Plan
 from stedi_assets.landing.digest import CONTRACT_KEY, contract_digest, has_columns
 from stedi_assets.landing.files import LandingFile, list_landing_files
@@ -45,7 +46,8 @@ class LandingPlan:
         changes: The differences between the folder and the ledger.
         passed_over: From the name of each entry of the folder that is not read to the reason.
         ledger_parts: The metadata of the last commit that names the parts of the ledger; None without a ledger.
-        why_all: Why all files are read and both tables replaced; empty if they are not.
+        why_all: Why all files are read, and both tables replaced but for the rows of archived files; empty if they are
+            not.
     """
 
     source: Source
@@ -63,8 +65,10 @@ class LandingPlan:
     @property
     def plan(self) -> Plan:
         """The plan of both tables."""
-        if self.why_all:
+        if self.ledger is None:
             return Plan("all", self.why_all)
+        if self.why_all and self.changes:
+            return Plan("part", f"{self.why_all}; the rows of {len(self.changes.archived)} archived raw files stay")
         if not self.changes:
             return Plan("nothing", "no raw file was added, changed or removed")
         read, gone = len(self.changes.to_read), len(self.changes.gone)
@@ -85,6 +89,7 @@ def plan_landing(
     quarantine: DeltaTable | None,
     *,
     full_refresh: bool,
+    keeps_gone: bool,
 ) -> LandingPlan:
     """Returns a plan from the differences between a landing folder and the ledger of its landing table.
 
@@ -100,13 +105,17 @@ def plan_landing(
         landing: The landing table, opened before the quarantine; None before the first reading.
         quarantine: Its quarantine.
         full_refresh: Whether to read all files again.
+        keeps_gone: Whether the rows of files that are gone stay, even where all other files are read again.
 
     Raises:
-        StediError: A folder or a table cannot be read.
+        StediError: A folder or a table cannot be read, or rows of files that are gone cannot stay.
     """
-    raw = list_landing_files(root, source)
+    raw = list_landing_files(root, source, may_be_empty=keeps_gone and landing is not None)
+    listed = {file.name for file in raw.files}
     contract = contract_digest(source, query)
     last_commit = delta.newest_metadata(landing) if landing else {}
+    if not keeps_gone and not full_refresh:
+        refuse_to_remove(folder, last_commit, listed)
     reason = _reason_for_all(source, landing, quarantine, last_commit.get(CONTRACT_KEY) == contract, full_refresh)
     parts = None if reason else last_commit[LEDGER_KEY]
     ledger = None if parts is None else read_ledger(folder, parts)
@@ -120,6 +129,10 @@ def plan_landing(
             ledger = _unsettled(ledger, read)
         else:
             ledger, reason = None, "the quarantine is that of a rejected reading of all files"
+    if reason and keeps_gone and landing is not None:
+        ledger = ledger_with_archive(folder, last_commit, listed)
+        if ledger is not None and not _have_columns(source, landing, quarantine):
+            raise other_columns(folder)
     return LandingPlan(
         source,
         query,
@@ -128,9 +141,9 @@ def plan_landing(
         quarantine,
         ledger,
         tuple(raw.files),
-        changes(raw.files, ledger or {}),
+        changes(raw.files, ledger or {}, keeps_gone=keeps_gone),
         raw.passed_over,
-        None if reason else parts,
+        None if ledger is None else last_commit[LEDGER_KEY],
         reason,
     )
 
@@ -178,9 +191,13 @@ def _reason_for_all(
         return "the table does not exist"
     if full_refresh:
         return "a full refresh was asked for"
-    stored = {source.landing: landing, source.quarantine: quarantine}
     if not is_of_contract:
         return "the contract or the reader was edited, or another program wrote the table"
-    if not all(has_columns(table.schema(), TABLES[name].columns) for name, table in stored.items()):
+    if not _have_columns(source, landing, quarantine):
         return "the stored columns are not those of the contract"
     return ""
+
+
+def _have_columns(source: Source, landing: DeltaTable, quarantine: DeltaTable | None) -> bool:
+    stored = {source.landing: landing, source.quarantine: quarantine}
+    return all(has_columns(table.schema(), TABLES[name].columns) for name, table in stored.items() if table)

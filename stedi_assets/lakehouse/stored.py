@@ -68,6 +68,7 @@ class Landed:
         files_read: The names of the raw files that were new or changed.
         files_removed: The names of the raw files that are gone. Their rows were removed.
         files_kept: The number of unchanged raw files.
+        files_archived: The number of raw files that are gone and whose rows stay.
         unknown_keys: For the files read, from a key that the contract does not have to the number of records with it.
         passed_over: From the name of each entry of the landing folder that was not read to the reason.
         files_digest: The digest of the landing folder's files.
@@ -78,6 +79,7 @@ class Landed:
     files_read: Sequence[str]
     files_removed: Sequence[str]
     files_kept: int
+    files_archived: int
     unknown_keys: Mapping[str, int]
     passed_over: Mapping[str, str]
     files_digest: str

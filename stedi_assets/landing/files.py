@@ -56,13 +56,14 @@ class LandingFolder:
     passed_over: Mapping[str, str]
 
 
-def list_landing_files(root: Location, source: Source, after: str = "") -> LandingFolder:
+def list_landing_files(root: Location, source: Source, after: str = "", *, may_be_empty: bool = False) -> LandingFolder:
     """Lists the raw files of a source: every regular file that is not hidden, whatever its suffix.
 
     Args:
         root: The landing root.
         source: The source, whose folder is `source.path` below the root.
         after: List only the files whose names come after this one.
+        may_be_empty: Whether a folder without a file is none of the wrong place, as all its files may be archived.
 
     Raises:
         StediError: The folder is missing or unreadable, a symbolic link leads out of the root, or the whole folder
@@ -71,7 +72,7 @@ def list_landing_files(root: Location, source: Source, after: str = "") -> Landi
     folder = root / source.path
     files = folder.files
     listing = files.list(folder.path, root.path, after, follows_links=root.follows_links)
-    if not (listing.files or after):
+    if not (listing.files or after or may_be_empty):
         raise StediError(
             f"The folder {folder} holds no file to read.",
             "Put the files there, or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",

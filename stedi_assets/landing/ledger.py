@@ -69,16 +69,18 @@ class Changes:
     Attributes:
         to_read: The files that are new or changed.
         replaced: The names of the files in the ledger that are changed or gone. Their old rows must go.
-        kept: The ledger's entries of the unchanged files.
+        kept: The ledger's entries of the unchanged files, and of the archived ones.
+        archived: The names of the files in the ledger that are gone, and whose rows stay all the same.
     """
 
     to_read: Sequence[LandingFile]
     replaced: Sequence[str]
     kept: Sequence[LedgerEntry]
+    archived: Sequence[str] = ()
 
     @property
     def gone(self) -> list[str]:
-        """The names of the files in the ledger that the folder no longer holds, sorted."""
+        """The names of the files in the ledger that the folder no longer holds and whose rows must go, sorted."""
         return sorted({*self.replaced} - {file.name for file in self.to_read})
 
     def __bool__(self) -> bool:
@@ -86,40 +88,54 @@ class Changes:
         return bool(self.to_read or self.replaced)
 
 
-def changes(files: Iterable[LandingFile], ledger: Ledger) -> Changes:
-    """Compares the files of a landing folder with a ledger. A file has changed if its size or `modified` differs."""
+def changes(files: Iterable[LandingFile], ledger: Ledger, *, keeps_gone: bool) -> Changes:
+    """Compares the files of a landing folder with a ledger. A file has changed if its size or `modified` differs.
+
+    Args:
+        files: The files of the folder.
+        ledger: The ledger of the landing table.
+        keeps_gone: Whether the rows of files that are gone stay.
+    """
     recorded = {name: (entry.size, entry.modified) for name, entry in ledger.items()}
     to_read = [file for file in files if recorded.get(file.name) != (file.size, file.modified)]
-    unchanged = {file.name for file in files} - {file.name for file in to_read}
+    listed = {file.name for file in files}
+    # A file of which the landing table never had anything has nothing to keep.
+    archived = [name for name, entry in ledger.items() if name not in listed and (entry.modified or entry.rows)]
+    archived = archived if keeps_gone else []
+    kept = (listed - {file.name for file in to_read}).union(archived)
     return Changes(
         to_read,
-        [name for name in ledger if name not in unchanged],
-        [entry for name, entry in ledger.items() if name in unchanged],
+        [name for name in ledger if name not in kept],
+        [entry for name, entry in ledger.items() if name in kept],
+        archived,
     )
 
 
-def with_digests(entries: Iterable[LedgerEntry], files: Iterable[LandingFile]) -> list[LedgerEntry]:
+def with_digests(
+    entries: Iterable[LedgerEntry], files: Iterable[LandingFile], *, of_all: bool = False
+) -> list[LedgerEntry]:
     """Returns the entries, with a digest in each whose file may be a copy of another file in the ledger.
 
     Only files of the same size and the same first bytes are hashed. A check then compares their digests.
 
     Args:
-        entries: The entries of a ledger.
-        files: At least the files of those entries.
+        entries: The entries of a ledger. One whose file is gone stays as it is.
+        files: The files of the landing folder.
+        of_all: Whether to hash every file: a later copy of a file that is gone by then can be found by its hash alone.
     """
     entries = list(entries)
     by_name = {file.name: file for file in files}
     sizes = Counter(entry.size for entry in entries)
     begun = [
         replace(entry, beginning=_beginning(by_name[entry.name]))
-        if sizes[entry.size] > 1 and not entry.beginning
+        if not entry.beginning and (of_all or sizes[entry.size] > 1) and entry.name in by_name
         else entry
         for entry in entries
     ]
     twins = Counter((entry.size, entry.beginning) for entry in begun if entry.beginning)
     return [
         replace(entry, digest=_digest(by_name[entry.name]))
-        if not entry.digest and twins[entry.size, entry.beginning] > 1
+        if not entry.digest and (of_all or twins[entry.size, entry.beginning] > 1) and entry.name in by_name
         else entry
         for entry in begun
     ]

@@ -6,11 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from stedi_assets.contract import SOURCES, Source
 from stedi_assets.engines.engine import Engine
 from stedi_assets.lakehouse.build import Builder
+from stedi_assets.lakehouse.check import Checks
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.land import land
 from stedi_assets.lakehouse.stored import Landed
@@ -36,15 +38,22 @@ class Shore:
     def of_another_run(self) -> "Shore":
         """The same folders and engine, with tables that another run opens."""
         other = copy.copy(self)
-        other.lakehouse = Lakehouse(self.lakehouse.root, self.lakehouse.landing, self.lakehouse.engine)
+        other.lakehouse = Lakehouse(
+            self.lakehouse.root,
+            self.lakehouse.landing,
+            self.lakehouse.engine,
+            keeps_gone_files=self.lakehouse.keeps_gone_files,
+        )
         return other
 
     def put(self, name: str, content: bytes) -> None:
         (self.folder / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
 
-    def land(self, *, full_refresh: bool = False, retention: timedelta | None = None) -> Landed:
+    def land(
+        self, *, full_refresh: bool = False, retention: timedelta | None = None, checks: Checks = MappingProxyType({})
+    ) -> Landed:
         query = Query(f"SELECT * FROM {self.source.name}")
-        return land(Builder(self.lakehouse, retention), self.source, query, {}, "a run", full_refresh=full_refresh)
+        return land(Builder(self.lakehouse, retention), self.source, query, checks, "a run", full_refresh=full_refresh)
 
     def rows(self, name: str) -> Counter[tuple[Any, ...]]:
         """A table's rows as a multiset, with 1 and 1.0 told apart, and 0.0 and -0.0."""

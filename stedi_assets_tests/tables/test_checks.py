@@ -7,7 +7,9 @@ from pathlib import Path
 
 import dagster
 import duckdb
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.defs.checks.check import none_found
@@ -123,6 +125,15 @@ def test_a_null_in_a_required_column_of_a_stored_table_is_found(built_project: P
     assert not result.success
     found = evaluations(result)["accelerometer_trusted", "has_no_null_in_required_columns"]
     assert found.metadata[f"null_{column}"].value == 4
+
+
+def test_a_null_is_counted_where_the_log_lacks_the_number(built_project: Project) -> None:
+    table = built_project.delta("accelerometer_trusted")
+    stored = table.to_pyarrow_table()
+    write_deltalake(table, stored.set_column(0, stored.schema.field(0), pa.nulls(4, pa.string())), mode="append")
+    result = check_alone(built_project, "accelerometer_trusted")
+    found = evaluations(result)["accelerometer_trusted", "has_no_null_in_required_columns"]
+    assert found.metadata["null_user"].value == 4
 
 
 def test_a_customer_without_consent_in_customer_trusted_is_found(built_project: Project) -> None:

@@ -46,6 +46,9 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         default=WAIT_TIMEOUT_SECONDS, description="How many seconds a run waits while another holds the lakehouse."
     )
 
+    keeps_gone_files: bool = Field(
+        default=False, description="Whether the rows of raw files that are gone stay in the landing tables."
+    )
     retention_days: int = Field(
         default=0,
         description="Days for which old versions stay readable. A run deletes what only older ones need, or nothing.",
@@ -93,7 +96,15 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         catalog = GlueCatalog(self.glue_database, self.aws) if self.glue_database else None
         with ExitStack() as at_end:
             engine = at_end.enter_context(self.engine(root.aws or landing.aws, pseudonyms))
-            lakehouse = Lakehouse(root, landing, engine, catalog, pseudonyms, self.lease_wait_timeout)
+            lakehouse = Lakehouse(
+                root,
+                landing,
+                engine,
+                catalog,
+                pseudonyms,
+                self.lease_wait_timeout,
+                keeps_gone_files=self.keeps_gone_files,
+            )
             self._lakehouse = at_end.enter_context(closing(lakehouse))
             self._builder = Builder(lakehouse, timedelta(days=self.retention_days) if self.retention_days else None)
             yield self

@@ -92,11 +92,14 @@ def new_landing_files(settings: Settings) -> dagster.SensorDefinition:
         if run_id:
             return dagster.SkipReason(f"The run {run_id} is not finished. Cancel it if it no longer runs.")
         cursor = _Cursor.parsed(context.cursor)
+        keeps_gone = settings.gone_files == "keep"
         now = int(time.time())
         lists_all = now - cursor.looked >= SECONDS_BETWEEN_FULL_LOOKS
         try:
             differences = [
-                folder_difference(settings.landing, settings.lakehouse, source, lists_all=lists_all)
+                folder_difference(
+                    settings.landing, settings.lakehouse, source, lists_all=lists_all, keeps_gone=keeps_gone
+                )
                 for source in SOURCES.values()
             ]
         except StediError as error:
