@@ -1,23 +1,23 @@
 """A Dagster run in this process, and the table of its results."""
 
+import json
 import os
 import sqlite3
 import sys
 import time
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import dagster
 from dagster_shared.error import SerializableErrorInfo
-from rich.table import Table
-from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
+from stedi_assets.cli.progress import PROGRESS, progress
+from stedi_assets.cli.results import FAILED, results, status_of, table_of, verdict
 from stedi_assets.cli.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
-from stedi_assets.console.screen import stdout_console
+from stedi_assets.console.screen import stderr_console, stdout_console
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.definitions import defs
 from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
@@ -32,8 +32,8 @@ from stedi_assets.runs.living import mark_dead_runs
 from stedi_assets.settings import read_settings
 from stedi_assets.storage.work_folder import work_folder
 
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-"""The run configuration that silences Dagster's log of events. `materialize` prints results and failures itself."""
+OPENING = {"duckdb": "Building tables with DuckDB", "spark": "Starting Spark"}
+"""From an engine to what a run does first."""
 
 NO_TELEMETRY = {"telemetry": {"enabled": False}}
 """Instance settings without telemetry, which would write to the user's home folder wherever the history is."""
@@ -41,7 +41,7 @@ NO_TELEMETRY = {"telemetry": {"enabled": False}}
 BLOCKED_BY_CHECK = "DagsterAssetCheckFailedError"
 """The class of the error by which Dagster fails the step of a blocking check, as an event names it."""
 
-LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse")
+LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse").with_logger_defs({PROGRESS: progress})
 
 
 def lakehouse_job() -> dagster.JobDefinition:
@@ -49,11 +49,12 @@ def lakehouse_job() -> dagster.JobDefinition:
     return LAKEHOUSE_JOB
 
 
-def materialize(select: str, *, shows_traces: bool = False) -> bool:
-    """Materializes assets, and prints a line for each asset and then one for each failure.
+def materialize(select: str, *, as_json: bool = False, shows_traces: bool = False) -> bool:
+    """Materializes assets, and prints a line for each asset, then the results and a line for each failure.
 
     Args:
         select: The assets, in Dagster's selection syntax.
+        as_json: Whether to print the results as one JSON object.
         shows_traces: Whether to print the stack traces of unexpected errors to the standard error.
 
     Returns:
@@ -63,17 +64,35 @@ def materialize(select: str, *, shows_traces: bool = False) -> bool:
         StediError: The selection is malformed or selects no table, or the history cannot be written.
     """
     keys = _selected(select)
+    settings = read_settings()
+    spins = settings.executor == "in_process"
     started = time.perf_counter()
     with _instance() as instance:
         for run_id in mark_dead_runs(instance):
             print(f"The run {run_id} is marked as failed: its process ended before the run did.", file=sys.stderr)
+        stderr_console().print(f"{OPENING[settings.engine]}, {settings.lakehouse}", markup=False, highlight=False)
         result = dagster.execute_job(
-            dagster.reconstructable(lakehouse_job), instance, run_config=QUIET, asset_selection=keys
+            dagster.reconstructable(lakehouse_job),
+            instance,
+            run_config={"loggers": {PROGRESS: {"config": {"spins": spins}}}},
+            asset_selection=keys,
         )
-    console = stdout_console()
-    console.print(_table(result, keys, time.perf_counter() - started))
-    for line in _problems(result):
-        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    seconds = time.perf_counter() - started
+    found = results(result.all_events, [key.to_user_string() for key in keys])
+    problems = list(_problems(result))
+    outcome = verdict(found, success=result.success)
+    if as_json:
+        tables = [each.to_json() for each in found]
+        run = {"run_id": result.run_id, "success": result.success, "seconds": seconds, "verdict": outcome.plain}
+        print(json.dumps({**run, "tables": tables, "problems": problems}, indent=2))
+    else:
+        console = stdout_console()
+        console.print(table_of(found, f"Run {result.run_id}", console))
+        total = f"{seconds:.1f} seconds in all; the tables are below {settings.lakehouse}"
+        console.print(total, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        for line in problems:
+            console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+        console.print(outcome, soft_wrap=True)
     if shows_traces:
         for error in _errors(result).values():
             print(masked_trace(error.to_string()), file=sys.stderr)
@@ -163,54 +182,13 @@ def _history_failures_explained(folder: str) -> Iterator[None]:
         ) from None
 
 
-def _table(result: dagster.JobExecutionResult, keys: Sequence[dagster.AssetKey], seconds: float) -> Table:
-    materializations = {
-        event.asset_key: event.materialization.metadata for event in result.get_asset_materialization_events()
-    }
-    table = Table("asset", title=f"Run {result.run_id}", caption=f"{seconds:.1f} seconds in all", title_justify="left")
-    for heading in ("rows", "expected", "added", "removed"):
-        table.add_column(heading, justify="right")
-    table.add_column("plan", overflow="fold")
-    for heading in ("checks passed", "warned", "failed", "seconds"):
-        table.add_column(heading, justify="right")
-    table.add_column("path", overflow="fold")
-    for key in keys:
-        evaluations = [check for check in result.get_asset_check_evaluations() if check.asset_key == key]
-        expected = [check.metadata["expected"].value for check in evaluations if "expected" in check.metadata]
-        statuses = Counter(_status(check) for check in evaluations)
-        metadata = materializations.get(key)
-        table.add_row(
-            key.to_user_string(),
-            _count(metadata, "dagster/row_count") if metadata else "rejected" if statuses["failed"] else "not built",
-            f"{expected[0]:,}" if expected else "",
-            _count(metadata, "rows_added"),
-            _count(metadata, "rows_removed"),
-            Text(str(metadata["plan"].value) if metadata and "plan" in metadata else ""),
-            *(str(statuses[status]) for status in ("passed", "warned", "failed")),
-            f"{metadata['seconds'].value:.2f}" if metadata else "",
-            Text(str(metadata["path"].value) if metadata else ""),
-        )
-    return table
-
-
-def _count(metadata: Mapping[str, dagster.MetadataValue] | None, name: str) -> str:
-    # The assets of others have neither a plan nor a number of rows that changed.
-    return f"{metadata[name].value:,}" if metadata and name in metadata else ""
-
-
-def _status(check: dagster.AssetCheckEvaluation) -> str:
-    if check.passed:
-        return "passed"
-    return "failed" if check.severity == dagster.AssetCheckSeverity.ERROR else "warned"
-
-
 def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
     for check in result.get_asset_check_evaluations():
         if not check.passed:
             metadata = {name: value.value for name, value in check.metadata.items()}
             advice = metadata.pop(WHAT_TO_DO, "")  # Checks of users' own assets have no such entry.
             values = ", ".join(f"{name} {value}" for name, value in metadata.items() if value != "")
-            problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {_status(check)}: {values}"
+            problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {status_of(check)}: {values}"
             yield f"{problem}. {advice}".rstrip()
     for name in _rejected(result):
         yield f"The table {name} was not changed. Look at the rejected version: stedi query --rejected {name}"
@@ -224,7 +202,7 @@ def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
 def _rejected(result: dagster.JobExecutionResult) -> list[str]:
     """Returns the names of the tables of which this run computed a version and did not publish it, sorted."""
     published = {event.asset_key for event in result.get_asset_materialization_events()}
-    failed = {check.asset_key for check in result.get_asset_check_evaluations() if _status(check) == "failed"}
+    failed = {check.asset_key for check in result.get_asset_check_evaluations() if status_of(check) == FAILED}
     return sorted(key.to_user_string() for key in failed - published if key.to_user_string() in TABLES)
 
 

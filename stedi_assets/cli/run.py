@@ -10,7 +10,7 @@ from stedi_assets.cli.group import is_debugging
 @click.command()
 @click.option("--select", default="*", show_default=True, help="Which assets, in Dagster's selection syntax.")
 @click.option("--plan", is_flag=True, help="Print how much of each table a run would compute, and why. Run nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results, or the plan, as JSON.")
 def run(select: str, plan: bool, as_json: bool) -> None:
     """Materializes assets and prints what came of it.
 
@@ -21,8 +21,6 @@ def run(select: str, plan: bool, as_json: bool) -> None:
 
     Example: stedi run --plan
     """
-    if as_json and not plan:
-        raise click.UsageError("--json needs --plan.")
     # Imported here: it imports Dagster, which the other commands and --help need not wait for.
     from stedi_assets.cli.materialize import materialize, planned  # noqa: PLC0415
 
@@ -35,5 +33,5 @@ def run(select: str, plan: bool, as_json: bool) -> None:
             click.echo(json.dumps(plan_json(plans), indent=2))
         else:
             stdout_console().print(plan_rows(plans))
-    elif not materialize(select, shows_traces=is_debugging()):
+    elif not materialize(select, as_json=as_json, shows_traces=is_debugging()):
         raise click.exceptions.Exit(1)

@@ -21,6 +21,12 @@ def stdout_console() -> Console:
     return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
 
 
+def stderr_console() -> Console:
+    """Returns a console that prints to standard error."""
+    console = Console(stderr=True)
+    return console if console.is_terminal else Console(stderr=True, width=WIDTH_WITHOUT_TERMINAL)
+
+
 def spinner() -> AbstractContextManager[object]:
     """Shows a spinner on standard error during the block, if standard error is a terminal."""
     return Console(stderr=True).status("Computing")

@@ -391,10 +391,7 @@ class Lakehouse:
     def passed_over(self, source: Source) -> Mapping[str, str]:
         """Returns the entries of a source's landing folder that are not read, from the name to the reason.
 
-        The entries are those that the last landing of this object found. Without one, the folder is listed now.
-
-        Raises:
-            StediError: The folder cannot be listed.
+        They are those that the last landing of this object found. Without one, `raw_files` lists the folder now.
         """
         if source.landing not in self._passed_over:
             self._passed_over[source.landing] = self.raw_files(source).passed_over

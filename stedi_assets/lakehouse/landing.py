@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from deltalake import DeltaTable
 
@@ -116,19 +117,12 @@ def plan_landing(
     last_commit = delta.newest_metadata(landing) if landing else {}
     if not keeps_gone and not full_refresh:
         refuse_to_remove(folder, last_commit, listed)
-    reason = _reason_for_all(source, landing, quarantine, last_commit.get(CONTRACT_KEY) == contract, full_refresh)
-    parts = None if reason else last_commit[LEDGER_KEY]
-    ledger = None if parts is None else read_ledger(folder, parts)
-    if not reason and ledger is None:
-        reason = "a part of the ledger is gone"
-    if ledger is not None and quarantine is not None and quarantine_id(quarantine) != last_commit.get(QUARANTINE_KEY):
-        # A rejected landing table leaves its quarantine ahead.
-        last_read = delta.newest_metadata(quarantine)
-        read = last_read.get(READ_KEY, "{}")
-        if read != ALL_FILES and last_read.get(CONTRACT_KEY, contract) == contract:
-            ledger = _unsettled(ledger, read)
-        else:
-            ledger, reason = None, "the quarantine is that of a rejected reading of all files"
+    ledger, reason = None, "the table does not exist"
+    if landing is not None and quarantine is not None:
+        is_of_contract = last_commit.get(CONTRACT_KEY) == contract
+        reason = _reason_for_all(source, landing, quarantine, is_of_contract, full_refresh)
+        if not reason:
+            ledger, reason = _settled_ledger(folder, last_commit, quarantine, contract)
     if reason and keeps_gone and landing is not None:
         ledger = ledger_with_archive(folder, last_commit, listed)
         if ledger is not None and not _have_columns(source, landing, quarantine):
@@ -146,6 +140,25 @@ def plan_landing(
         None if ledger is None else last_commit[LEDGER_KEY],
         reason,
     )
+
+
+def _settled_ledger(
+    folder: Location, last_commit: Mapping[str, Any], quarantine: DeltaTable, contract: str
+) -> tuple[Ledger | None, str]:
+    """Returns the ledger of a landing table, or else why all files are read.
+
+    A rejected landing table leaves its quarantine ahead: files of which that has another content count as changed.
+    """
+    ledger = read_ledger(folder, last_commit[LEDGER_KEY])
+    if ledger is None:
+        return None, "a part of the ledger is gone"
+    if quarantine_id(quarantine) == last_commit.get(QUARANTINE_KEY):
+        return ledger, ""
+    last_read = delta.newest_metadata(quarantine)
+    read = last_read.get(READ_KEY, "{}")
+    if read == ALL_FILES or last_read.get(CONTRACT_KEY, contract) != contract:
+        return None, "the quarantine is that of a rejected reading of all files"
+    return _unsettled(ledger, read), ""
 
 
 def quarantine_id(quarantine: DeltaTable) -> str:
@@ -184,11 +197,9 @@ def _unsettled(ledger: Ledger, read: str) -> Ledger:
 
 
 def _reason_for_all(
-    source: Source, landing: DeltaTable | None, quarantine: DeltaTable | None, is_of_contract: bool, full_refresh: bool
+    source: Source, landing: DeltaTable, quarantine: DeltaTable, is_of_contract: bool, full_refresh: bool
 ) -> str:
     """Returns why all files are read; empty where only the changed ones are."""
-    if landing is None or quarantine is None:
-        return "the table does not exist"
     if full_refresh:
         return "a full refresh was asked for"
     if not is_of_contract:

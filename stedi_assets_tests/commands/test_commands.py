@@ -61,7 +61,7 @@ def test_in_the_project_the_module_need_not_be_named(checkout: Path) -> None:
     assert "All code locations passed validation" in finished.output
 
 
-def test_a_run_ends_with_a_table_of_rows_expected_rows_plans_checks_paths_and_time(project: Project) -> None:
+def test_a_run_ends_with_a_table_of_rows_changes_checks_time_and_plans_and_a_verdict(project: Project) -> None:
     (project.landing / "expected_counts.json").write_text(json.dumps(EXPECTED_COUNTS))
     finished = run(
         "stedi",
@@ -73,17 +73,20 @@ def test_a_run_ends_with_a_table_of_rows_expected_rows_plans_checks_paths_and_ti
     assert finished.exit_code == 0, finished.output
     lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in finished.output.splitlines()]
     rows = {cells[0]: cells[1:] for cells in lines if cells[0] in SELECTED_TABLES}
-    assert {table: (cells[0], cells[1]) for table, cells in rows.items()} == {
+    assert {table: (cells[0], cells[4]) for table, cells in rows.items()} == {
         table: (str(count), str(count)) for table, count in EXPECTED_COUNTS.items()
     }
-    assert rows["customer_trusted"][2:5] == ["3", "0", "all: the table does not exist"]
-    assert rows["customer_trusted"][5:8] == ["5", "0", "0"]
-    assert rows["machine_learning_curated"][5:8] == ["6", "3", "0"]
-    assert rows["machine_learning_pseudonymized"][5:8] == ["10", "0", "0"]
-    assert all(float(cells[8]) > 0 for cells in rows.values())
-    assert rows["customer_trusted"][9] == str(project.lakehouse / "customer/trusted")
+    assert [rows["customer_trusted"][column] for column in (1, 2, 5)] == [
+        "+3 -0",
+        "5 passed",
+        "all: the table does not exist",
+    ]
+    assert rows["machine_learning_curated"][2] == "6 passed, 3 warned"
+    assert rows["machine_learning_pseudonymized"][2] == "10 passed"
+    assert all(float(cells[3]) > 0 for cells in rows.values())
+    assert f"seconds in all; the tables are below {project.lakehouse}" in finished.output
     assert "has_no_pair_of_different_customers warned: pairs_of_different_customers 3" in finished.output
-    assert "seconds in all" in finished.output
+    assert finished.output.splitlines()[-1].startswith("12 tables: 9 changed, 3 unchanged")
 
 
 def test_a_blocking_check_that_fails_makes_the_command_fail_and_builds_nothing_downstream(project: Project) -> None:

@@ -64,10 +64,3 @@ def test_the_plan_before_the_first_run_creates_nothing(project: Project) -> None
     assert {(entry["plan"], entry["reason"]) for entry in found} == {("all", "the table does not exist")}
     assert everything(project) == before
     assert not project.lakehouse.exists()
-
-
-def test_json_without_plan_is_a_mistake_of_the_user(project: Project) -> None:
-    finished = run("stedi", "run", "--json", folder=project.landing, **project.variables)
-    assert finished.exit_code == 2
-    assert "--json needs --plan." in finished.output
-    assert not project.lakehouse.exists()

@@ -112,8 +112,9 @@ def test_the_place_is_the_innermost_line_that_a_user_can_change(
 def test_nothing_but_the_table_and_a_line_for_each_failure_is_printed(broken: Finished) -> None:
     assert "Traceback" not in broken.output
     assert "Error occurred while executing op" not in broken.output
-    after = broken.output.partition("seconds in all")[2].strip().splitlines()
+    _, *after, verdict = broken.output.partition("seconds in all")[2].strip().splitlines()
     assert len(after) == len(CASES) + len(DEEPER)
+    assert verdict.startswith("FAILED: ")
 
 
 def test_a_check_that_raises_is_one_line(checkout: Path) -> None:
@@ -135,7 +136,7 @@ def test_a_resource_that_cannot_be_made_is_one_line(checkout: Path) -> None:
 def test_a_resource_that_explains_itself_is_its_own_words(checkout: Path) -> None:
     finished = run_selected(checkout, "key:needs_refused")
     assert finished.exit_code == 1
-    assert finished.output.splitlines()[-1] == "The run: The port is closed. Open it."
+    assert finished.output.splitlines()[-2] == "The run: The port is closed. Open it."
 
 
 def test_a_step_in_a_process_of_its_own_says_the_same(checkout: Path) -> None:
