@@ -40,6 +40,12 @@ hypothesis.settings.load_profile("few")
 
 TESTS = Path(__file__).parent
 
+MEMORY_DISK = Path("/dev/shm")
+"""A disk of Linux that loses everything when the machine stops, and so need not wait for anything."""
+
+MEMORY_DISK_BYTES = 2 * 1024**3
+"""The room that the tests ask of it."""
+
 FOLDERS = {"slow": "slow", "browser": "browser", "spark": "spark", "buckets": "bucket"}
 """From a folder to the mark of its tests."""
 
@@ -69,10 +75,20 @@ SOURCES_OF_TOOLS = {
 def pytest_configure(config: pytest.Config) -> None:
     # A shell lets what it starts in the background ignore an interruption; some tests interrupt their own processes.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    _keep_files_in_memory()
     for tier in filter(functools.partial(_is_selected, config), TIERS):
         for tool in TOOLS[tier]:
             if not shutil.which(tool, path=os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])):
                 raise pytest.UsageError(f"The tests marked {tier} need {tool}: {SOURCES_OF_TOOLS[tool]}.")
+
+
+def _keep_files_in_memory() -> None:
+    """Puts `tmp_path` on a disk in memory, where there is one with room.
+
+    Dagster's SQLite waits for the disk 975 times in one `dagster asset materialize` of two tables.
+    """
+    if MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > MEMORY_DISK_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY_DISK))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
