@@ -3,14 +3,21 @@
 Importing them anew takes longer than most commands do.
 """
 
+import gc
 import importlib
 import json
 import os
 import sys
+import tempfile
+import warnings
 from importlib.metadata import entry_points
 
-LIBRARIES = ("dagster", "arro3.core", "pydantic_settings", "rich.table", "sqlglot")
-"""What the commands import beside this project, whose settings are read when it is imported, and beside duckdb and
+import dagster
+
+from stedi_assets_tests.support.runs import QUIET
+
+LIBRARIES = ("arro3.core", "pydantic_settings", "rich.table", "sqlglot")
+"""What the commands import beside Dagster, this project, whose settings are read when it is imported, and duckdb and
 deltalake, which start threads when they are imported: a fork has none of them."""
 
 
@@ -24,6 +31,9 @@ def serve() -> list[str] | None:
         importlib.import_module(name)
     for script in entry_points(group="console_scripts", name="dagster"):
         script.load()
+    _run_once()
+    # A collection in a fork need not walk what is here already: walking it copies it.
+    gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()
@@ -34,6 +44,21 @@ def serve() -> list[str] | None:
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
     return None
+
+
+def _run_once() -> None:
+    """Imports what Dagster itself imports in a run with a history on disk: its database's libraries above all."""
+
+    @dagster.asset
+    def something() -> None: ...
+
+    # A fork shows a warning only if it is the first of its line of code. Ignored warnings do not count.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warnings.catch_warnings(action="ignore"),
+        dagster.DagsterInstance.local_temp(folder, {"telemetry": {"enabled": False}}) as instance,
+    ):
+        assert dagster.materialize([something], instance=instance, run_config=QUIET, selection="*").success
 
 
 def _enter(command: list[str], folder: str, variables: dict[str, str], output: str) -> None:
