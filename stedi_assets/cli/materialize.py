@@ -144,8 +144,13 @@ def _selected(select: str) -> Sequence[dagster.AssetKey]:
 
 @contextmanager
 def _instance() -> Iterator[dagster.DagsterInstance]:
+    """Yields Dagster's instance, with the history in DAGSTER_HOME, or with one that the end of the run removes."""
+    home = os.environ.get("DAGSTER_HOME")
     with ExitStack() as at_end:
-        home = os.environ.get("DAGSTER_HOME")
+        if not home and read_settings().executor == "in_process":
+            # Nobody reads this history. In files, the run would wait for the disk hundreds of times.
+            yield at_end.enter_context(dagster.DagsterInstance.ephemeral(settings=NO_TELEMETRY))
+            return
         folder = _existing_home(home) if home else str(at_end.enter_context(work_folder()))
         own = {"module": "stedi_assets.runs.history", "class": "RunHistory", "config": {"base_dir": folder}}
         storage = {} if home else {"storage": {"custom": own}}

@@ -61,20 +61,28 @@ def test_a_history_that_cannot_be_kept_is_one_line(
     assert finished.output.startswith(f"Error: {message.format(home=home)}")
 
 
-@pytest.mark.parametrize("variable", ["DAGSTER_HOME", "TMPDIR"])
-def test_a_full_disk_under_the_history_is_one_line(project: Project, tmp_path: Path, variable: str) -> None:
+@pytest.mark.parametrize(("variable", "executor"), [("DAGSTER_HOME", "in_process"), ("TMPDIR", "multiprocess")])
+def test_a_full_disk_under_the_history_is_one_line(
+    project: Project, tmp_path: Path, variable: str, executor: str
+) -> None:
     folder = tmp_path / "small"
     folder.mkdir()
     (folder / "dagster.yaml").write_text("")
-    finished = run(
-        *SELECTED, folder=tmp_path, before=small_disk(folder), **{**project.variables, variable: str(folder)}
-    )
+    variables = {**project.variables, variable: str(folder), "STEDI_EXECUTOR": executor}
+    finished = run(*SELECTED, folder=tmp_path, before=small_disk(folder), **variables)
     assert finished.exit_code == 1
     assert "Traceback" not in finished.output
     assert finished.output.splitlines()[-1].startswith(
         f"Error: The history of the run could not be written to {folder}"
     )
     assert "its free space" in finished.output
+
+
+def test_a_history_that_nobody_keeps_takes_no_room(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    finished = run(*SELECTED, folder=tmp_path, before=small_disk(folder), **project.variables, TMPDIR=str(folder))
+    assert finished.exit_code == 0, finished.output
 
 
 def test_a_run_writes_nothing_to_the_home_folder(project: Project, tmp_path: Path) -> None:
