@@ -68,6 +68,7 @@ def _enter(command: list[str], folder: str, variables: dict[str, str], output: s
     os.environ.clear()
     os.environ.update(variables)
     sys.argv = list(command)
+    tempfile.tempdir = None  # found anew, where these variables say
     sys.path[:1] = [os.path.dirname(command[0]), *filter(None, variables.get("PYTHONPATH", "").split(os.pathsep))]  # noqa: PTH120 - a shell's own way
     with open(os.devnull, "rb") as nothing, open(output, "wb") as file:  # noqa: PTH123 - descriptors are what is needed
         os.dup2(nothing.fileno(), 0)
