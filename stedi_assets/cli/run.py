@@ -5,6 +5,7 @@ import json
 import click
 
 from stedi_assets.cli.group import is_debugging
+from stedi_assets.runs.collector import rarely_collecting
 
 
 @click.command()
@@ -21,17 +22,25 @@ def run(select: str, plan: bool, as_json: bool) -> None:
 
     Example: stedi run --plan
     """
-    # Imported here: it imports Dagster, which the other commands and --help need not wait for.
-    from stedi_assets.cli.materialize import materialize, planned  # noqa: PLC0415
+    with rarely_collecting():
+        if plan:
+            _print_plan(select, as_json=as_json)
+            return
+        # Imported here: it imports Dagster, which the other commands and --help need not wait for.
+        from stedi_assets.cli.materialize import materialize  # noqa: PLC0415
 
-    if plan:
-        from stedi_assets.console.plans import plan_json, plan_rows  # noqa: PLC0415
-        from stedi_assets.console.screen import stdout_console  # noqa: PLC0415
-
-        plans = planned(select)
-        if as_json:
-            click.echo(json.dumps(plan_json(plans), indent=2))
-        else:
-            stdout_console().print(plan_rows(plans))
-    elif not materialize(select, as_json=as_json, shows_traces=is_debugging()):
+        is_built = materialize(select, as_json=as_json, shows_traces=is_debugging())
+    if not is_built:
         raise click.exceptions.Exit(1)
+
+
+def _print_plan(select: str, *, as_json: bool) -> None:
+    from stedi_assets.cli.materialize import planned  # noqa: PLC0415
+    from stedi_assets.console.plans import plan_json, plan_rows  # noqa: PLC0415
+    from stedi_assets.console.screen import stdout_console  # noqa: PLC0415
+
+    plans = planned(select)
+    if as_json:
+        click.echo(json.dumps(plan_json(plans), indent=2))
+    else:
+        stdout_console().print(plan_rows(plans))
