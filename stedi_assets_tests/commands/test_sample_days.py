@@ -24,6 +24,9 @@ from stedi_assets_tests.support.samples import (
     write_in_another_process,
 )
 
+# One process writes the samples that the tests look at.
+pytestmark = pytest.mark.xdist_group("sample_days")
+
 INSTANTS = {"accelerometer": "timestamp", "step_trainer": "sensorReadingTime"}
 DATES = ("registrationDate", "lastUpdateDate", *CONSENTS)
 

@@ -21,6 +21,9 @@ from stedi_assets_tests.support.projects import SELECTED_TABLES, Builds, Project
 from stedi_assets_tests.support.records import EXPECTED_COUNTS, customer, device_reading, phone_reading
 from stedi_assets_tests.support.runs import QUIET
 
+# One process builds the page that the tests look at.
+pytestmark = pytest.mark.xdist_group("report")
+
 NAMED = customer(
     "zenobia",
     research=50,
