@@ -13,6 +13,7 @@ from stedi_assets.defs.definition import IO_MANAGER_KEY, asset_definition, colum
 from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
 from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
+from stedi_assets.defs.jobs.failed_runs import failed_runs
 from stedi_assets.defs.jobs.jobs import DAILY_LAKEHOUSE, FULL_AUDIT_JOB, JOBS, WEEKLY_FULL_AUDIT
 from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
 from stedi_assets.defs.jobs.sensor import new_landing_files
@@ -93,7 +94,7 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
         asset_checks=dagster.load_asset_checks_from_package_module(declared),
         jobs=[*JOBS, FULL_AUDIT_JOB, vacuum, erase_customer],
         schedules=[DAILY_LAKEHOUSE, WEEKLY_FULL_AUDIT, WEEKLY_VACUUM],
-        sensors=[new_landing_files(settings)],
+        sensors=_sensors(settings),
         resources={
             IO_MANAGER_KEY: IO_MANAGERS[settings.engine](settings),
             **{f"{engine}_{IO_MANAGER_KEY}": io_manager(settings) for engine, io_manager in IO_MANAGERS.items()},
@@ -101,6 +102,12 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
         executor=executor(settings.executor, settings.run_history_days),
     )
     return dagster.Definitions.merge(tables, report_definitions(QUERIES, checks))
+
+
+def _sensors(settings: Settings) -> list[dagster.SensorDefinition]:
+    webhook = settings.failure_webhook
+    reports = [] if webhook is None else [failed_runs(webhook.get_secret_value())]
+    return [new_landing_files(settings), *reports]
 
 
 def _store_kinds(location: Location) -> set[str]:

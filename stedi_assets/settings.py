@@ -21,6 +21,8 @@ ENVIRONMENT_PREFIX = "STEDI_"
 
 HEXADECIMAL_KEY = re.compile(rf"([0-9a-fA-F]{{2}}){{{KEY_BYTES},}}")
 
+WEBHOOK = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?([/?][!-~]*)?", re.ASCII)
+
 
 def project_folder() -> Path:
     """Returns the folder of default paths: the checkout of this package, or else the current folder.
@@ -75,9 +77,16 @@ def _key(key: SecretStr | None) -> SecretStr | None:
     return key
 
 
+def _webhook(url: SecretStr | None) -> SecretStr | None:
+    if url is not None and not WEBHOOK.fullmatch(url.get_secret_value()):
+        raise ValueError("it is not a URL such as https://host/path, without a user and with ASCII characters only")
+    return url
+
+
 FolderOrBucket = Annotated[Location, NoDecode, BeforeValidator(_location)]
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
 Key = Annotated[SecretStr | None, AfterValidator(_key)]
+Webhook = Annotated[SecretStr | None, AfterValidator(_webhook)]
 
 
 class Settings(BaseSettings):
@@ -150,6 +159,11 @@ class Settings(BaseSettings):
         default=None,
         description="The key of the pseudonyms: 32 bytes or more, as hexadecimal digits. By default every build makes "
         "a random key.",
+    )
+    failure_webhook: Webhook = Field(
+        default=None,
+        description="The URL to which a sensor posts each failed run, as JSON with a text. By default there is no such "
+        "sensor.",
     )
     duckdb_memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] | None = Field(
         default=None, description="The memory limit of DuckDB, such as 4GB. By default 80% of the machine's memory."

@@ -13,7 +13,13 @@ PERSONAL = frozenset(name.casefold() for table in TABLES.values() for name in ta
 """The names of personal columns in lower case. They are masked in every table, because other people derive tables from
 those of the contract."""
 
-SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "STEDI_PSEUDONYM_KEY")
+SECRETS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "STEDI_PSEUDONYM_KEY",
+    "STEDI_FAILURE_WEBHOOK",
+)
 """The environment variables that hold secrets."""
 
 NAMED = re.compile(
