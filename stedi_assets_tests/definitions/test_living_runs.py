@@ -132,3 +132,13 @@ def test_run_monitoring_learns_from_the_launcher_whether_a_run_lives(project: Pr
             health = instance.run_launcher.check_run_worker_health(begun)
     assert health.status is WorkerStatus.FAILED
     assert "start the run again" in str(health)
+
+
+def test_where_runs_are_retried_a_dead_run_fails_at_the_second_check(project: Project, home: Path) -> None:
+    with (home / "dagster.yaml").open("a") as configuration:
+        configuration.write("run_retries: {enabled: true, max_retries: 1}\n")
+    killed_run(project, home)
+    with dagster.DagsterInstance.from_config(str(home)) as instance:
+        (ended,) = instance.get_runs()
+        checks = [instance.run_launcher.check_run_worker_health(ended).status for _ in range(2)]
+    assert checks == [WorkerStatus.RUNNING, WorkerStatus.FAILED]
