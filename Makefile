@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --durations 25 $(COVERAGE)
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
-.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium lint screenshots spark-jars wheel bench bench-peers clean
+.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium postgres systemd lint screenshots spark-jars wheel image bench bench-peers clean
 
 run: .venv/run
 	$(BIN)/stedi run
@@ -30,13 +30,13 @@ test-buckets: go .venv/test-buckets
 test-browser: chromium .venv/test-browser
 	$(PYTEST) -m browser
 
-# Crash walks, daemons, the hooks; then the property tests again, with ten times as many examples.
-test-slow: java go chromium .venv/test-spark .venv/test-browser .venv/lint
+# Crash walks, daemons, what is deployed, the hooks; then the property tests again, with ten times as many examples.
+test-slow: java go chromium postgres systemd .venv/test-spark .venv/test-browser .venv/lint
 	$(PYTEST) -m slow
 	$(PYTEST) -m 'hypothesis and not (slow or spark or bucket)' --hypothesis-profile many
 
 # All of the above, and the lines and branches that they reach.
-test-all: java go chromium .venv/test-spark .venv/test-browser .venv/lint
+test-all: java go chromium postgres systemd .venv/test-spark .venv/test-browser .venv/lint
 	$(BIN)/coverage erase
 	$(MAKE) test test-spark test-buckets test-browser test-slow COVERAGE='--cov --cov-append --cov-report='
 	$(BIN)/coverage report
@@ -48,6 +48,10 @@ go:
 	@command -v go >/dev/null || { echo 'The tests of buckets need Go, which builds their S3 server: install golang-go.' >&2; exit 1; }
 chromium:
 	@command -v chromium >/dev/null || { echo 'The tests of the browser need chromium: install chromium.' >&2; exit 1; }
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo 'The tests of what is deployed need PostgreSQL: install postgresql.' >&2; exit 1; }
+systemd:
+	@command -v systemd-analyze >/dev/null || { echo 'The tests of the units need systemd-analyze: install systemd.' >&2; exit 1; }
 
 lint: .venv/lint
 	$(BIN)/pre-commit run --all-files
@@ -58,6 +62,10 @@ wheel: .venv/release
 	$(BIN)/pyproject-build --quiet
 	$(BIN)/check-wheel-contents dist
 	$(BIN)/python -m stedi_assets_tests.support.wheel dist/*.whl
+
+# What the Dockerfile of deploy/ does, without Docker.
+image: .venv/test-spark
+	$(BIN)/python -m stedi_assets_tests.support.image
 
 # The pictures of the README, taken in Debian's chromium.
 screenshots: .venv/test-browser
@@ -104,7 +112,7 @@ clean:
 	touch $@
 
 .venv/test-spark: .venv/test-buckets
-	$(PIP) '.[dg,report,s3,spark,spark-connect,test,test-buckets]'
+	$(PIP) '.[dg,postgres,report,s3,spark,spark-connect,test,test-buckets]'
 	touch $@
 
 .venv/test-browser: .venv/test
@@ -113,7 +121,7 @@ clean:
 
 # The type checker reads every test.
 .venv/lint: .venv/test
-	$(PIP) '.[dg,lint,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
+	$(PIP) '.[dg,lint,postgres,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
 	touch $@
 
 .venv/release: .venv/run

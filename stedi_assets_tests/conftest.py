@@ -24,6 +24,7 @@ from stedi_assets_tests.support.commands import PROGRAMS
 from stedi_assets_tests.support.engines import KEY, OPENED, spark_started
 from stedi_assets_tests.support.grid import DEFAULT, Cell
 from stedi_assets_tests.support.places import NewPlace, Place
+from stedi_assets_tests.support.processes import POSTGRES_FOLDERS
 from stedi_assets_tests.support.projects import Build, Builds, Project, with_landing_files
 from stedi_assets_tests.support.shore import Shore
 
@@ -60,7 +61,7 @@ TIERS = ("slow", "browser", "spark", "bucket")
 
 
 TOOLS = {"spark": ("java", "versitygw"), "bucket": ("versitygw",), "browser": ("chromium",)}
-TOOLS["slow"] = ("java", "versitygw", "chromium", "pre-commit")
+TOOLS["slow"] = ("java", "versitygw", "chromium", "pre-commit", "initdb", "systemd-analyze")
 """From a mark to the programs that its tests start."""
 
 SOURCES_OF_TOOLS = {
@@ -68,6 +69,8 @@ SOURCES_OF_TOOLS = {
     "versitygw": "make test-buckets builds it with Go, which golang-go installs",
     "chromium": "install chromium",
     "pre-commit": "make lint installs it",
+    "initdb": "install postgresql",
+    "systemd-analyze": "install systemd",
 }
 
 
@@ -76,9 +79,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell lets what it starts in the background ignore an interruption; some tests interrupt their own processes.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _keep_files_in_memory()
+    path = os.pathsep.join([str(PROGRAMS), os.environ["PATH"], *POSTGRES_FOLDERS])
     for tier in filter(functools.partial(_is_selected, config), TIERS):
         for tool in TOOLS[tier]:
-            if not shutil.which(tool, path=os.pathsep.join([str(PROGRAMS), os.environ["PATH"]])):
+            if not shutil.which(tool, path=path):
                 raise pytest.UsageError(f"The tests marked {tier} need {tool}: {SOURCES_OF_TOOLS[tool]}.")
 
 

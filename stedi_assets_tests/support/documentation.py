@@ -10,8 +10,15 @@ from stedi_assets_tests.support.commands import PROGRAMS, environment
 
 README = (PROJECT / "README.md").read_text()
 
+DEPLOYMENT = (PROJECT / "docs/deploy.md").read_text()
 
-RUNNABLE = re.findall(r"<!-- runnable(?:: (\w+))? -->\n```console\n(.*?)```", README, re.DOTALL)
+
+def runnable(page: str) -> list[tuple[str, str]]:
+    """Finds the blocks of a page that tests run: where each needs to run, and its text."""
+    return re.findall(r"<!-- runnable(?:: (\w+))? -->\n```console\n(.*?)```", page, re.DOTALL)
+
+
+RUNNABLE = runnable(README)
 
 
 def execute(block: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
