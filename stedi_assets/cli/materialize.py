@@ -35,6 +35,10 @@ from stedi_assets.storage.work_folder import work_folder
 OPENING = {"duckdb": "Building tables with DuckDB", "spark": "Starting Spark"}
 """From an engine to what a run does first."""
 
+OF_THE_CODE_LOCATION = {".dagster/repository": "__repository__@stedi_assets.definitions"}
+"""The tag by which Dagster's timeline and the page of jobs find the runs of a code location. Dagster sets it itself where
+it launches a run."""
+
 NO_TELEMETRY = {"telemetry": {"enabled": False}}
 """Instance settings without telemetry, which would write to the user's home folder wherever the history is."""
 
@@ -74,6 +78,7 @@ def materialize(select: str, *, as_json: bool = False, shows_traces: bool = Fals
         result = dagster.execute_job(
             dagster.reconstructable(lakehouse_job),
             instance,
+            tags=OF_THE_CODE_LOCATION,
             run_config={"loggers": {PROGRESS: {"config": {"spins": spins}}}},
             asset_selection=keys,
         )

@@ -38,6 +38,12 @@ def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_p
                 } } }
             } }""",
         )["assetNodes"]
+        (location,) = ask(
+            address, "{ repositoriesOrError { ... on RepositoryConnection { nodes { jobs { name runs { status } } } } } }"
+        )["repositoriesOrError"]["nodes"]
+    # The page of jobs and the timeline ask so.
+    (lakehouse,) = [job for job in location["jobs"] if job["name"] == "lakehouse"]
+    assert lakehouse["runs"] == [{"status": "SUCCESS"}]
     by_name = {node["assetKey"]["path"][0]: node for node in nodes}
     assert {name for name, node in by_name.items() if node["isMaterializable"]} == {*TABLES, "lakehouse_report"}
     assert {key["path"][0] for key in by_name["step_trainer_trusted"]["dependencyKeys"]} == {
