@@ -39,7 +39,8 @@ def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_p
             } }""",
         )["assetNodes"]
         (location,) = ask(
-            address, "{ repositoriesOrError { ... on RepositoryConnection { nodes { jobs { name runs { status } } } } } }"
+            address,
+            "{ repositoriesOrError { ... on RepositoryConnection { nodes { jobs { name runs { status } } } } } }",
         )["repositoriesOrError"]["nodes"]
     # The page of jobs and the timeline ask so.
     (lakehouse,) = [job for job in location["jobs"] if job["name"] == "lakehouse"]
