@@ -50,6 +50,8 @@ PYTHON = "spark.sql.execution.pyspark.python"
 APPLICATION = {
     "spark.app.name": "stedi_assets",
     "spark.sql.catalogImplementation": "in-memory",
+    # pyspark switches it on, and it would write over the lines of the command.
+    "spark.ui.showConsoleProgress": "false",
     # Every Python process of Spark warns of pandas 3.
     "spark.executorEnv.PYTHONWARNINGS": "ignore:PySpark does not yet fully support pandas:FutureWarning",
 }
@@ -61,7 +63,6 @@ ON_ONE_MACHINE = {
     "spark.driver.memory": "4g",
     PYTHON: sys.executable,
     "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "true",
     "spark.sql.shuffle.partitions": "4",
     # The default is 64 MB. Each small table of a join holds a page until Java's next garbage collection.
     "spark.buffer.pageSize": "1m",
@@ -323,7 +324,7 @@ def _gateway(conf: SparkConf) -> JavaGateway:
     """Starts Java, with a pipe as its standard error that a thread copies to the standard error of this process.
 
     Dagster redirects the standard error of this process to the compute log of each step. Without the pipe,
-    Java would keep its first standard error, and Spark's progress would be missing from the logs.
+    Java would keep its first standard error, and Java's messages would be missing from the logs.
     """
     read_end, write_end = os.pipe()
     java_output = _JavaOutput(read_end)
