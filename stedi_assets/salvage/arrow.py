@@ -35,7 +35,15 @@ QUARANTINED_FIELDS: Mapping[str, SqlType] = {
 }
 """From each field of a quarantined record to its type."""
 
+BATCH_ROWS = 50_000
+"""The most rows in a batch of a plain file."""
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+PLAIN_SKELETON = b"{}\n"
+"""The braces, brackets and line ends of a line that holds one record without nested values."""
+
+NOT_IN_SKELETON = bytes(set(range(256)) - set(PLAIN_SKELETON + b"[\\"))
 
 DEPENDS_ON_POSITION = re.compile(rb"\A\xef\xbb\xbf|(?:\A|[\n\]},])[ \t\r\n]*\[")
 """Bytes whose meaning may depend on the bytes before them: a byte order mark, and the beginning of an array."""
@@ -129,6 +137,34 @@ class BatchBuilder:
         return pa.RecordBatch.from_arrays([names, *others], schema=self.schema)
 
 
+def plain_file_reader(
+    folder: str, columns: Sequence[ColumnLike], file_column: str, erased: Container[object] = ()
+) -> Callable[[Batches], Batches]:
+    """Returns the function that reads whole files in which each line is a plain record, and passes over all others.
+
+    Args:
+        folder: The URI of the folder that the files' names are paths below, with a slash at its end.
+        columns: The columns of the rows.
+        file_column: The name of one more column, for the file's name.
+        erased: The erased customers, as `RecordReader` takes them.
+
+    Returns:
+        A function from batches of a file's URI and its content to batches of rows. A file gives all its rows, which
+        are those of the exact reader, or none.
+    """
+
+    def read(batches: Batches) -> Batches:
+        for batch in batches:
+            for uri, stored in zip(*batch.columns, strict=True):
+                content = stored.as_py()
+                rows = _plain_rows(content if content.endswith(b"\n") else content + b"\n", columns, erased)
+                if rows is not None:
+                    names = pa.repeat(pa.scalar(_name(uri.as_py(), folder)), rows.num_rows)
+                    yield from rows.append_column(file_column, names).to_batches(BATCH_ROWS)
+
+    return read
+
+
 def line_reader(
     folder: str, columns: Sequence[ColumnLike], erased: Container[object] = ()
 ) -> Callable[[Batches], Batches]:
@@ -202,13 +238,15 @@ def _plain_rows(content: bytes, columns: Sequence[ColumnLike], erased: Container
     has no limit for the length of a record. So each line must begin and end with a brace and have no other brace, and
     the text must be UTF-8 in short lines.
     """
-    lines = content.count(b"}\n{") + 1
+    # One step over the bytes, which takes a third of the time of counting each of them.
+    skeleton = content.translate(None, NOT_IN_SKELETON)
+    lines = skeleton.count(b"\n")
     if not (
-        content.startswith(b"{")
+        skeleton.replace(b"\\", b"") == PLAIN_SKELETON * lines
+        and content.startswith(b"{")
         and content.endswith(b"}\n")
-        and content.count(b"{") == content.count(b"}") == lines
-        and b"[" not in content
-        and b"\\u" not in content
+        and content.count(b"}\n{") == lines - 1
+        and not (b"\\" in skeleton and b"\\u" in content)
         and _has_short_lines(content, DEFAULT_LIMITS.record_bytes)
     ):
         return None
@@ -262,9 +300,13 @@ def _contents(batches: Batches, folder: str) -> Iterator[tuple[str, bytes]]:
         sequences = pc.run_end_encode(names)
         parts = pa.ListArray.from_arrays([0, *sequences.run_ends.to_pylist()], contents)
         joined = pc.binary_join(parts, pa.scalar(b"", contents.type))
-        for name, content in zip(sequences.values, joined, strict=True):
-            # Spark writes one slash or three before a local path.
-            yield unquote(name.as_py()).replace("file:///", "file:/", 1).removeprefix(folder), content.as_py()
+        for uri, content in zip(sequences.values, joined, strict=True):
+            yield _name(uri.as_py(), folder), content.as_py()
+
+
+def _name(uri: str, folder: str) -> str:
+    # Spark writes one slash or three before a local path.
+    return unquote(uri).replace("file:///", "file:/", 1).removeprefix(folder)
 
 
 def _stream(pieces: Iterator[bytes], cut: Cut | None) -> Content:

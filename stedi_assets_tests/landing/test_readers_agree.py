@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stedi_assets.engines.engine import Engine
-from stedi_assets.salvage.arrow import line_reader
+from stedi_assets.salvage.arrow import line_reader, plain_file_reader
 from stedi_assets.salvage.buffer import DEFAULT_LIMITS
+from stedi_assets_tests.support.grid import on_both_engines, on_spark
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.raw_files import READINGS, Row, exact, newline_delimited, read, reading_record
 from stedi_assets_tests.support.shore import Shore, expected_rows, found_by_file
@@ -81,6 +82,10 @@ ODD_RECORDS = st.builds(
 """Records whose keys are the plain one's, with some other values, in any layout on a line."""
 
 
+ENDS = st.sampled_from([b"\n", b"", b"\n\n", b"\r\n", b",", b"]", b"\xff", b'{"user'])
+"""Ends of files."""
+
+
 @dataclass(frozen=True)
 class Fate:
     """What became of a file.
@@ -110,7 +115,16 @@ def fate_in_arrow(content: bytes) -> Fate | None:
     return Fate(exact(tuple(each["row"].values()) for each in found if each["row"]), [])
 
 
-def assert_duckdb_gives_the_fates_of_the_exact_reader(shore: Shore, files: Mapping[str, bytes]) -> None:
+def fate_as_a_plain_file(content: bytes, erased: Container[object] = ()) -> Fate | None:
+    """What becomes of a file that is read at once; None where it must be read in another way."""
+    part = pa.record_batch({"file": ["a"], "content": pa.array([content])})
+    batches = list(plain_file_reader("", READINGS, "file", erased)(iter([part])))
+    found = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
+    assert {name for *_, name in found} <= {"a"}
+    return Fate(exact(row[:-1] for row in found), []) if batches else None
+
+
+def assert_the_engine_gives_the_fates_of_the_exact_reader(shore: Shore, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         shore.put(name, content)
     for name, found in found_by_file(shore).items():
@@ -140,6 +154,34 @@ def test_arrow_gives_the_rows_of_the_exact_reader_or_leaves_the_lines_to_it(reco
     assert fate_in_arrow(content) in (None, fate(content))
 
 
+@settings(suppress_health_check=UNTIMED)
+@given(st.lists(ODD_RECORDS, min_size=1, max_size=4), st.sampled_from([b"\n", b"\r\n", b"\n\n", b"", b" ", b","]), ENDS)
+def test_a_plain_file_gives_the_rows_of_the_exact_reader_or_none(
+    records: list[bytes], separator: bytes, end: bytes
+) -> None:
+    content = separator.join(records) + end
+    assert fate_as_a_plain_file(content) in (None, fate(content))
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_file_of_plain_records_is_a_plain_file_with_and_without_a_last_line_feed(end: bytes) -> None:
+    content = b"\n".join(reading_record(number) for number in range(3)) + end
+    assert fate_as_a_plain_file(content) == fate(content)
+
+
+def test_a_file_with_the_record_of_an_erased_customer_is_not_plain() -> None:
+    content = newline_delimited([record_of({**PLAIN, "user": f'"{user}"'}) for user in "abc"])
+    assert fate_as_a_plain_file(content, {("user", "d")}) == fate(content)
+    assert fate_as_a_plain_file(content, {("user", "b")}) is None
+
+
+def assert_files_have_the_fates_of_the_exact_reader(place: Place, engine: Engine, records: list[bytes]) -> None:
+    plain = reading_record(1)
+    files = {f"{number}.json": newline_delimited([plain, record, plain]) for number, record in enumerate(records)}
+    shore = Shore(place / uuid.uuid4().hex, engine)
+    assert_the_engine_gives_the_fates_of_the_exact_reader(shore, files | {"all.json": newline_delimited(records)})
+
+
 @settings(
     max_examples=settings().max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture, *UNTIMED]
 )
@@ -147,20 +189,30 @@ def test_arrow_gives_the_rows_of_the_exact_reader_or_leaves_the_lines_to_it(reco
 def test_duckdb_gives_a_record_the_fate_that_the_exact_reader_gives_it(
     local_place: Place, computing: Engine, records: list[bytes]
 ) -> None:
-    plain = reading_record(1)
-    files = {f"{number}.json": newline_delimited([plain, record, plain]) for number, record in enumerate(records)}
-    shore = Shore(local_place / uuid.uuid4().hex, computing)
-    assert_duckdb_gives_the_fates_of_the_exact_reader(shore, files | {"all.json": newline_delimited(records)})
+    assert_files_have_the_fates_of_the_exact_reader(local_place, computing, records)
 
 
+@on_spark
+@settings(
+    max_examples=settings().max_examples // 5, suppress_health_check=[HealthCheck.function_scoped_fixture, *UNTIMED]
+)
+@given(records=st.lists(ODD_RECORDS, min_size=1, max_size=12))
+def test_spark_gives_a_record_the_fate_that_the_exact_reader_gives_it(
+    local_place: Place, computing: Engine, records: list[bytes]
+) -> None:
+    assert_files_have_the_fates_of_the_exact_reader(local_place, computing, records)
+
+
+@on_both_engines
 @pytest.mark.parametrize("column", PLAIN)
-def test_duckdb_gives_what_is_no_json_the_fate_that_the_exact_reader_gives_it(shore: Shore, column: str) -> None:
+def test_an_engine_gives_what_is_no_json_the_fate_that_the_exact_reader_gives_it(shore: Shore, column: str) -> None:
     words = "nan -NaN NAN inf -inf INF iNfinity -infinity +1 +Infinity 01 -01 .5 1. 1e 0x10 1_000 1f nul True 'a' ''"
     values = [*words.split(), "", "1,", ",1", "1 2", '"a" "b"', '"a\tb"', '"\\x"', '"\\ud83d', "/**/1", "1//", "\v1"]
     files = {f"{number}.json": record_of({**PLAIN, column: value}) + b"\n" for number, value in enumerate(values)}
-    assert_duckdb_gives_the_fates_of_the_exact_reader(shore, files)
+    assert_the_engine_gives_the_fates_of_the_exact_reader(shore, files)
 
 
+@on_both_engines
 @pytest.mark.parametrize(
     "members",
     [
@@ -181,10 +233,11 @@ def test_duckdb_gives_what_is_no_json_the_fate_that_the_exact_reader_gives_it(sh
         "",
     ],
 )
-def test_duckdb_gives_any_keys_the_fate_that_the_exact_reader_gives_them(shore: Shore, members: str) -> None:
+def test_an_engine_gives_any_keys_the_fate_that_the_exact_reader_gives_them(shore: Shore, members: str) -> None:
     content = newline_delimited([reading_record(1), f"{{{members}}}".encode(), reading_record(2)])
-    assert_duckdb_gives_the_fates_of_the_exact_reader(shore, {"a.json": content})
+    assert_the_engine_gives_the_fates_of_the_exact_reader(shore, {"a.json": content})
     assert fate_in_arrow(content) in (None, fate(content))
+    assert fate_as_a_plain_file(content) in (None, fate(content))
 
 
 def test_no_reader_takes_a_record_that_is_longer_than_the_exact_reader_takes(shore: Shore) -> None:
@@ -196,6 +249,8 @@ def test_no_reader_takes_a_record_that_is_longer_than_the_exact_reader_takes(sho
     assert (shore.entry("longer.json").rows, shore.entry("longer.json").quarantined) == (0, 1)
     assert fate_in_arrow(longest) == fate(longest)
     assert fate_in_arrow(longer) is None
+    assert fate_as_a_plain_file(longest) == fate(longest)
+    assert fate_as_a_plain_file(longer) is None
 
 
 ALLOWED = [

@@ -66,8 +66,14 @@ def test_lines_are_read_in_one_pass_and_count_as_read_strictly(shore: Shore) -> 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_files_that_tasks_share_give_the_rows_that_duckdb_gives(
-    local_place: Place, spark: Session, twin: Shore, shape: Callable[[Sequence[bytes]], bytes]
+    local_place: Place,
+    spark: Session,
+    twin: Shore,
+    shape: Callable[[Sequence[bytes]], bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Tasks share large files alone.
+    monkeypatch.setattr(landing, "LARGE_BYTES", 0)
     with Session(conf=SHORT_PARTS) as short_parts:
         shore = Shore(local_place, SparkEngine(short_parts))
         records = [reading_record(number) for number in range(200)]
@@ -78,6 +84,33 @@ def test_files_that_tasks_share_give_the_rows_that_duckdb_gives(
         twin.land()
         assert_equal(shore, twin)
         assert shore.ledger()["lines.json"].reader == "strict"
+
+
+def test_plain_files_are_read_at_once_and_the_others_of_their_folder_as_before(shore: Shore, twin: Shore) -> None:
+    records = [reading_record(number) for number in range(20)]
+    shore.put("plain.json", b"\n".join(records))
+    shore.put("unknown key.json", reading_record(1, model=2) + b"\n")
+    shore.put("broken.json", b"\n".join(records) + b'\n{"user"')
+    shore.put("empty.json", b"")
+    shore.put("twice.json", b'{"user":"a","timestamp":1,"timestamp":2}\n')
+    shore.land()
+    twin.land()
+    assert_equal(shore, twin)
+    assert [shore.entry(name).reader for name in ("plain.json", "unknown key.json", "broken.json")] == [
+        "strict",
+        "strict",
+        "exact",
+    ]
+    assert shore.entry("unknown key.json").unknown_keys == {"model": 1}
+
+
+def test_small_plain_files_do_not_become_a_data_file_each(shore: Shore, spark: Session) -> None:
+    for number in range(200):
+        shore.put(f"{number}.json", reading_record(number) + b"\n")
+    stored = shore.land().landing.stored
+    assert stored is not None
+    assert stored.written.rows == 200
+    assert len(stored.written.files) <= spark.spark.sparkContext.defaultParallelism + 1
 
 
 def part_of_a_file(lines: Sequence[bytes]) -> pa.RecordBatch:

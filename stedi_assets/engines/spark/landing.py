@@ -1,9 +1,13 @@
-"""Reading landing files with Spark: line by line in parallel where no record is lost, as a whole everywhere else.
+"""Reading landing files with Spark: plain files at once, others line by line where no record is lost, or as a whole.
 
-The executors run the exact reader in both cases (`stedi_assets.salvage.records`, by `stedi_assets.salvage.arrow`).
-Spark splits large files of lines between tasks. If a part of such a file does not consist of whole records, one task
-reads the file again from its beginning: only so are the offsets of quarantined bytes known. Rows and quarantined
-records are staged in a folder of the landing table.
+Arrow's reader takes the plain files on the executors, each as a whole, and Spark writes their rows as files of the
+table. Spark's own JSON reader would ignore unknown and repeated keys: a proof in SQL that a line has none takes longer
+than Arrow's reader with the way to Python and back.
+
+The executors read every other file with the exact reader (`stedi_assets.salvage.records`, by
+`stedi_assets.salvage.arrow`). Spark splits large files of lines between tasks. If a part of such a file does not
+consist of whole records, one task reads the file again from its beginning: only so are the offsets of quarantined bytes
+known. These rows and quarantined records are staged in a folder of the landing table.
 """
 
 import functools
@@ -11,7 +15,7 @@ import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +31,15 @@ from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
-from stedi_assets.salvage.arrow import BYTE_ORDER_MARK, QUARANTINED_FIELDS, Batches, Cut, line_reader, whole_file_reader
+from stedi_assets.salvage.arrow import (
+    BYTE_ORDER_MARK,
+    QUARANTINED_FIELDS,
+    Batches,
+    Cut,
+    line_reader,
+    plain_file_reader,
+    whole_file_reader,
+)
 from stedi_assets.salvage.buffer import DEFAULT_LIMITS
 from stedi_assets.salvage.records import OTHER_UNKNOWN_KEYS
 from stedi_assets.storage.location import Location
@@ -39,7 +51,15 @@ SMALL_BYTES = 4 << 20
 """Smaller files are not worth splitting between tasks."""
 
 LARGE_BYTES = 64 << 20
-"""Larger files are handed to a task in pieces, unless they are compressed: then they are held in memory."""
+"""Larger files are handed to a task in pieces, unless they are compressed: then they are held in memory. A task holds
+plain files of so many bytes at once."""
+
+SMALL_BATCH_BYTES = 1 << 20
+"""Plain files go to Python in batches of so many bytes and one file more: neither side holds a task's files at once."""
+
+OPENING_BYTES = 64 << 10
+"""A plain file counts as so many bytes more, when Spark divides the files between tasks: a task writes a file of the
+table, and with Spark's 4 MB a thousand small files would make many such tasks."""
 
 BEGINNING_BYTES = 1 << 20
 """A large file without a line feed in its first so many bytes is cut into pieces at closing braces."""
@@ -52,6 +72,12 @@ STAGING_OPTIONS = {**WRITE_OPTIONS, "parquet.enable.dictionary": "false"}
 
 CODEC_SUFFIXES = (".gz", ".bz2", ".deflate", ".lz4", ".snappy", ".zst")
 """The suffixes of files that Hadoop decompresses when Spark reads them as lines."""
+
+MOST_BYTES_OF_A_TASK = "spark.sql.files.maxPartitionBytes"
+
+BYTES_OF_AN_OPENING = "spark.sql.files.openCostInBytes"
+
+MOST_BYTES_OF_A_BATCH = "spark.sql.execution.arrow.maxBytesPerBatch"
 
 PIECES = {None: "files", "\n": "files-in-lines", "}": "files-in-objects"}
 """From the separator at which files are cut into pieces, None for no cut, to the name of their staging folder."""
@@ -117,12 +143,51 @@ class SparkLandingReader:
                 # An empty file is opened too, because on every engine a file without read permission is an error.
                 file.open_stored().close()
                 self._entries.append(self._entry(file, "exact", {"rows": 0}))
-        in_lines = [file for file in files if _is_split(file)]
+        written = self._read_plain([file for file in files if _may_be_plain(file)])
+        read = {entry.name for entry in self._entries}
+        others = [file for file in files if file.name not in read]
+        in_lines = [file for file in others if _is_split(file)]
         accepted, rows = self._read_lines(in_lines) if in_lines else (set(), [])
-        rows += self._read_whole([file for file in files if file.size and file.name not in accepted])
+        rows += self._read_whole([file for file in others if file.name not in accepted])
+        if others or written is None:
+            written = self._joined(written, self._write(rows))
         read = {entry.name for entry in self._entries}
         gone = [file.name for file in listed if file.name not in read]
-        return LandingRead(self._prefix, self._write(rows), self._entries, self._quarantined, gone)
+        return LandingRead(self._prefix, written, self._entries, self._quarantined, gone)
+
+    def _read_plain(self, files: Sequence[LandingFile]) -> Written | None:
+        """Writes the rows of the plain files among the given ones; returns None where there are no files."""
+        if not files:
+            return None
+        columns = (*self._source.columns, SOURCE_FILE)
+        read = plain_file_reader(_folder_uri(files), self._source.columns, SOURCE_FILE.name, self._stamp.tombstones)
+        rows = _contents(self._spark, files, None).mapInArrow(
+            read, _fields({column.name: column.type for column in columns})
+        )
+        rows.createOrReplaceTempView(self._source.name)
+        options = {
+            MOST_BYTES_OF_A_TASK: str(LARGE_BYTES),
+            BYTES_OF_AN_OPENING: str(OPENING_BYTES),
+            MOST_BYTES_OF_A_BATCH: str(SMALL_BATCH_BYTES),
+        }
+        with _options(self._spark, options):
+            written = write_parquet(self._spark.sql(self._query.sql), self._folder, f"{self._prefix}-plain")
+        if not written.rows:
+            return written
+        paths = [f"{self._folder.path}/{file.path}" for file in written.files]
+        counted = files_read(self._spark, "parquet", paths).groupBy(SOURCE_FILE.name).count().collect()
+        counts = dict(map(tuple, counted))
+        self._entries += [
+            self._entry(file, "strict", {"rows": counts[file.name]}) for file in files if file.name in counts
+        ]
+        return written
+
+    def _joined(self, plain: Written | None, others: Written) -> Written:
+        """Returns all written files, but for those without a row."""
+        files = [*(plain.files if plain else ()), *others.files]
+        kept = [file for file in files if file.rows] or files[:1]
+        self._folder.files.delete_files(self._folder.path, [file.path for file in files if file not in kept])
+        return Written(others.schema, kept)
 
     def _read_lines(self, files: Sequence[LandingFile]) -> tuple[set[str], list[DataFrame]]:
         """Reads files line by line, and returns the names and the rows of the files that lost no record."""
@@ -159,7 +224,10 @@ class SparkLandingReader:
         cut = {file.name: Cut(file.size, _begins_with_mark(file)) for file in files} if separator else {}
         contents = _contents(self._spark, files, separator)
         read = whole_file_reader(_folder_uri(files), self._source.columns, cut, self._stamp.tombstones)
-        with _one_file_per_task(self._spark, files) if separator else nullcontext():
+        # Not split between tasks, and no two in a task.
+        whole = str(max(file.size for file in files))
+        options = {MOST_BYTES_OF_A_TASK: whole, BYTES_OF_AN_OPENING: whole} if separator else {}
+        with _options(self._spark, options):
             return self._stage(PIECES[separator], contents, read)
 
     def _stage(self, name: str, contents: DataFrame, read: Callable[[Batches], Batches]) -> Location:
@@ -220,6 +288,10 @@ def _separator(file: LandingFile) -> str | None:
     return "\n" if b"\n" in _beginning(file, BEGINNING_BYTES) else "}"
 
 
+def _may_be_plain(file: LandingFile) -> bool:
+    return 0 < file.size <= LARGE_BYTES and not _is_decompressed_by_name(file)
+
+
 def _is_split(file: LandingFile) -> bool:
     is_worth_it = file.size > SMALL_BYTES and not _is_decompressed_by_name(file)
     return is_worth_it and b"\n" in _beginning(file, BEGINNING_BYTES)
@@ -244,13 +316,11 @@ def _contents(spark: SparkSession, files: Sequence[LandingFile], separator: str 
 
 
 @contextmanager
-def _one_file_per_task(spark: SparkSession, files: Sequence[LandingFile]) -> Iterator[None]:
-    """Keeps Spark, within the block, from splitting a file between tasks and from giving a task two files."""
-    whole = str(max(file.size for file in files))
-    options = ("spark.sql.files.maxPartitionBytes", "spark.sql.files.openCostInBytes")
+def _options(spark: SparkSession, options: Mapping[str, str]) -> Iterator[None]:
+    """Sets options of the session within the block."""
     before = {name: str(spark.conf.get(name)) for name in options}
-    for name in options:
-        spark.conf.set(name, whole)
+    for name, value in options.items():
+        spark.conf.set(name, value)
     try:
         yield
     finally:
@@ -265,7 +335,11 @@ def _findings(source: Source) -> str:
 
 
 def _structure(fields: Mapping[str, ColumnType]) -> str:
-    return f"STRUCT<{', '.join(f'`{name}`: {SPARK_TYPES[sql_type]}' for name, sql_type in fields.items())}>"
+    return f"STRUCT<{_fields(fields)}>"
+
+
+def _fields(fields: Mapping[str, ColumnType]) -> str:
+    return ", ".join(f"`{name}`: {SPARK_TYPES[sql_type]}" for name, sql_type in fields.items())
 
 
 def _notes(staged: DataFrame) -> list[tuple[str, dict[str, Any]]]:
