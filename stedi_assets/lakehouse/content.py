@@ -35,6 +35,12 @@ class Content:
         """The absolute paths of the files."""
         return [f"{self.folder}/{file.path}" for file in self.files]
 
+    @cached_property
+    def identity(self) -> tuple[str, frozenset[str], tuple[str, ...]]:
+        """Equal for contents of the same files and columns: a version has the rows that it had while it was staged."""
+        columns = tuple(field.name for field in self.schema.fields)
+        return str(self.folder), frozenset(file.path for file in self.files), columns
+
     @property
     def rows(self) -> int | None:
         """The number of rows; None where another program wrote a file without that statistic."""

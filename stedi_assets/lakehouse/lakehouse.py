@@ -270,7 +270,8 @@ class Lakehouse:
         """
         query = Query(sql)
         erased = self.tombstones().hashes if SHARED_FUNCTION in sql else frozenset()
-        key = (sql, erased, *(self._view(name) for name in sorted(tables_of(sql)) if not name.startswith(ADDED)))
+        views = [self._view(name) for name in sorted(tables_of(sql)) if not name.startswith(ADDED)]
+        key = (sql, erased, *(view if isinstance(view, Cut) else view.identity for view in views))
         if key not in self._results:
             self._prepare(query)
             self._results[key] = self.engine.rows(query)
