@@ -36,8 +36,8 @@ OPENING = {"duckdb": "Building tables with DuckDB", "spark": "Starting Spark"}
 """From an engine to what a run does first."""
 
 OF_THE_CODE_LOCATION = {".dagster/repository": "__repository__@stedi_assets.definitions"}
-"""The tag by which Dagster's timeline and the page of jobs find the runs of a code location. Dagster sets it itself where
-it launches a run."""
+"""The tag by which Dagster's timeline and the page of jobs find the runs of a code location. Dagster sets it itself on
+runs that it launches."""
 
 NO_TELEMETRY = {"telemetry": {"enabled": False}}
 """Instance settings without telemetry, which would write to the user's home folder wherever the history is."""
