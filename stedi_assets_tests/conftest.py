@@ -269,8 +269,7 @@ def built_project(empty_project: Project, built: Build) -> Project:
 @pytest.fixture
 def shore(place: Place, computing: Engine) -> Iterator[Shore]:
     """A landing folder with its tables, without Dagster."""
-    opened = Shore(place, computing)
-    with closing(opened.lakehouse):
+    with closing(Shore(place, computing)) as opened:
         yield opened
 
 

@@ -9,9 +9,6 @@ from deltalake import Field, Schema
 NOT_OF_THE_TYPE = frozenset({"nullable", "containsNull", "valueContainsNull", "metadata"})
 """The keys in Delta's JSON of a column, or of a part of one, that are not its name or type."""
 
-NUMBERS = frozenset({"byte", "short", "integer", "long", "float", "double"})
-"""Delta's types of numbers, besides decimals."""
-
 ORDER_KEY = "stedi.order"
 """A key in the metadata of a schema's first column, which makes the schema unequal to one of the same columns."""
 
@@ -58,11 +55,6 @@ def in_order(schema: Schema, current: Schema) -> Schema:
     first, *others = schema.fields
     metadata = {**first.metadata, ORDER_KEY: "changed"}
     return Schema([Field(first.name, first.type, nullable=first.nullable, metadata=metadata), *others])
-
-
-def numbers(schema: Schema) -> list[str]:
-    """Returns the names of the columns of a schema whose type is a number of Delta, in order."""
-    return [name for name, kind in column_types(schema).items() if kind in NUMBERS or kind.startswith("decimal")]
 
 
 def _bare(kind: Any) -> Any:

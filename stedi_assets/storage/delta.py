@@ -23,7 +23,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from stedi_assets.errors import ConflictError, StediError
-from stedi_assets.storage.columns import column_types, difference, in_order, numbers
+from stedi_assets.storage.columns import column_types, difference, in_order
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.refusals import refusal_in_text
 from stedi_assets.storage.same_rows import SAME_ROWS_KEY, keeps_rows
@@ -44,10 +44,6 @@ READ_FEATURES = frozenset({"columnMapping", "timestampNtz", "v2Checkpoint", "vac
 
 STATISTICS = {"minValues": "min.", "maxValues": "max.", "nullCount": "null_count."}
 """From a statistic's name in the Delta protocol to deltalake's prefix for its columns."""
-
-STATISTICS_COLUMNS = "delta.dataSkippingStatsColumns"
-"""The property of a table that names the columns whose least and greatest values any writer may put into the log. It
-names the numbers: a text may name a person, and the log outlives the rows."""
 
 RECENT_COMMITS = 20
 """How many of the newest commits are searched."""
@@ -229,12 +225,8 @@ def commit(
         replace = partial(current.create_write_transaction, [*actions], "overwrite", schema)
         return _committed(table, marker, current.version(), partial(replace, commit_properties=properties))
     create = partial(create_table_with_add_actions, table.path, schema, actions, mode="error", description=description)
-    options = {
-        "configuration": {STATISTICS_COLUMNS: ",".join(f"`{name}`" for name in numbers(schema))},
-        "storage_options": table.delta_options,
-        "commit_properties": properties,
-    }
-    return _committed(table, marker, None, partial(create, **options))
+    options = table.delta_options
+    return _committed(table, marker, None, partial(create, storage_options=options, commit_properties=properties))
 
 
 def amend(

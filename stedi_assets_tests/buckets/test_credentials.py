@@ -245,7 +245,7 @@ def test_a_run_says_it_for_each_table_that_it_could_not_begin(tmp_path: Path) ->
     variables = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "steps", "HOME": str(tmp_path)}
     finished = run("stedi", "run", "--select", "customer_landing", folder=tmp_path, **STORE, **variables)
     assert finished.exit_code == 1
-    assert finished.output.rstrip().splitlines()[-1].endswith("Run aws sso login --profile steps.")
+    assert finished.output.rstrip().splitlines()[-2].endswith("Run aws sso login --profile steps.")
 
 
 @pytest.mark.parametrize(("variables", "line"), SETTINGS.values(), ids=SETTINGS)

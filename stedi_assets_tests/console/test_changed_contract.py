@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ def changed(place: Place, computing: Engine, monkeypatch: pytest.MonkeyPatch) ->
     """Makes a table with a version from before a change of the contract and one from after it."""
 
     def make(change: str) -> Project:
-        shore = ContractShore(place, computing, monkeypatch)
-        shore.hold(["a.json"])
-        shore.land()
-        shore.use(CHANGES[change].columns)
-        shore.land()
+        with closing(ContractShore(place, computing, monkeypatch)) as shore:
+            shore.hold(["a.json"])
+            shore.land()
+            shore.use(CHANGES[change].columns)
+            shore.land()
         return Project.at(place, "duckdb")
 
     return make

@@ -11,7 +11,6 @@ from stedi_assets.defs.assets import QUERIES
 from stedi_assets.engines.engine import Engine
 from stedi_assets.lakehouse.build import Builder
 from stedi_assets.lakehouse.land import land
-from stedi_assets.storage.delta import STATISTICS_COLUMNS
 from stedi_assets_tests.support.erasing import EMAIL, all_bytes, erased, naming, opened
 from stedi_assets_tests.support.grid import in_both_places
 from stedi_assets_tests.support.projects import Project
@@ -22,7 +21,6 @@ TABLE = "accelerometer_landing"
 
 
 def write_texts_into_the_log(table: DeltaTable) -> None:
-    table.alter.set_table_properties({STATISTICS_COLUMNS: "user"})
     table.update({"x": "x"})
 
 
@@ -90,9 +88,3 @@ def test_a_log_that_does_not_name_the_customer_stays_whole(built_project: Projec
     before = log(built_project)
     erased(opened(built_project, computing))
     assert before in log(built_project)
-
-
-def test_another_program_writes_no_text_of_rows_into_the_log(built_project: Project) -> None:
-    built_project.delta(TABLE).update({"x": "x"})
-    assert b"maxValues" in log(built_project)
-    assert EMAIL.encode() not in log(built_project)

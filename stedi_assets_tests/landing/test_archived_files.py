@@ -2,6 +2,8 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
@@ -87,14 +89,14 @@ def test_after_any_deliveries_changes_and_removals_the_rows_are_those_that_each_
 
 
 @pytest.fixture
-def contract_shore(place: Place, computing: Engine, monkeypatch: pytest.MonkeyPatch) -> ContractShore:
+def contract_shore(place: Place, computing: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[ContractShore]:
     """A landing table of three files, of which one is archived."""
-    shore = ContractShore(place, computing, monkeypatch)
-    shore.lakehouse.keeps_gone_files = True
-    shore.hold(["a.json", "b.json", "c.json"])
-    shore.land()
-    shore.hold(["b.json", "c.json"])
-    return shore
+    with closing(ContractShore(place, computing, monkeypatch)) as shore:
+        shore.lakehouse.keeps_gone_files = True
+        shore.hold(["a.json", "b.json", "c.json"])
+        shore.land()
+        shore.hold(["b.json", "c.json"])
+        yield shore
 
 
 @on_both_engines

@@ -1,5 +1,7 @@
 """A run reads all raw files again where another contract made the rows that a landing table holds."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pyarrow as pa
@@ -28,8 +30,9 @@ from stedi_assets_tests.support.shore import PHONES, expected_rows
 
 
 @pytest.fixture
-def contract_shore(place: Place, computing: Engine, monkeypatch: pytest.MonkeyPatch) -> ContractShore:
-    return ContractShore(place, computing, monkeypatch)
+def contract_shore(place: Place, computing: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[ContractShore]:
+    with closing(ContractShore(place, computing, monkeypatch)) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("circumstance", CIRCUMSTANCES)

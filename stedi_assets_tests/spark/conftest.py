@@ -1,6 +1,7 @@
 """Landing folders on Spark, with a twin on DuckDB."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import duckdb
 import pytest
@@ -35,14 +36,16 @@ def duckdb_engine() -> Iterator[Engine]:
 
 
 @pytest.fixture
-def shore(local_place: Place, spark_engine: Engine) -> Shore:
-    return Shore(local_place, spark_engine)
+def shore(local_place: Place, spark_engine: Engine) -> Iterator[Shore]:
+    with closing(Shore(local_place, spark_engine)) as opened:
+        yield opened
 
 
 @pytest.fixture
-def twin(local_place: Place, duckdb_engine: Engine) -> Shore:
+def twin(local_place: Place, duckdb_engine: Engine) -> Iterator[Shore]:
     """The same landing folder, with tables of its own, on DuckDB."""
-    return Shore(local_place, duckdb_engine, tables="lakehouse of the twin")
+    with closing(Shore(local_place, duckdb_engine, tables="lakehouse of the twin")) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_the_home_of_another_spark_is_named(
     assert finished.exit_code == 1
     told = message.format(home=home, version=pyspark.__version__)
     remedy = f"Unset SPARK_HOME, or set it to the folder of Spark {pyspark.__version__}."
-    assert finished.output.splitlines()[-1] == f"customer_landing: {told} {remedy}"
+    assert finished.output.splitlines()[-2] == f"customer_landing: {told} {remedy}"
 
 
 def test_the_home_of_the_same_spark_is_used(project: Project) -> None:
@@ -64,7 +64,7 @@ def test_the_home_of_the_same_spark_is_used(project: Project) -> None:
 def test_arguments_for_another_spark_are_named_and_not_quoted(project: Project, arguments: str) -> None:
     finished = run_on_spark(project, **NO_JAVA, PYSPARK_SUBMIT_ARGS=arguments)
     assert finished.exit_code == 1
-    assert finished.output.splitlines()[-1] == (
+    assert finished.output.splitlines()[-2] == (
         "customer_landing: PYSPARK_SUBMIT_ARGS is set: Spark would start with options that are not in the settings. "
         "Unset it, and set options with STEDI_SPARK_CONF."
     )
@@ -73,7 +73,7 @@ def test_arguments_for_another_spark_are_named_and_not_quoted(project: Project, 
 def test_a_user_without_a_name_is_told_how_to_get_one(project: Project) -> None:
     finished = run_on_spark(project, NAMELESS, **NO_JAVA)
     assert finished.exit_code == 1
-    assert finished.output.splitlines()[-1] == (
+    assert finished.output.splitlines()[-2] == (
         "customer_landing: Spark needs the user's name, and the user id 54321 has none on this machine. Add a line "
         "such as stedi:x:54321:0::/tmp:/bin/sh to /etc/passwd, or run as a user who has a name."
     )
@@ -84,6 +84,6 @@ def test_a_folder_of_jars_without_one_is_named(project: Project, tmp_path: Path)
     jars.mkdir()
     finished = run_on_spark(project, STEDI_SPARK_JARS=str(jars))
     assert finished.exit_code == 1
-    assert finished.output.splitlines()[-1] == (
+    assert finished.output.splitlines()[-2] == (
         f"customer_landing: The folder {jars} holds no jar. Fill it with make spark-jars, or unset STEDI_SPARK_JARS."
     )

@@ -64,7 +64,7 @@ def test_a_wrong_master_is_one_line_that_names_the_setting(
     finished = run("stedi", "run", "--select", "key:customer_landing", folder=tmp_path, **variables)
     assert finished.exit_code == 1
     assert f"customer_landing: Spark could not be started at {master}: {reason}" in finished.output
-    assert "Correct STEDI_SPARK_MASTER, STEDI_SPARK_JARS or STEDI_SPARK_CONF." in finished.output.splitlines()[-1]
+    assert "Correct STEDI_SPARK_MASTER, STEDI_SPARK_JARS or STEDI_SPARK_CONF." in finished.output.splitlines()[-2]
     assert "\tat " not in finished.output
 
 

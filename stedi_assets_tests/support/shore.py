@@ -34,6 +34,12 @@ class Shore:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.source = source
         self.lakehouse = Lakehouse(place.location(tables), place.location(raw), engine)
+        self._opened = [self.lakehouse]
+
+    def close(self) -> None:
+        """Releases the leases: a later test may get a folder of the same name."""
+        for lakehouse in self._opened:
+            lakehouse.close()
 
     def of_another_run(self) -> "Shore":
         """The same folders and engine, with tables that another run opens."""
@@ -44,6 +50,7 @@ class Shore:
             self.lakehouse.engine,
             keeps_gone_files=self.lakehouse.keeps_gone_files,
         )
+        self._opened.append(other.lakehouse)
         return other
 
     def put(self, name: str, content: bytes) -> None:

@@ -129,6 +129,7 @@ def test_a_null_in_a_required_column_of_a_stored_table_is_found(built_project: P
 
 def test_a_null_is_counted_where_the_log_lacks_the_number(built_project: Project) -> None:
     table = built_project.delta("accelerometer_trusted")
+    table.alter.set_table_properties({"delta.dataSkippingStatsColumns": "timestamp"})
     stored = table.to_pyarrow_table()
     write_deltalake(table, stored.set_column(0, stored.schema.field(0), pa.nulls(4, pa.string())), mode="append")
     result = check_alone(built_project, "accelerometer_trusted")
