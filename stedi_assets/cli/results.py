@@ -197,7 +197,7 @@ def verdict(results: Sequence[TableResult], *, success: bool) -> Text:
         )
     kept = [result for result in results if result.metadata is None]
     failed = f"{_counted(statuses[FAILED], 'check')}, " if statuses[FAILED] else ""
-    stay = "; they stay at their last version" if kept else ""
+    stay = "; each stays at its last version" if kept else ""
     return Text(f"FAILED: {failed}{_counted(len(kept), 'table')} not built{stay}{warned}", STYLES[FAILED])
 
 

@@ -45,7 +45,7 @@ def test_a_failure_is_told_once_and_the_verdict_says_what_was_not_built(project:
         ["customer_trusted", "failed"],
     ]
     assert len([line for line in printed if line.startswith("customer_trusted: ")]) == 1
-    assert printed[-1] == "FAILED: 1 check, 3 tables not built; they stay at their last version"
+    assert printed[-1] == "FAILED: 1 check, 3 tables not built; each stays at its last version"
 
 
 def test_the_results_as_json_have_everything_that_the_table_has(project: Project) -> None:
@@ -90,9 +90,9 @@ NOT_BUILT = TableResult("customer_curated")
         ([result("a", one="passed", two="warned")], "1 table: 0 changed, 1 unchanged, 1 check passed, 1 warning"),
         (
             [result("a", one="passed"), REJECTED, NOT_BUILT],
-            "FAILED: 2 checks, 2 tables not built; they stay at their last version",
+            "FAILED: 2 checks, 2 tables not built; each stays at its last version",
         ),
-        ([NOT_BUILT], "FAILED: 1 table not built; they stay at their last version"),
+        ([NOT_BUILT], "FAILED: 1 table not built; each stays at its last version"),
     ],
 )
 def test_the_verdict_is_one_line(results: list[TableResult], said: str) -> None:
