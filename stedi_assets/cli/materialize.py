@@ -71,7 +71,7 @@ def materialize(select: str, *, as_json: bool = False, shows_traces: bool = Fals
     settings = read_settings()
     spins = settings.executor == "in_process"
     started = time.perf_counter()
-    with _instance() as instance:
+    with _instance(settings.executor) as instance:
         for run_id in mark_dead_runs(instance):
             print(f"The run {run_id} is marked as failed: its process ended before the run did.", file=sys.stderr)
         stderr_console().print(f"{OPENING[settings.engine]}, {settings.lakehouse}", markup=False, highlight=False)
@@ -94,8 +94,7 @@ def materialize(select: str, *, as_json: bool = False, shows_traces: bool = Fals
         console = stdout_console()
         console.print(table_of(found, f"Run {result.run_id}", console))
         total = f"{seconds:.1f} seconds in all; the tables are below {settings.lakehouse}"
-        console.print(total, markup=False, emoji=False, highlight=False, soft_wrap=True)
-        for line in problems:
+        for line in (total, *problems):
             console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
         console.print(outcome, soft_wrap=True)
     if shows_traces:
@@ -148,11 +147,11 @@ def _selected(select: str) -> Sequence[dagster.AssetKey]:
 
 
 @contextmanager
-def _instance() -> Iterator[dagster.DagsterInstance]:
+def _instance(executor: str) -> Iterator[dagster.DagsterInstance]:
     """Yields Dagster's instance, with the history in DAGSTER_HOME, or with one that the end of the run removes."""
     home = os.environ.get("DAGSTER_HOME")
     with ExitStack() as at_end:
-        if not home and read_settings().executor == "in_process":
+        if not home and executor == "in_process":
             # Nobody reads this history. In files, the run would wait for the disk hundreds of times.
             yield at_end.enter_context(dagster.DagsterInstance.ephemeral(settings=NO_TELEMETRY))
             return

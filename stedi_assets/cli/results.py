@@ -47,9 +47,11 @@ class TableResult:
         return Counter(self.checks.values())
 
     @property
-    def is_rejected(self) -> bool:
-        """Whether a blocking check failed, so that the table stays at its last version."""
-        return self.metadata is None and bool(self.statuses[FAILED])
+    def state(self) -> str:
+        """What became of the table: published, rejected by a blocking check, or not built."""
+        if self.metadata is not None:
+            return "published"
+        return "rejected" if self.statuses[FAILED] else "not built"
 
     @property
     def is_changed(self) -> bool:
@@ -62,7 +64,7 @@ class TableResult:
     def rows(self) -> str:
         """The number of rows, or why there is no new version."""
         if self.metadata is None:
-            return "rejected" if self.is_rejected else "not built"
+            return self.state
         return f"{self.metadata['dagster/row_count']:,}" if "dagster/row_count" in self.metadata else ""
 
     @property
@@ -94,10 +96,9 @@ class TableResult:
         """Returns all of it as JSON has it. The path is that of the table's folder."""
         metadata = self.metadata or {}
         named = {name: metadata.get(name) for name in ("rows_added", "rows_removed", "plan", "seconds", "path")}
-        state = "rejected" if self.is_rejected else "published" if self.metadata is not None else "not built"
         return {
             "table": self.name,
-            "state": state,
+            "state": self.state,
             "rows": metadata.get("dagster/row_count"),
             "expected": self.expected,
             **named,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from stedi_assets.contract import SOURCE_FILE, SOURCES, Source
-from stedi_assets.erasure.person import Mention, Person
+from stedi_assets.erasure.person import QUARANTINED_TEXT, Mention, Person
 from stedi_assets.lakehouse.archive import GONE_FILES_KEY, KEPT, ledger_with_archive, refuse_to_remove
 from stedi_assets.lakehouse.build import Builder, Staged, Step
 from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -15,12 +15,11 @@ from stedi_assets.lakehouse.state import read_state
 from stedi_assets.lakehouse.stopwatch import Stopwatch
 from stedi_assets.landing.digest import CONTRACT_KEY
 from stedi_assets.landing.ledger_files import Part, write_ledger
-from stedi_assets.privacy.pseudonyms import FUNCTION
+from stedi_assets.privacy.pseudonyms import has_one_of
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import LEDGER_KEY
 
-QUARANTINED_TEXT = "text"
 AN_ERASURE = Plan("all", "an erasure removes rows of archived raw files")
 
 
@@ -101,16 +100,12 @@ def _is_theirs(person: Person, source: Source, _column: str, text: str) -> bool:
 
 
 def _condition(lakehouse: Lakehouse, name: str, columns: Sequence[str], is_theirs: Callable[[str, str], bool]) -> str:
-    """Returns the condition for a row of theirs; FALSE if there is none.
-
-    It compares keyed hashes, so that no message or log of an engine can quote the values.
-    """
+    """Returns the condition for a row of theirs; FALSE if there is none."""
     conditions = []
     for column in columns:
         values = lakehouse.rows(f"SELECT DISTINCT stored.{column} AS value FROM {name} AS stored")
         theirs = [row["value"] for row in values if row["value"] is not None and is_theirs(column, row["value"])]
-        hashes = ", ".join(f"'{lakehouse.pseudonyms(value)}'" for value in sorted(theirs))
-        conditions += [f"{FUNCTION}(stored.{column}) IN ({hashes})"] if hashes else []
+        conditions += [has_one_of(f"stored.{column}", map(lakehouse.pseudonyms, sorted(theirs)))] if theirs else []
     return " OR ".join(conditions) or "FALSE"
 
 

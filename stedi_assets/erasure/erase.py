@@ -6,7 +6,7 @@ after the tombstones are written. Wherever an erasure is interrupted, the next o
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
@@ -21,7 +21,7 @@ from stedi_assets.lakehouse.build import Builder
 from stedi_assets.lakehouse.folders import table_folders
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.land import land
-from stedi_assets.privacy.pseudonyms import FUNCTION
+from stedi_assets.privacy.pseudonyms import FUNCTION, has_one_of
 from stedi_assets.privacy.tombstones import email_tombstone, serial_number_tombstone, shared_serial_number_tombstone
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
@@ -140,8 +140,7 @@ def _rebuild(
 
 def _delete_old_versions(table: Location, person: Person) -> int:
     """Deletes what only old versions of a table need, and returns how many files those were."""
-    current = delta.open_table(table)
-    if current is not None and is_named_in_log(table, person):
+    if is_named_in_log(table, person) and (current := delta.open_table(table)):
         # The vacuum then deletes the log's earlier files.
         delta.write_checkpoint(table, current)
     return len(vacuum(table, timedelta(0)))
@@ -164,18 +163,16 @@ def _value_hashes(lakehouse: Lakehouse, plan: ErasurePlan) -> Mapping[str, Seque
     describing = [column.name for column in CUSTOMERS.columns if column.personal and not column.names_customer]
     if not plan.customer.spellings or delta.open_table(lakehouse.root / table_path(CUSTOMERS.landing)) is None:
         return {}
-    emails = _sql_list(map(lakehouse.pseudonyms, sorted(plan.customer.spellings)))
+    is_theirs = has_one_of("customer.email", map(lakehouse.pseudonyms, sorted(plan.customer.spellings)))
     columns = ", ".join(f"{FUNCTION}(customer.{name}) AS {name}" for name in describing)
-    rows = lakehouse.rows(
-        f"SELECT DISTINCT {columns} FROM {CUSTOMERS.landing} AS customer WHERE {FUNCTION}(customer.email) IN ({emails})"
-    )
+    rows = lakehouse.rows(f"SELECT DISTINCT {columns} FROM {CUSTOMERS.landing} AS customer WHERE {is_theirs}")
     return {name: sorted({row[name] for row in rows if row[name]}) for name in describing}
 
 
 def _count_shared_values(lakehouse: Lakehouse, value_hashes: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Returns how many records of other customers have one of the values, by column."""
     counted = ", ".join(
-        f"coalesce(sum(CASE WHEN {FUNCTION}(customer.{name}) IN ({_sql_list(hashes)}) THEN 1 END), 0) AS {name}"
+        f"coalesce(sum(CASE WHEN {has_one_of(f'customer.{name}', hashes)} THEN 1 END), 0) AS {name}"
         for name, hashes in value_hashes.items()
         if hashes
     )
@@ -183,10 +180,6 @@ def _count_shared_values(lakehouse: Lakehouse, value_hashes: Mapping[str, Sequen
         return {}
     (row,) = lakehouse.rows(f"SELECT {counted} FROM {CUSTOMERS.landing} AS customer")
     return {name: int(found) for name, found in row.items() if found}
-
-
-def _sql_list(hashes: Iterable[str]) -> str:
-    return ", ".join(f"'{keyed}'" for keyed in hashes)
 
 
 def _handle_object_versions(lakehouse: Lakehouse, certificate: Certificate, *, delete: bool) -> None:

@@ -35,6 +35,9 @@ NAMING_KEYS = frozenset(
 )
 """The keys that name a customer, of all sources together: a file may lie in another source's folder."""
 
+QUARANTINED_TEXT = "text"
+"""The column of a quarantine that has what was found of a record."""
+
 ATOM_CHARACTERS = r"\w.!#$%&'*+/=?^`{|}~-"
 """The characters that, next to an address, would make it another address."""
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from stedi_assets.contract import SOURCES, TABLES, Source, table_path
 from stedi_assets.erasure.archived import archived_files
-from stedi_assets.erasure.person import Person
+from stedi_assets.erasure.person import QUARANTINED_TEXT, Person
 from stedi_assets.erasure.redaction import COPIED_BYTES, Redaction, decoded_records, find_records
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -257,7 +257,7 @@ def count_rows(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
     """
     rows = {}
     for name, table in TABLES.items():
-        naming = [column.name for column in table.columns if column.names_customer and column.name != "text"]
+        naming = [column.name for column in table.columns if column.names_customer and column.name != QUARANTINED_TEXT]
         if not naming or not delta.open_table(lakehouse.root / table_path(table.name)):
             continue
         columns = ", ".join(f"stored.{column}" for column in naming)

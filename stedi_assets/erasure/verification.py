@@ -14,7 +14,14 @@ from stedi_assets.engines.duckdb.errors import FAILURES, errors_explained
 from stedi_assets.engines.duckdb.s3 import S3Access
 from stedi_assets.engines.duckdb.text import identifier, read_parquet
 from stedi_assets.erasure.certificate import Certificate
-from stedi_assets.erasure.person import LONGEST_NAME_BYTES, NAMING_KEYS, SEARCHED_BYTES, Mention, Person
+from stedi_assets.erasure.person import (
+    LONGEST_NAME_BYTES,
+    NAMING_KEYS,
+    QUARANTINED_TEXT,
+    SEARCHED_BYTES,
+    Mention,
+    Person,
+)
 from stedi_assets.erasure.plan import seekable_copy
 from stedi_assets.erasure.redaction import find_records
 from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -38,7 +45,6 @@ IS_BROKEN_PARQUET = "it cannot be read as Parquet"
 NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|DATE|TIME.*)$")
 """DuckDB's types whose values cannot contain an email or a serial number."""
 
-QUARANTINED_TEXT = "text"
 CONTRACT_COLUMNS = frozenset(column.name.lower() for table in TABLES.values() for column in table.columns)
 
 

@@ -32,7 +32,7 @@ def ledger_with_archive(folder: Location, last_commit: Mapping[str, Any], listed
         The ledger; None where no file is gone, so that the table can be replaced.
 
     Raises:
-        StediError: The ledger is gone, or another program made the last commit: archived files cannot be told.
+        StediError: The ledger is gone, or another program made the last commit: nothing tells which files are archived.
     """
     ledger = read_ledger(folder, last_commit[LEDGER_KEY]) if LEDGER_KEY in last_commit else None
     if ledger is None:

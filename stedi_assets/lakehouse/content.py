@@ -37,7 +37,7 @@ class Content:
 
     @cached_property
     def identity(self) -> tuple[str, frozenset[str], tuple[str, ...]]:
-        """Equal for contents of the same files and columns: a version has the rows that it had while it was staged."""
+        """The folder, the files and the columns. A staged version has those of the published one, and the same rows."""
         columns = tuple(field.name for field in self.schema.fields)
         return str(self.folder), frozenset(file.path for file in self.files), columns
 

@@ -385,14 +385,14 @@ class Lakehouse:
         """Lists the raw files of a source now.
 
         Raises:
-            StediError: The folder cannot be listed, or holds no file although the rows of no file would stay.
+            StediError: The folder cannot be listed, or holds no file and the rows of files that are gone do not stay.
         """
         return list_landing_files(self.landing, source, may_be_empty=self.keeps_gone_files)
 
     def passed_over(self, source: Source) -> Mapping[str, str]:
         """Returns the entries of a source's landing folder that are not read, from the name to the reason.
 
-        They are those that the last landing of this object found. Without one, `raw_files` lists the folder now.
+        The last landing of this object found the entries. Before a landing, `raw_files` lists the folder.
         """
         if source.landing not in self._passed_over:
             self._passed_over[source.landing] = self.raw_files(source).passed_over

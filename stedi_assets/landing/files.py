@@ -63,7 +63,7 @@ def list_landing_files(root: Location, source: Source, after: str = "", *, may_b
         root: The landing root.
         source: The source, whose folder is `source.path` below the root.
         after: List only the files whose names come after this one.
-        may_be_empty: Whether a folder without a file is none of the wrong place, as all its files may be archived.
+        may_be_empty: Whether the folder may hold no file, because all its files may be archived.
 
     Raises:
         StediError: The folder is missing or unreadable, a symbolic link leads out of the root, or the whole folder

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from typing import Self
 
 FUNCTION = "pseudonym"
@@ -13,6 +14,17 @@ KEY_BYTES = 32
 
 BLOCK_BYTES = 64
 """The length to which HMAC pads a key for SHA-256."""
+
+
+def has_one_of(column: str, hashes: Iterable[str]) -> str:
+    """Returns the SQL condition that a column's pseudonym is one of some, so that no message can quote a value.
+
+    Args:
+        column: An expression of SQL.
+        hashes: The pseudonyms, at least one.
+    """
+    listed = ", ".join(f"'{keyed}'" for keyed in hashes)
+    return f"{FUNCTION}({column}) IN ({listed})"
 
 
 class Pseudonyms:

@@ -1,25 +1,12 @@
 """Dagster's web server over the project's history, asked as its pages ask it."""
 
-import json
 import shutil
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.commands import run, serving
 from stedi_assets_tests.support.course import GENERATED_COUNTS
-
-
-def ask(address: str, query: str) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{address}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=60) as response:
-        answer: dict[str, Any] = json.load(response)
-    assert "errors" not in answer, answer
-    data: dict[str, Any] = answer["data"]
-    return data
+from stedi_assets_tests.support.deployed import ask
 
 
 def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Dagster as `deploy/` has it: processes of their own over a real PostgreSQL, of which each may be killed."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -35,6 +36,14 @@ class Production:
         begun = self.postgres.query("SELECT run_id FROM event_logs WHERE dagster_event_type = 'STEP_START'")
         ended = self.postgres.query("SELECT run_id FROM event_logs WHERE dagster_event_type = 'STEP_SUCCESS'")
         return {run_id for (run_id,) in begun} - {run_id for (run_id,) in ended}
+
+    @contextmanager
+    def holding_a_run(self) -> Iterator[str]:
+        """Launches a run that waits for the lakehouse until the block ends."""
+        with holding(self.project.place, str(self.project.lakehouse)):
+            run_id = self.dagster.launch("lakehouse")
+            self.dagster.wait(lambda: run_id in self.waiting())
+            yield run_id
 
     def status(self, run_id: str) -> str:
         status: str = self.dagster.runs()[run_id]["status"]
@@ -112,16 +121,12 @@ def test_an_old_run_is_deleted_from_postgres_and_its_output_from_the_bucket(
 
 
 def test_a_run_that_dies_with_its_code_server_is_reported_and_starts_again(production: Production) -> None:
-    dagster, project = production.dagster, production.project
-    with holding(project.place, str(project.lakehouse)):
-        died = dagster.launch("lakehouse")
-        dagster.wait(lambda: died in production.waiting())
+    dagster = production.dagster
+    with production.holding_a_run() as died:
         dagster.code.kill()
         dagster.code.start()
         dagster.wait(lambda: production.status(died) == "FAILURE")
-    dagster.wait(
-        lambda: [run["status"] for run in dagster.runs().values() if run["parentRunId"] == died] == ["SUCCESS"]
-    )
+    dagster.wait(lambda: production.statuses_of_retries(died) == ["SUCCESS"])
     dagster.wait(lambda: production.hook.posted)
     (text,) = [body["text"] for body in production.hook.posted]
     assert text.startswith(f"Run {died} of the job lakehouse failed. ")
@@ -129,10 +134,8 @@ def test_a_run_that_dies_with_its_code_server_is_reported_and_starts_again(produ
 
 
 def test_a_code_server_that_is_told_to_stop_lets_its_run_end_first(production: Production) -> None:
-    dagster, project = production.dagster, production.project
-    with holding(project.place, str(project.lakehouse)):
-        running = dagster.launch("lakehouse")
-        dagster.wait(lambda: running in production.waiting())
+    dagster = production.dagster
+    with production.holding_a_run() as running:
         dagster.code.terminate()
     dagster.wait(lambda: dagster.code.has_ended)
     assert production.status(running) == "SUCCESS"

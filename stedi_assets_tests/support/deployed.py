@@ -45,7 +45,9 @@ def ask(address: str, query: str, **variables: Any) -> Any:
     while len(refusals) <= OPEN_CONNECTIONS:
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
-                return json.load(response)["data"]
+                answer = json.load(response)
+            assert "errors" not in answer, answer
+            return answer["data"]
         except HTTPError as error:
             refusals.append(error.read().decode())
     raise AssertionError(refusals[-1])

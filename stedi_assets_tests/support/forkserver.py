@@ -17,8 +17,8 @@ import dagster
 from stedi_assets_tests.support.runs import QUIET
 
 LIBRARIES = ("arro3.core", "pydantic_settings", "rich.table", "sqlglot")
-"""What the commands import beside Dagster, this project, whose settings are read when it is imported, and duckdb and
-deltalake, which start threads when they are imported: a fork has none of them."""
+"""The libraries that the commands import, beside Dagster. A fork itself imports this project, which reads the settings,
+and duckdb and deltalake, which start threads: a fork would have none of them."""
 
 
 def serve() -> list[str] | None:
