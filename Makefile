@@ -95,8 +95,9 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=…")'
 	$(PYTHON) -m venv .venv
 
+# With pip's own progress: it is the first thing that a newcomer waits for.
 .venv/run: .venv/bin/pip pyproject.toml constraints.txt
-	$(PIP) .
+	$(subst --quiet,,$(PIP)) .
 	touch $@
 
 .venv/spark: .venv/run

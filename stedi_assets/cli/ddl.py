@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stedi_assets.cli.force import force_option, refuse_existing
 from stedi_assets.contract import SOURCES, TABLES
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="A folder for one file per statement, instead of printing.",
 )
-def ddl(tables: tuple[str, ...], dialect: "Dialect", output: Path | None) -> None:
+@force_option
+def ddl(tables: tuple[str, ...], dialect: "Dialect", output: Path | None, force: bool) -> None:
     """Prints CREATE statements for the raw files and the tables at STEDI_LANDING and STEDI_LAKEHOUSE.
 
     TABLE is a table, or customer_files, accelerometer_files or step_trainer_files for the raw JSON. By default the
@@ -54,10 +56,12 @@ def ddl(tables: tuple[str, ...], dialect: "Dialect", output: Path | None) -> Non
     if output is None:
         click.echo("\n".join(statements.values()), nl=False)
         return
+    files = {output / f"{name}.sql": statement for name, statement in statements.items()}
+    refuse_existing(list(files), force=force)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for name, statement in statements.items():
-            (output / f"{name}.sql").write_text(statement, "utf-8")
+        for file, statement in files.items():
+            file.write_text(statement, "utf-8")
     except OSError as error:
         # An error of a write, such as a full disk, has no file name.
         raise click.ClickException(f"{error.filename or output}: {error.strerror}.") from None

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from stedi_assets.cli.force import force_option, refuse_existing
+
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Replace an existing file.")
+@force_option
 def duckdb(file: Path, force: bool) -> None:
     """Writes a DuckDB file with one view for each table.
 
@@ -15,8 +17,7 @@ def duckdb(file: Path, force: bool) -> None:
 
     Example: stedi duckdb lakehouse.duckdb && duckdb -ui lakehouse.duckdb
     """
-    if file.exists() and not force:
-        raise click.ClickException(f"The file {file} exists. Give --force to replace it.")
+    refuse_existing([file], force=force)
     from stedi_assets.console.view_file import write_view_file  # noqa: PLC0415
     from stedi_assets.settings import read_settings  # noqa: PLC0415
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stedi_assets.cli.completion import complete_table
+from stedi_assets.cli.force import force_option, refuse_existing
 
 if TYPE_CHECKING:
     from stedi_assets.console.time_travel import AsOf, Rejected
@@ -27,6 +28,7 @@ FORMATS = ("table", "csv", "json", "parquet")
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file for the result, instead of printing."
 )
+@force_option
 @click.option(
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most rows that a table shows."
 )
@@ -46,6 +48,7 @@ def query(
     sql: str | None,
     format_: str | None,
     output: Path | None,
+    force: bool,
     limit: int,
     as_of_text: str | None,
     rejected: str | None,
@@ -68,6 +71,7 @@ def query(
     """
     chosen = format_ or _format_of(output)
     _refuse_impossible_combination(chosen, output)
+    refuse_existing([output] if output else [], force=force)
     if as_of_text and rejected:
         raise click.UsageError("--as-of and --rejected exclude each other.")
     versions = _rejected(rejected) if rejected else _as_of(as_of_text)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from stedi_assets.cli.force import force_option, refuse_existing
+
 
 @click.command()
 @click.option(
@@ -11,15 +13,17 @@ import click
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("report.html"),
     show_default=True,
-    help="The file to write. An existing file is replaced.",
+    help="The file to write.",
 )
-def report(output: Path) -> None:
+@force_option
+def report(output: Path, force: bool) -> None:
     """Writes one page with counts, checks, queries, sample rows, lineage and pictures of the tables.
 
     The command runs every check. The page is one file that loads nothing else, and personal values are masked.
 
     Example: stedi report --output report.html
     """
+    refuse_existing([output], force=force)
     from rich.filesize import decimal  # noqa: PLC0415
 
     from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415

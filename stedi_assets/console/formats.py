@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stedi_assets.console.output import atomic_output
-from stedi_assets.console.screen import printable_text, spinner, stdout_console
+from stedi_assets.console.screen import print_or_page, printable_text, spinner
 from stedi_assets.console.statement import prepared_statement
 from stedi_assets.console.time_travel import AsOf, Rejected
 from stedi_assets.engines.duckdb.text import literal
@@ -51,9 +51,7 @@ def show_table(settings: Settings, sql: str, as_of: AsOf | Rejected | None, limi
         table.add_column(printable_text(name), justify="right" if is_number else "left", overflow="fold")
     for row in rows[:limit]:
         table.add_row(*(Text("NULL", style="dim") if value is None else printable_text(value) for value in row))
-    console = stdout_console()
-    console.print(table)
-    console.print(_summary(count, limit), highlight=False, soft_wrap=True)
+    print_or_page(table, _summary(count, limit))
 
 
 def _count(connection: duckdb.DuckDBPyConnection, result: str) -> int:

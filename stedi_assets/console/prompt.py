@@ -14,6 +14,8 @@ from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import completion_is_selected, has_focus
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.lexers import PygmentsLexer
+from pygments.lexers.sql import SqlLexer
 
 from stedi_assets.console.statement import is_ended
 from stedi_assets.console.tables import existing_tables
@@ -97,7 +99,8 @@ def ask(lakehouse: Location, answer: Callable[[str], None]) -> None:
         "stedi> ",
         history=FileHistory(str(history_file())),
         completer=SqlCompleter(tables),
-        complete_while_typing=False,
+        complete_while_typing=True,
+        lexer=PygmentsLexer(SqlLexer),
         multiline=True,
         prompt_continuation="    -> ",
         key_bindings=_key_bindings(),

@@ -11,7 +11,10 @@ from rich.table import Table
 from stedi_assets.console.inventory import total_rows
 from stedi_assets.console.screen import printable_text
 from stedi_assets.console.time_travel import commit_time, format_instant
-from stedi_assets.storage.delta import RUN_KEY, DataFile, current_files
+from stedi_assets.storage.delta import ENGINE_KEY, RUN_KEY, DataFile, current_files
+
+RUN_ID_CHARACTERS = 8
+"""The characters of a run's id that a table shows, as Dagster's pages do."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class HistoryEntry:
         rows_added: The number of rows in the files that the commit added.
         rows_removed: The number of rows in the files that the commit removed.
         run_id: The Dagster run that committed the version.
-        engine: The program that committed the version, with its own version.
+        engine: The engine that computed the rows, with its version; None for a commit of another program.
+        writer: The library that committed the version, with its version.
     """
 
     version: int
@@ -37,6 +41,7 @@ class HistoryEntry:
     rows_removed: int | None
     run_id: str | None
     engine: str | None
+    writer: str | None
 
 
 def history_entries(table: DeltaTable, limit: int) -> Iterator[HistoryEntry]:
@@ -59,7 +64,8 @@ def history_entries(table: DeltaTable, limit: int) -> Iterator[HistoryEntry]:
             rows_added=_rows_of_difference(files, following),
             rows_removed=_rows_of_difference(following, files),
             run_id=entry.get(RUN_KEY),
-            engine=entry.get("engineInfo"),
+            engine=entry.get(ENGINE_KEY),
+            writer=entry.get("engineInfo"),
         )
 
 
@@ -89,7 +95,7 @@ def history_table(entries: Sequence[HistoryEntry]) -> Table:
     table.add_column("operation")
     for heading in ("rows", "added", "removed"):
         table.add_column(heading, justify="right")
-    table.add_column("run", overflow="fold")
+    table.add_column("run", no_wrap=True)
     table.add_column("engine", overflow="fold")
     for entry in entries:
         counts = (entry.rows, entry.rows_added, entry.rows_removed)
@@ -98,8 +104,8 @@ def history_table(entries: Sequence[HistoryEntry]) -> Table:
             entry.time,
             printable_text(entry.operation),
             *("" if count is None else f"{count:,}" for count in counts),
-            printable_text(entry.run_id or ""),
-            printable_text(entry.engine or ""),
+            printable_text((entry.run_id or "")[:RUN_ID_CHARACTERS]),
+            printable_text(entry.engine or entry.writer or ""),
         )
     return table
 

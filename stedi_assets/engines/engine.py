@@ -86,7 +86,13 @@ class LandingRead:
 
 
 class Engine(Protocol):
-    """The methods that the lakehouse calls; each engine implements them."""
+    """The methods that the lakehouse calls; each engine implements them.
+
+    Attributes:
+        name: The engine with its version, such as "DuckDB 1.5.5".
+    """
+
+    name: str
 
     def define_table(self, name: str, files: Sequence[str], schema: Schema) -> None:
         """Makes a table readable in queries by its name.

@@ -179,12 +179,11 @@ class Lakehouse:
         folder = self.folder(name)
         self._confirm_lease(name, written.files)
         description = TABLES[name].description if name in TABLES else None
-        delta.commit(current, folder, written.schema, written.files, metadata, description)
-        if current is None:
-            self._take(name, delta.open_table(folder), written)
-        else:
+        stamped = {**metadata, delta.ENGINE_KEY: self.engine.name}
+        delta.commit(current, folder, written.schema, written.files, stamped, description)
+        if current is not None:
             delta.refresh(current, folder)
-            self._take(name, current, written)
+        self._take(name, current or delta.open_table(folder), written)
 
     def amend(
         self,
@@ -209,7 +208,8 @@ class Lakehouse:
         """
         folder = self.folder(name)
         self._confirm_lease(name, added)
-        delta.amend(current, folder, added, [f"{folder}/{file.path}" for file in removed], metadata)
+        stamped = {**metadata, delta.ENGINE_KEY: self.engine.name}
+        delta.amend(current, folder, added, [f"{folder}/{file.path}" for file in removed], stamped)
         delta.refresh(current, folder)
         self._take(name, current)
 

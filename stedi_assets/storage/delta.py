@@ -31,6 +31,9 @@ from stedi_assets.storage.same_rows import SAME_ROWS_KEY, keeps_rows
 RUN_KEY = "dagster/run_id"
 """The key of a commit's metadata that holds the id of the run."""
 
+ENGINE_KEY = "stedi.engine"
+"""The key of a commit's metadata that names the engine that computed the rows, with its version."""
+
 COMMIT_KEY = "stedi.commit"
 """The key of a commit's metadata whose value is unique, so that the commit can be found among those of others."""
 

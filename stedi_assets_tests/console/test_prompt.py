@@ -110,19 +110,49 @@ def test_the_prompt_answers_statements_until_ctrl_d(built: BuiltTwice, tmp_path:
         assert prompt.exit_code() == 0
 
 
-def test_tab_completes_the_names_of_tables_and_columns(built: BuiltTwice, tmp_path: Path) -> None:
+def test_names_of_tables_and_columns_are_offered_as_the_user_types(built: BuiltTwice, tmp_path: Path) -> None:
     with terminal(built.project, tmp_path, "query") as prompt:
         prompt.wait_for(PROMPT)
-        prompt.type(f"FROM machine_learning_c{TAB}")
-        prompt.wait_for("machine_learning_curated")
-        prompt.type(f" WHERE distanceF{TAB}")
-        prompt.wait_for("romObject")
-        prompt.type(f" < 250;{ENTER}")
-        prompt.wait_for("3 rows")
-        prompt.wait_for(PROMPT)
-        prompt.type(f"FROM customer_{TAB}")
+        prompt.type("FROM customer_")
         for name in ("customer_landing", "customer_quarantine", "customer_trusted", "customer_curated"):
             prompt.wait_for(name)
+        prompt.type(f"trusted;{ENTER}")
+        prompt.wait_for("3 rows")
+
+
+def test_tab_takes_a_name_that_is_offered(built: BuiltTwice, tmp_path: Path) -> None:
+    with terminal(built.project, tmp_path, "query") as prompt:
+        prompt.wait_for(PROMPT)
+        prompt.type("FROM machine_learning_c")
+        prompt.wait_for("machine_learning_curated")
+        prompt.type(f"{TAB} WHERE distanceF")
+        prompt.wait_for("distanceFromObject")
+        prompt.type(f"{TAB} < 250;{ENTER}")
+        prompt.wait_for("3 rows")
+
+
+def test_the_words_of_sql_have_a_colour(built: BuiltTwice, tmp_path: Path) -> None:
+    with terminal(built.project, tmp_path, "query") as prompt:
+        prompt.wait_for(PROMPT)
+        prompt.type("SELECT 42")
+        prompt.wait_for("SELECT")
+        prompt.wait_for("42")
+        keyword, number = (re.search(rf"(\x1b\[[0-9;]+m)[^\x1b]*{word}", prompt.printed) for word in ("SELECT", "42"))
+        assert keyword and number and keyword[1] != number[1]
+
+
+def test_a_result_wider_than_the_terminal_opens_in_the_pager(built: BuiltTwice, tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text("#!/bin/sh\necho paged; cat\n")
+    pager.chmod(0o700)
+    for width, is_paged in ((50, False), (500, True)):
+        statement = f"SELECT repeat('x', {width}) AS wide"
+        with terminal(built.project, tmp_path, "query", statement, PAGER=str(pager)) as screen:
+            printed = screen.wait_for("1 row")
+            assert ("paged" in printed) == is_paged
+            # One line of the table, whatever the width of the terminal.
+            assert "x" * width in printed
+            assert screen.exit_code() == 0
 
 
 def test_an_error_does_not_end_the_prompt(built: BuiltTwice, tmp_path: Path) -> None:

@@ -100,9 +100,11 @@ def test_a_file_is_replaced_only_by_a_whole_result(built: BuiltTwice, tmp_path: 
     file = tmp_path / "result.csv"
     file.write_text("as it was")
     failing = "SELECT CASE WHEN range = 3000000 THEN error('no') END FROM range(4000000)"
-    assert refused(built.stedi("query", failing, "--output", str(file))).startswith("Invalid Input Error: no.")
+    assert refused(built.stedi("query", failing, "--output", str(file), "--force")).startswith(
+        "Invalid Input Error: no."
+    )
     assert file.read_text() == "as it was"
-    succeeded(built.stedi("query", "SELECT 1 AS a", "--output", str(file)))
+    succeeded(built.stedi("query", "SELECT 1 AS a", "--output", str(file), "--force"))
     assert file.read_text() == "a\n1\n"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -110,7 +112,7 @@ def test_a_file_is_replaced_only_by_a_whole_result(built: BuiltTwice, tmp_path: 
 def test_a_result_is_not_written_into_the_lakehouse(built: BuiltTwice) -> None:
     file = Path(built.project.files("customer_trusted")[0])
     content = file.read_bytes()
-    line = refused(built.stedi("query", "SELECT 1", "--output", str(file)))
+    line = refused(built.stedi("query", "SELECT 1", "--output", str(file), "--force"))
     assert line.startswith(f"The file {file} would lie in the lakehouse")
     assert file.read_bytes() == content
 

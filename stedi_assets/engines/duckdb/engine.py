@@ -63,8 +63,11 @@ class DuckDBEngine:
         pseudonyms: The keyed hash behind the SQL function `pseudonym`; None leaves the function undefined.
 
     Attributes:
+        name: See `Engine`.
         access: The connection's access to buckets; None if there are none.
     """
+
+    name = f"DuckDB {duckdb.__version__}"
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, aws: Aws | None = None, pseudonyms: Pseudonyms | None = None

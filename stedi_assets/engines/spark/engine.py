@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyspark
 from deltalake import Schema
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -64,7 +65,12 @@ class SparkEngine:
     Args:
         session: The session, which the first query starts. The caller stops it.
         pseudonyms: The keyed hash behind the SQL function `pseudonym`; None leaves the function undefined.
+
+    Attributes:
+        name: See `Engine`.
     """
+
+    name = f"Spark {pyspark.__version__}"
 
     def __init__(self, session: Session, pseudonyms: Pseudonyms | None = None) -> None:
         self._session = session
