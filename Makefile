@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --durations 25 $(COVERAGE)
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
-.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium postgres systemd lint screenshots spark-jars wheel image bench bench-peers clean
+.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium postgres systemd faketime lint screenshots spark-jars wheel image bench bench-peers bench-year clean
 
 run: .venv/run
 	$(BIN)/stedi run
@@ -52,6 +52,8 @@ postgres:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { echo 'The tests of what is deployed need PostgreSQL: install postgresql.' >&2; exit 1; }
 systemd:
 	@command -v systemd-analyze >/dev/null || { echo 'The tests of the units need systemd-analyze: install systemd.' >&2; exit 1; }
+faketime:
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || { echo 'The benchmark of a year needs libfaketime: install faketime.' >&2; exit 1; }
 
 lint: .venv/lint
 	$(BIN)/pre-commit run --all-files
@@ -83,9 +85,14 @@ bench: .venv/test-spark .venv/test-buckets
 	$(BIN)/python -m benchmarks.bench_change
 	$(BIN)/python -m benchmarks.bench_change --scale 10 --engine spark
 	$(BIN)/python -m benchmarks.bench_change --scale 10 --location bucket
+	$(BIN)/python -m benchmarks.bench_cluster
 
 bench-peers: .venv/test-spark
 	$(BIN)/python -m benchmarks.bench_peers
+
+# A year of deliveries, and 2,000 runs of a tiny file: an hour.
+bench-year: faketime .venv/test
+	$(BIN)/python -m benchmarks.bench_year
 
 clean:
 	rm -rf .venv .bench lakehouse build dist *.egg-info
