@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 PYTEST := $(BIN)/pytest --numprocesses auto --dist loadgroup --durations 25 $(COVERAGE)
 export DAGSTER_HOME := $(CURDIR)/.dagster
 
-.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium postgres systemd faketime lint screenshots spark-jars wheel image bench bench-peers bench-year clean
+.PHONY: run ui test test-spark test-buckets test-browser test-slow test-all java go chromium postgres systemd faketime lint docs screenshots spark-jars wheel image bench bench-peers bench-year clean
 
 run: .venv/run
 	$(BIN)/stedi run
@@ -69,7 +69,18 @@ wheel: .venv/release
 image: .venv/test-spark
 	$(BIN)/python -m stedi_assets_tests.support.image
 
-# The pictures of the README, taken in Debian's chromium.
+# The documentation as a site, in build/docs/site. A link to a file that is no page leads to the sources.
+SOURCES ?= file://$(CURDIR)
+LINKS := sed -e 's|](docs/|](|g' -e 's|](\.\.*/|]($(SOURCES)/|g'
+docs: .venv/docs
+	rm -rf build/docs
+	mkdir -p build/docs
+	cp -r zensical.toml docs build/docs
+	$(LINKS) README.md > build/docs/docs/index.md
+	for page in docs/*.md; do $(LINKS) $$page > build/docs/$$page; done
+	$(BIN)/zensical build --strict --config-file build/docs/zensical.toml
+
+# The pictures of the documentation, taken in Debian's chromium.
 screenshots: .venv/test-browser
 	$(BIN)/python -m stedi_assets_tests.support.screenshots docs/images
 
@@ -107,29 +118,33 @@ clean:
 	$(subst --quiet,,$(PIP)) .
 	touch $@
 
+.venv/docs: .venv/run
+	$(PIP) '.[docs]'
+	touch $@
+
 .venv/spark: .venv/run
 	$(PIP) '.[spark]'
 	touch $@
 
 .venv/test: .venv/run
-	$(PIP) '.[dg,report,test]'
+	$(PIP) '.[dg,docs,report,test]'
 	touch $@
 
 .venv/test-buckets: .venv/test .venv/versitygw
-	$(PIP) '.[dg,report,s3,test,test-buckets]'
+	$(PIP) '.[dg,docs,report,s3,test,test-buckets]'
 	touch $@
 
 .venv/test-spark: .venv/test-buckets
-	$(PIP) '.[dg,postgres,report,s3,spark,spark-connect,test,test-buckets]'
+	$(PIP) '.[dg,docs,postgres,report,s3,spark,spark-connect,test,test-buckets]'
 	touch $@
 
 .venv/test-browser: .venv/test
-	$(PIP) '.[dg,report,test,test-browser]'
+	$(PIP) '.[dg,docs,report,test,test-browser]'
 	touch $@
 
 # The type checker reads every test.
 .venv/lint: .venv/test
-	$(PIP) '.[dg,lint,postgres,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
+	$(PIP) '.[dg,docs,lint,postgres,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
 	touch $@
 
 .venv/release: .venv/run

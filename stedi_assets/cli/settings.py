@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--markdown", is_flag=True, help="Print the table of defaults in the README.")
+@click.option("--markdown", is_flag=True, help="Print the defaults as a table in Markdown.")
 def settings(markdown: bool) -> None:
     """Prints every STEDI_ variable with its current value and its meaning.
 

@@ -155,7 +155,7 @@ def test_the_report_scrolls_what_is_wide_by_itself(browser: BrowserContext, buil
     assert table.evaluate("part => part.scrollWidth > part.clientWidth")
 
 
-def test_the_pictures_of_the_readme_are_small(browser: BrowserContext, built: Built, tmp_path: Path) -> None:
+def test_the_pictures_of_the_documentation_are_small(browser: BrowserContext, built: Built, tmp_path: Path) -> None:
     taken = take_screenshots(browser, built, tmp_path)
     assert [file.name for file in taken] == ["asset_graph.png", "asset.png", "report.png"]
     for file in taken:

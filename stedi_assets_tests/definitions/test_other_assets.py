@@ -192,10 +192,10 @@ def test_an_asset_with_partitions_is_refused(project: Project) -> None:
     assert failure(result, "mine").startswith("The asset mine has partitions")
 
 
-def test_the_example_in_the_readme_works(project: Project) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+def test_the_example_in_the_documentation_works(project: Project) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (PROJECT / "docs/extend.md").read_text(), re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(example, "README.md", "exec", dont_inherit=True), names)
+    exec(compile(example, "extend.md", "exec", dont_inherit=True), names)
     assert project.materialize().success
     assert project.materialize_others(names["readings_per_minute"]).success
     assert project.rows("readings_per_minute") == {(0, 4): 1}

@@ -13,7 +13,7 @@ import yaml
 from stedi_assets.settings import Settings, variables
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.dockerfile import DOCKERFILE, stages
-from stedi_assets_tests.support.documentation import DEPLOYMENT, execute, runnable
+from stedi_assets_tests.support.documentation import blocks, execute
 
 DEPLOY = PROJECT / "deploy"
 
@@ -87,8 +87,8 @@ def test_every_secret_of_compose_is_a_file_of_its_name_and_reaches_a_service() -
 
 def test_the_documented_commands_make_every_secret_of_compose(tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
-    ((_, block),) = runnable(DEPLOYMENT)
-    finished = execute(block, tmp_path)
+    (block,) = blocks((PROJECT / "docs/deploy.md").read_text())
+    finished = execute(block.text, tmp_path)
     assert finished.returncode == 0, finished.stdout
     folder = tmp_path / "deploy/secrets"
     made = {file.name: file.read_text().strip() for file in folder.iterdir()}

@@ -1,64 +1,105 @@
-"""The documentation, held to the code: its commands run, its tables are printed by the program, its links lead on."""
+"""The documentation, held to the code: its commands run, its tables come from the program, its links lead on."""
 
 import re
+import shutil
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
+import dagster
 import duckdb
 import pytest
 
 from stedi_assets.cli import main
 from stedi_assets.contract import TABLES
+from stedi_assets.definitions import defs
 from stedi_assets.defs.checks import check
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.lakehouse.check import Check
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets_tests.support.checkout import PROJECT, cloned, tracked_files
 from stedi_assets_tests.support.commands import run
-from stedi_assets_tests.support.documentation import README, RUNNABLE, execute
+from stedi_assets_tests.support.documentation import MARKDOWN, PAGES, anchors, blocks, execute, shows
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.records import device_reading
+from stedi_assets_tests.support.reference import GENERATED, MARKED, renewed
 
-# One clone and one lakehouse for all.
-pytestmark = pytest.mark.xdist_group("documentation")
+LINK = re.compile(r"\]\((?!\w+:)([^)#]*)(?:#([^)]*))?\)")
+"""A link within the project: its file, if it is another one, and its anchor."""
 
 
-PAGES = sorted(PROJECT / name for name in tracked_files(PROJECT) if name.endswith(".md"))
+def of_project(path: Path) -> str:
+    return str(path.relative_to(PROJECT))
+
+
+@dataclass
+class Reader:
+    """Someone who has cloned the project and run the README's first command."""
+
+    folder: Path
+    printed: str
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clone of the project in which the tables are built, as after the README's first command."""
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     folder = cloned(PROJECT, tmp_path_factory.mktemp("reader") / "stedi_assets")
     finished = run("stedi", "run", folder=folder, PYTHONPATH=str(folder))
     assert finished.exit_code == 0, finished.output
-    return folder
+    return Reader(folder, finished.output)
 
 
-@pytest.mark.parametrize("block", [block for place, block in RUNNABLE if not place])
-def test_a_block_of_the_readme_runs(block: str, reader: Path) -> None:
-    finished = execute(block, reader)
-    assert finished.returncode == 0, finished.stdout
-    assert "Error" not in finished.stdout
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page.read_text())], ids=of_project)
+def test_the_blocks_of_a_page_run_in_their_order_and_print_what_it_shows(
+    page: Path, reader: Reader, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(reader.folder, tmp_path / "stedi_assets"))
+    for block in blocks(page.read_text()):
+        if block.kind == "s3":
+            continue
+        finished = execute(block.text, folder)
+        assert finished.returncode == (1 if block.kind == "fails" else 0), finished.stdout
+        assert "Error" not in finished.stdout
+        for shown in block.shown:
+            assert shows(finished.stdout, shown), finished.stdout
 
 
-def test_the_readme_has_blocks_that_are_run() -> None:
-    assert len(RUNNABLE) == README.count("<!-- runnable") >= 5
-    assert {place for place, _ in RUNNABLE} == {"", "s3"}
+def test_every_mark_of_a_block_is_read() -> None:
+    for page in PAGES:
+        assert len(blocks(page.read_text())) == page.read_text().count("<!-- runnable"), page
+        assert {block.kind for block in blocks(page.read_text())} <= {"", "s3", "fails"}, page
 
 
-def test_the_readmes_settings_are_what_the_program_prints(tmp_path: Path) -> None:
-    printed = run("stedi", "settings", "--markdown", folder=tmp_path).output
-    assert printed.startswith("| variable | default | what it sets |")
-    assert printed in README
+def test_the_readme_shows_what_the_first_run_prints(reader: Reader) -> None:
+    (shown,) = re.findall(r"<!-- output of the first run -->\n```text\n(.*?)```", PAGES[0].read_text(), re.DOTALL)
+    assert shows(reader.printed, shown), reader.printed
+    assert reader.printed.endswith(shown.splitlines()[-1] + "\n")
 
 
-def test_the_readmes_commands_are_those_of_the_program() -> None:
-    listed = dict(re.findall(r"^\| `stedi ([a-z-]+)` \| (.*) \|$", README, re.MULTILINE))
-    summaries = {
-        name: " ".join((command.help or "").split("\n\n")[0].split()) for name, command in main.commands.items()
-    }
-    assert listed == summaries
+@pytest.mark.parametrize(
+    ("shown", "does"),
+    [
+        ("b\nc\n", True),
+        ("b…\nc\n", True),
+        ("a\n…\nd\n", True),
+        ("a\nc\n", False),
+        ("c\n…\na\n", False),
+        ("b.\n", False),
+        ("…d\n", True),
+    ],
+)
+def test_what_a_page_leaves_out_of_an_output_has_a_mark(shown: str, does: bool) -> None:
+    assert shows("a\nb  \nc\nd\n", shown) == does
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_project)
+def test_what_the_code_writes_on_a_page_is_up_to_date(page: Path) -> None:
+    """To renew the pages: python -m stedi_assets_tests.support.reference."""
+    assert renewed(page.read_text()) == page.read_text()
+
+
+def test_settings_commands_and_tables_have_a_page() -> None:
+    marks = [mark for page in PAGES for _, mark, _ in MARKED.findall(page.read_text())]
+    assert sorted(marks) == sorted(GENERATED)
 
 
 @pytest.mark.parametrize("name", sorted(main.commands))
@@ -74,15 +115,33 @@ def test_every_command_explains_itself_with_an_example_that_it_understands(name:
         assert options <= set(re.findall(r"--[a-z-]+", explained.output.partition("Options:")[2]))
 
 
-def test_the_readme_lists_every_table() -> None:
-    listed = re.findall(r"^\| (`.*`) \| (landing|trusted|curated) \| .* \|$", README, re.MULTILINE)
+def test_every_table_is_listed_with_its_zone() -> None:
+    page = (PROJECT / "docs/tables.md").read_text()
+    listed = re.findall(r"^\| (`.*`) \| (landing|trusted|curated) \| .* \|$", page, re.MULTILINE)
     zones = {name: zone for names, zone in listed for name in re.findall(r"`(\w+)`", names)}
     assert zones == {name: table.zone for name, table in TABLES.items()}
 
 
+def test_every_sensor_and_schedule_is_listed_with_its_time_and_is_off() -> None:
+    page = (PROJECT / "docs/operate.md").read_text()
+    listed = dict(re.findall(r"^\| the (?:sensor|schedule) `(\w+)` \| (.*) \|$", page, re.MULTILINE))
+    repository = defs.get_repository_def()
+    off = dagster.DefaultSensorStatus.STOPPED, dagster.DefaultScheduleStatus.STOPPED
+    statuses = {
+        **{sensor.name: sensor.default_status for sensor in repository.sensor_defs},
+        **{schedule.name: schedule.default_status for schedule in repository.schedule_defs},
+    }
+    assert listed.keys() == statuses.keys()
+    assert all(status in off for status in statuses.values())
+    for schedule in repository.schedule_defs:
+        minute, hour, *_, weekday = str(schedule.cron_schedule).split()
+        day = {"*": "each day", "0": "on Sundays"}[weekday]
+        assert listed[schedule.name].endswith(f"{day} at {hour}:{minute:0>2} UTC")
+
+
 @pytest.mark.parametrize(("distance", "passes"), [(250, True), (-1, False)])
-def test_the_readmes_check_finds_what_it_says(project: Project, distance: int, passes: bool) -> None:
-    (written,) = re.findall(r"```py\n(.*?)```", README, re.DOTALL)
+def test_the_check_to_add_finds_what_it_says(project: Project, distance: int, passes: bool) -> None:
+    (written,) = re.findall(r"```py\n(.*?)```", (PROJECT / "docs/extend.md").read_text(), re.DOTALL)
     made: Check = eval(textwrap.dedent(written), vars(check))
     assert made.what_to_do == "Ask the source to correct the files with such readings."
     project.land("step_trainer", "more.json", [device_reading("ada", 100, distance)])
@@ -92,20 +151,29 @@ def test_the_readmes_check_finds_what_it_says(project: Project, distance: int, p
         assert made.passes(made.find(lakehouse)) == passes
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
-def test_every_link_leads_to_a_file(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
-    assert [link for link in links if not (page.parent / link).exists()] == []
+@pytest.mark.parametrize("page", MARKDOWN, ids=of_project)
+def test_every_link_leads_to_a_file_and_to_a_heading_of_it(page: Path) -> None:
+    for name, anchor in LINK.findall(page.read_text()):
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target.read_text()), f"{name}#{anchor}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+@pytest.mark.parametrize("page", MARKDOWN, ids=of_project)
 def test_every_file_that_is_named_exists(page: Path) -> None:
     folders = "stedi_assets|stedi_assets_tests|data|ddl|deploy|infra|examples|docs"
     named = re.findall(rf"`((?:{folders})/[\w./]*)`", page.read_text())
     assert [name for name in named if "NAME" not in name and not (PROJECT / name).exists()] == []
 
 
+def test_every_page_that_a_file_names_exists() -> None:
+    for file in tracked_files(PROJECT):
+        if Path(file).suffix in {".py", ".toml", ".yml", ".yaml", ".conf"}:
+            for name in re.findall(r"\b(?:docs|benchmarks|infra)/[\w/-]+\.md\b", (PROJECT / file).read_text()):
+                assert (PROJECT / name).exists(), (file, name)
+
+
 def test_every_command_that_the_documentation_names_exists() -> None:
-    for page in PAGES:
+    for page in MARKDOWN:
         for name in re.findall(r"\bstedi ([a-z][a-z-]+)\b", page.read_text()):
             assert name in main.commands, (page, name)

@@ -11,6 +11,7 @@ import yaml
 from stedi_assets.runs.history import RunHistory
 from stedi_assets_tests.support.checkout import PROJECT, tracked_files
 from stedi_assets_tests.support.commands import run
+from stedi_assets_tests.support.documentation import PAGES
 
 PINNED = {
     "dagster": "1.13.27",
@@ -67,6 +68,7 @@ def test_heavy_dependencies_are_extras() -> None:
         "test-buckets",
         "test-browser",
         "dg",
+        "docs",
         "lint",
         "release",
     }
@@ -97,8 +99,11 @@ def test_the_workflow_runs_what_the_project_runs_and_the_asset_checks() -> None:
     assert {entry["tier"] for entry in matrix} == {"test", "test-spark", "test-buckets", "test-browser"}
 
 
-@pytest.mark.parametrize("target", re.findall(r"^make ([a-z-]+)", (PROJECT / "README.md").read_text(), re.MULTILINE))
-def test_every_make_target_in_the_readme_exists(target: str) -> None:
+TARGETS = {target for page in PAGES for target in re.findall(r"^make ([a-z-]+)", page.read_text(), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_every_make_target_in_the_documentation_exists(target: str) -> None:
     subprocess.run(["make", "--dry-run", target], cwd=PROJECT, check=True, capture_output=True)
 
 

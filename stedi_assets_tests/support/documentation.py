@@ -3,22 +3,64 @@
 import os
 import re
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from stedi_assets_tests.support.checkout import PROJECT
+from stedi_assets_tests.support.checkout import PROJECT, tracked_files
 from stedi_assets_tests.support.commands import PROGRAMS, environment
 
-README = (PROJECT / "README.md").read_text()
+MARKDOWN = sorted(PROJECT / name for name in tracked_files(PROJECT) if name.endswith(".md"))
+"""All of it, for users and for those who change the project."""
 
-DEPLOYMENT = (PROJECT / "docs/deploy.md").read_text()
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+"""What users read, and the site shows."""
+
+MARKED = re.compile(r"<!-- (runnable|output)(?:: (\w+))? -->\n```\w+\n(.*?)```", re.DOTALL)
 
 
-def runnable(page: str) -> list[tuple[str, str]]:
-    """Finds the blocks of a page that tests run: where each needs to run, and its text."""
-    return re.findall(r"<!-- runnable(?:: (\w+))? -->\n```console\n(.*?)```", page, re.DOTALL)
+@dataclass
+class Block:
+    """A block of commands that the tests run.
+
+    Attributes:
+        text: The commands.
+        kind: What the mark says of the block: `s3` for one that needs a bucket, `fails` for one that exits with 1.
+        shown: What its output holds, as the page has it.
+    """
+
+    text: str
+    kind: str = ""
+    shown: list[str] = field(default_factory=list)
 
 
-RUNNABLE = runnable(README)
+def blocks(page: str) -> list[Block]:
+    """Finds the blocks of a page that tests run, in their order."""
+    found: list[Block] = []
+    for mark, kind, text in MARKED.findall(page):
+        if mark == "runnable":
+            found.append(Block(text, kind))
+        else:
+            found[-1].shown.append(text)
+    return found
+
+
+def shows(output: str, shown: str) -> bool:
+    """Whether an output holds what a page shows of it.
+
+    The page may leave out the rest of a line, or the lines between two, and has … there.
+    """
+    lines = (r"(?:.*\n)*?" if line == "…" else rf"{_pattern(line)} *\n" for line in shown.splitlines())
+    return re.search(f"^{''.join(lines)}", output, re.MULTILINE) is not None
+
+
+def _pattern(line: str) -> str:
+    return ".*".join(re.escape(part) for part in line.split("…"))
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def execute(block: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:

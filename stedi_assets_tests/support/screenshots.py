@@ -1,4 +1,4 @@
-"""The pictures of the README, made by what the tests of the browser do.
+"""The pictures of the documentation, made by what the tests of the browser do.
 
 Usage: python -m stedi_assets_tests.screenshots docs/images
 """
