@@ -12,7 +12,6 @@ import argparse
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -58,8 +57,6 @@ from benchmarks.workbench import (
     turn_by_turn,
     wall_row,
 )
-from stedi_assets.contract import TABLES
-from stedi_assets.defs.checks.tables import table_checks
 
 PARTS = ("nothing", "changes", "daily", "before", "dbt")
 EVERYWHERE = ("nothing", "changes")
@@ -77,7 +74,6 @@ def nothing_new(bench: Workbench, runs: int, folder: Path) -> Iterator[Row]:
         runs: How often each is measured.
         folder: Where environments are kept.
     """
-    require_same_graph()
     lakehouse = "lakehouse-nothing-new"
     bench.places.clear(lakehouse)
     command = bench.whole_command("nothing new", ALL_DAYS, lakehouse, "nothing-new")
@@ -94,19 +90,6 @@ def nothing_new(bench: Workbench, runs: int, folder: Path) -> Iterator[Row]:
     empty = command_for(EMPTY_GRAPH_HERE, programs, bench.sample.root, bench.scratch / "empty-graph")
     ours, other = compare([replace(command, verify=verify), empty], runs).values()
     yield wall_row("nothing new, the whole command / an empty Dagster graph: seconds", ours, other, 1.3)
-
-
-def require_same_graph() -> None:
-    """Raises `CommandError` unless the empty graph has as many tables and checks as the project."""
-    # Imported here: it imports Dagster.
-    from benchmarks.empty_graph import STEPS
-
-    empty = {name: (table.blocking, table.warnings) for step in STEPS for name, table in step.items()}
-    checks = {name: table_checks(table, {}, max_quarantined=0.01) for name, table in TABLES.items()}
-    counted = {name: Counter(check.blocking for check in each) for name, each in checks.items()}
-    project = {name: (counts[True], counts[False]) for name, counts in counted.items()}
-    if empty != project:
-        raise CommandError(f"empty_graph.py has other checks than the project, whose blocking and others are {project}")
 
 
 def changes(bench: Workbench, runs: int) -> Iterator[Row]:

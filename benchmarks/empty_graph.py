@@ -1,10 +1,13 @@
-"""Assets that do nothing, with the names, dependencies and checks of the project's: what orchestration costs.
+r"""Assets that do nothing, with the names, dependencies and checks of the project's: what orchestration costs.
 
 As in the project, one step builds a table and runs its checks, and one step builds a landing table and its quarantine.
 
-Usage: dagster asset materialize --select '*' -f benchmarks/empty_graph.py
+Usage: EMPTY_GRAPH=$(python -c 'from benchmarks.graph import described; print(described())') \
+    dagster asset materialize --select '*' -f benchmarks/empty_graph.py
 """
 
+import json
+import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -25,23 +28,11 @@ class EmptyTable(NamedTuple):
     dependencies: tuple[str, ...] = ()
 
 
-STEPS = (
-    {"customer_landing": EmptyTable(4, 4), "customer_quarantine": EmptyTable(0, 1)},
-    {"accelerometer_landing": EmptyTable(4, 2), "accelerometer_quarantine": EmptyTable(0, 1)},
-    {"step_trainer_landing": EmptyTable(4, 2), "step_trainer_quarantine": EmptyTable(0, 1)},
-    {"customer_trusted": EmptyTable(4, 0, ("customer_landing",))},
-    {"accelerometer_trusted": EmptyTable(3, 0, ("accelerometer_landing", "customer_trusted"))},
-    {"customer_curated": EmptyTable(3, 0, ("customer_trusted", "accelerometer_trusted"))},
-    {"step_trainer_trusted": EmptyTable(3, 0, ("step_trainer_landing", "customer_curated"))},
-    {"machine_learning_curated": EmptyTable(4, 4, ("step_trainer_trusted", "accelerometer_trusted"))},
-    {
-        "machine_learning_pseudonymized": EmptyTable(
-            8, 1, ("customer_landing", "step_trainer_trusted", "accelerometer_trusted")
-        )
-    },
-)
-"""The tables that each step builds. The numbers of checks are the project's without expected counts: `bench_change`
-stops where they differ."""
+STEPS = [
+    {name: EmptyTable(blocking, warnings, tuple(upstream)) for name, (blocking, warnings, upstream) in step.items()}
+    for step in json.loads(os.environ["EMPTY_GRAPH"])
+]
+"""The tables that each step builds, as `graph.py` describes those of the project."""
 
 
 def empty_step(tables: dict[str, EmptyTable]) -> dg.AssetsDefinition:

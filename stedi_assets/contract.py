@@ -1,10 +1,10 @@
 """The data contract: every source and every table once, as data.
 
-Dagster's column schemas, the DDL, the landing reader, the checks and the documentation come from here. A new table is
-an entry in `TABLES` and one function in `stedi_assets/defs/assets`.
+Dagster's column schemas, the DDL, the landing reader, the checks, erasures and the documentation come from here. A new
+source is an entry in `SOURCES`. A new table is an entry in `TABLES` and one function in `stedi_assets/defs/assets`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,22 @@ DELTA_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "string", "BIGINT": "long", 
 
 
 @dataclass(frozen=True)
+class Identifier:
+    """A kind of value by which records say which customer they are about.
+
+    Attributes:
+        name: The kind in words, in the singular and in lower case.
+    """
+
+    name: str
+
+
+EMAIL = Identifier("email")
+"""The address by which a customer is known and asks for an erasure. Its case does not matter. The values of any other
+identifier are compared as they are, and several customers may share one."""
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of a source or table.
 
@@ -26,6 +42,8 @@ class Column:
         description: The meaning of a value, with its unit.
         required: Whether a record without a value goes to the quarantine.
         personal: Whether a value identifies a person. No message, preview or statistic shows such a value.
+        identifies: By what the column says which customer a record is about, if it does. The reader and an erasure find
+            a customer's records by it.
     """
 
     name: str
@@ -33,32 +51,12 @@ class Column:
     description: str
     required: bool = False
     personal: bool = False
+    identifies: Identifier | None = None
 
     @property
     def names_customer(self) -> bool:
         """Whether this column identifies the customer. The reader finds the records of erased customers by it."""
-        return self.required and self.personal
-
-
-@dataclass(frozen=True)
-class Source:
-    """One kind of raw JSON record that arrives in the landing zone.
-
-    Attributes:
-        name: The name of the raw files in a landing query.
-        path: The folder of the raw files, below the landing root.
-        description: One record, in a sentence.
-        columns: The keys of a record that the landing table keeps, in its order.
-        landing: The name of the table of records.
-        quarantine: The name of the table of everything else in the files.
-    """
-
-    name: str
-    path: str
-    description: str
-    columns: tuple[Column, ...]
-    landing: str
-    quarantine: str
+        return self.identifies is not None
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,125 @@ class Table:
         return tuple(column.name for column in self.columns if column.required)
 
 
-SERIAL_NUMBER = Column("serialNumber", "VARCHAR", "Serial number of the Step Trainer.", required=True, personal=True)
+SOURCE_FILE = Column("sourceFile", "VARCHAR", "Name of the raw file that the row came from.", required=True)
+
+QUARANTINE_COLUMNS = (
+    SOURCE_FILE,
+    Column("byteOffset", "BIGINT", "Offset of the text in the decompressed file, in bytes.", required=True),
+    Column("byteLength", "BIGINT", "Length of the whole text, in bytes.", required=True),
+    Column("text", "VARCHAR", "The text, up to its first 10,000 characters.", required=True, personal=True),
+    Column("reasonCode", "VARCHAR", "Code of the reason, for programs.", required=True),
+    Column("columnName", "VARCHAR", "The column that the reason concerns, if any."),
+    Column("reason", "VARCHAR", "The reason, as a sentence.", required=True),
+    Column("runId", "VARCHAR", "The run that read the file.", required=True),
+    Column("quarantinedAt", "BIGINT", "When the file was read, milliseconds since 1970 UTC.", required=True),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kind of raw JSON record that arrives in the landing zone, with its landing table and its quarantine.
+
+    Attributes:
+        subject: The subject of the records. The names of the raw files, the folder and the tables begin with it.
+        records: The records in words, in the plural, with a capital letter.
+        columns: The keys of a record that the landing table keeps, in its order.
+        event_time: The column with the instant of a reading, if the records are readings.
+        optional: Whether the folder of the raw files may be missing or empty. The tables then have no rows.
+    """
+
+    subject: str
+    records: str
+    columns: tuple[Column, ...]
+    event_time: str | None = None
+    optional: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the raw files in a landing query."""
+        return f"{self.subject}_files"
+
+    @property
+    def path(self) -> str:
+        """The folder of the raw files, below the landing root."""
+        return f"{self.subject}/landing"
+
+    @property
+    def description(self) -> str:
+        """The raw files, in a sentence."""
+        return f"{self.records}, as JSON."
+
+    @property
+    def landing(self) -> str:
+        """The name of the table of records."""
+        return f"{self.subject}_landing"
+
+    @property
+    def quarantine(self) -> str:
+        """The name of the table of everything else in the files."""
+        return f"{self.subject}_quarantine"
+
+    @property
+    def landing_table(self) -> Table:
+        """The table of records."""
+        description = f"{self.records} as they arrived, typed."
+        columns = (*self.columns, SOURCE_FILE)
+        return Table(self.landing, "landing", f"{self.subject}/landing", description, columns, self.event_time)
+
+    @property
+    def quarantine_table(self) -> Table:
+        """The table of everything else in the files."""
+        return Table(
+            self.quarantine,
+            "landing",
+            f"{self.subject}/quarantine",
+            f"The parts of the {self.subject} landing files that are no rows, with file, offset and reason. Personal "
+            "data.",
+            QUARANTINE_COLUMNS,
+        )
+
+
+def tables_of(sources: Iterable[Source]) -> list[Table]:
+    """Returns the landing tables of sources, and then their quarantines."""
+    listed = list(sources)
+    return [*(source.landing_table for source in listed), *(source.quarantine_table for source in listed)]
+
+
+def folders_in_words() -> str:
+    """Returns the folders of all sources, below the landing root, as an enumeration."""
+    return ", ".join(source.path for source in SOURCES.values())
+
+
+OTHER_TABLES = "assets"
+"""The folder, below the lakehouse root, of the tables of other people's assets."""
+
+
+def table_path(name: str) -> str:
+    """Returns the folder of a table, below the lakehouse root.
+
+    Args:
+        name: The name of a table of the contract, or of another asset.
+    """
+    return TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}"
+
+
+RETENTION_DAYS = 7
+"""Days for which an old version of a table stays readable, and withdrawn rows stay on disk."""
+
+# The domain begins here: docs/your-own.md replaces everything below.
+
+DEVICE = Identifier("serial number")
+"""The number of a customer's Step Trainer, which leads from a customer's record to the readings of the device."""
+
+SERIAL_NUMBER = Column(
+    "serialNumber",
+    "VARCHAR",
+    "Serial number of the Step Trainer.",
+    required=True,
+    personal=True,
+    identifies=DEVICE,
+)
+USER = Column("user", "VARCHAR", "Email address of the phone's owner.", required=True, personal=True, identifies=EMAIL)
 SENSOR_READING_TIME = Column(
     "sensorReadingTime", "BIGINT", "Instant of the device reading, milliseconds since 1970 UTC.", required=True
 )
@@ -121,7 +237,14 @@ SUBJECT = Column(
 
 CUSTOMER_COLUMNS = (
     Column("customerName", "VARCHAR", "Full name.", personal=True),
-    Column("email", "VARCHAR", "Email address, by which a customer is known.", required=True, personal=True),
+    Column(
+        "email",
+        "VARCHAR",
+        "Email address, by which a customer is known.",
+        required=True,
+        personal=True,
+        identifies=EMAIL,
+    ),
     Column("phone", "VARCHAR", "Telephone number.", personal=True),
     Column("birthDay", "VARCHAR", "Date of birth, as it arrived.", personal=True),
     SERIAL_NUMBER,
@@ -143,97 +266,26 @@ CUSTOMER_COLUMNS = (
         "Start of the consent to share data with friends, milliseconds since 1970 UTC; blank without consent.",
     ),
 )
-ACCELEROMETER_COLUMNS = (
-    Column("user", "VARCHAR", "Email address of the phone's owner.", required=True, personal=True),
-    TIMESTAMP,
-    *ACCELERATION,
-)
+ACCELEROMETER_COLUMNS = (USER, TIMESTAMP, *ACCELERATION)
 STEP_TRAINER_COLUMNS = (SENSOR_READING_TIME, SERIAL_NUMBER, DISTANCE_FROM_OBJECT)
-
-SOURCE_FILE = Column("sourceFile", "VARCHAR", "Name of the raw file that the row came from.", required=True)
-
-QUARANTINE_COLUMNS = (
-    SOURCE_FILE,
-    Column("byteOffset", "BIGINT", "Offset of the text in the decompressed file, in bytes.", required=True),
-    Column("byteLength", "BIGINT", "Length of the whole text, in bytes.", required=True),
-    Column("text", "VARCHAR", "The text, up to its first 10,000 characters.", required=True, personal=True),
-    Column("reasonCode", "VARCHAR", "Code of the reason, for programs.", required=True),
-    Column("columnName", "VARCHAR", "The column that the reason concerns, if any."),
-    Column("reason", "VARCHAR", "The reason, as a sentence.", required=True),
-    Column("runId", "VARCHAR", "The run that read the file.", required=True),
-    Column("quarantinedAt", "BIGINT", "When the file was read, milliseconds since 1970 UTC.", required=True),
-)
 
 SOURCES = {
     source.name: source
     for source in (
-        Source(
-            "customer_files",
-            "customer/landing",
-            "Customer records, as JSON.",
-            CUSTOMER_COLUMNS,
-            "customer_landing",
-            "customer_quarantine",
-        ),
-        Source(
-            "accelerometer_files",
-            "accelerometer/landing",
-            "Phone accelerometer readings, as JSON.",
-            ACCELEROMETER_COLUMNS,
-            "accelerometer_landing",
-            "accelerometer_quarantine",
-        ),
-        Source(
-            "step_trainer_files",
-            "step_trainer/landing",
-            "Step Trainer device readings, as JSON.",
-            STEP_TRAINER_COLUMNS,
-            "step_trainer_landing",
-            "step_trainer_quarantine",
-        ),
+        Source("customer", "Customer records", CUSTOMER_COLUMNS),
+        Source("accelerometer", "Phone accelerometer readings", ACCELEROMETER_COLUMNS, TIMESTAMP.name),
+        Source("step_trainer", "Step Trainer device readings", STEP_TRAINER_COLUMNS, SENSOR_READING_TIME.name),
     )
 }
 
-
-def _quarantine(subject: str) -> Table:
-    return Table(
-        f"{subject}_quarantine",
-        "landing",
-        f"{subject}/quarantine",
-        f"The parts of the {subject} landing files that are no rows, with file, offset and reason. Personal data.",
-        QUARANTINE_COLUMNS,
-    )
-
+CUSTOMERS = SOURCES["customer_files"]
+"""The source that knows the customers. Each of its records has the email and the other identifiers of a customer, and
+so tells an erasure which records of the other sources are this customer's."""
 
 TABLES = {
     table.name: table
     for table in (
-        Table(
-            "customer_landing",
-            "landing",
-            "customer/landing",
-            "Every customer record as it arrived, typed.",
-            (*CUSTOMER_COLUMNS, SOURCE_FILE),
-        ),
-        Table(
-            "accelerometer_landing",
-            "landing",
-            "accelerometer/landing",
-            "Every phone reading as it arrived, typed.",
-            (*ACCELEROMETER_COLUMNS, SOURCE_FILE),
-            TIMESTAMP.name,
-        ),
-        Table(
-            "step_trainer_landing",
-            "landing",
-            "step_trainer/landing",
-            "Every device reading as it arrived, typed.",
-            (*STEP_TRAINER_COLUMNS, SOURCE_FILE),
-            SENSOR_READING_TIME.name,
-        ),
-        _quarantine("customer"),
-        _quarantine("accelerometer"),
-        _quarantine("step_trainer"),
+        *tables_of(SOURCES.values()),
         Table(
             "customer_trusted",
             "trusted",
@@ -291,19 +343,3 @@ TABLES = {
         ),
     )
 }
-
-OTHER_TABLES = "assets"
-"""The folder, below the lakehouse root, of the tables of other people's assets."""
-
-
-def table_path(name: str) -> str:
-    """Returns the folder of a table, below the lakehouse root.
-
-    Args:
-        name: The name of a table of the contract, or of another asset.
-    """
-    return TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}"
-
-
-RETENTION_DAYS = 7
-"""Days for which an old version of a table stays readable, and withdrawn rows stay on disk."""

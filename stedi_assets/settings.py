@@ -10,7 +10,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from stedi_assets.contract import RETENTION_DAYS, SOURCES, TABLES
+from stedi_assets.contract import RETENTION_DAYS, SOURCES, TABLES, folders_in_words
 from stedi_assets.errors import StediError
 from stedi_assets.privacy.pseudonyms import KEY_BYTES
 from stedi_assets.storage.aws import Aws
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
     landing: Annotated[FolderOrBucket, AfterValidator(_with_links)] = Field(
         default_factory=lambda: Location.parse(str(project_folder() / "data")),
         validate_default=True,
-        description="The landing root: the folder with customer/landing, accelerometer/landing, step_trainer/landing.",
+        description=f"The landing root: the folder with {folders_in_words()}.",
     )
     lakehouse: Annotated[FolderOrBucket, AfterValidator(_for_tables)] = Field(
         default_factory=lambda: Location.parse(str(project_folder() / "lakehouse")),
@@ -285,7 +285,8 @@ def read_expected_counts(settings: Settings) -> dict[str, int]:
         file = settings.landing.local_path / "expected_counts.json"
         if not settings.landing.is_local or not file.exists():
             return {}
-    remedy = 'Correct it to a JSON object such as {"customer_landing": 956}, or unset STEDI_EXPECTED_COUNTS.'
+    example = json.dumps({next(iter(TABLES)): 956})
+    remedy = f"Correct it to a JSON object such as {example}, or unset STEDI_EXPECTED_COUNTS."
     try:
         counts = json.loads(file.read_text("utf-8"))
     except OSError as error:

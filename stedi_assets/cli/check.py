@@ -16,7 +16,7 @@ def check(tables: tuple[str, ...], as_json: bool) -> None:
     A run computes its checks from the rows that it changes. This command reads the whole of the published tables, by
     default of all. It changes nothing, and exits with 1 if a blocking check fails.
 
-    Example: stedi check machine_learning_pseudonymized
+    Example: stedi check {table}
     """
     from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415
     from stedi_assets.console.checks import results_json, results_table  # noqa: PLC0415

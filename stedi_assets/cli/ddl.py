@@ -30,10 +30,9 @@ if TYPE_CHECKING:
 def ddl(tables: tuple[str, ...], dialect: "Dialect", output: Path | None, force: bool) -> None:
     """Prints CREATE statements for the raw files and the tables at STEDI_LANDING and STEDI_LAKEHOUSE.
 
-    TABLE is a table, or customer_files, accelerometer_files or step_trainer_files for the raw JSON. By default the
-    command prints all statements.
+    TABLE is a table, or one of {sources} for the raw JSON. By default the command prints all statements.
 
-    Example: stedi ddl machine_learning_curated --dialect duckdb
+    Example: stedi ddl {table} --dialect duckdb
     """
     from stedi_assets.catalog.ddl import (  # noqa: PLC0415
         EXAMPLE_LAKEHOUSE,

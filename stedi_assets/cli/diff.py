@@ -21,7 +21,7 @@ def diff(table: str, first: int, second: int, sample: int, as_json: bool) -> Non
     Rows only in V2 were added, rows only in V1 were removed. Duplicate rows count separately. Personal values are
     masked.
 
-    Example: stedi diff customer_trusted 3 4
+    Example: stedi diff {table} 3 4
     """
     from stedi_assets.console.difference import compare, difference_json, difference_lines  # noqa: PLC0415
     from stedi_assets.console.screen import spinner, stdout_console  # noqa: PLC0415

@@ -10,7 +10,15 @@ from typing import Any
 import click
 
 from stedi_assets.cli.unexpected import explained, stack_trace
+from stedi_assets.contract import SOURCES, TABLES, folders_in_words
 from stedi_assets.errors import StediError
+
+WORDS = {
+    "{folders}": folders_in_words(),
+    "{sources}": ", ".join(SOURCES),
+    "{table}": next(name for name, table in TABLES.items() if table.zone != "landing"),
+}
+"""From a placeholder in the help of a command to what the contract puts there: `{table}` is a table for an example."""
 
 DEBUG = "stedi_assets.debug"
 """The key in a click context's metadata for the option --debug."""
@@ -63,6 +71,8 @@ class OneLineGroup(click.Group):
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """See `click.Group`."""
+        for placeholder, text in WORDS.items():
+            cmd.help = (cmd.help or "").replace(placeholder, text)
         cmd.params.append(DEBUG_OPTION)
         super().add_command(cmd, name)
 

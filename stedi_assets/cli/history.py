@@ -17,7 +17,7 @@ def history(table: str, limit: int, as_json: bool) -> None:
     The newest version comes first. The rows added and removed are those of whole files: a version that rewrote the
     table removed and added all rows. stedi diff compares the rows themselves.
 
-    Example: stedi history customer_trusted
+    Example: stedi history {table}
     """
     from stedi_assets.console.screen import stdout_console  # noqa: PLC0415
     from stedi_assets.console.tables import open_by_name  # noqa: PLC0415

@@ -19,7 +19,7 @@ def optimize(tables: tuple[str, ...], as_json: bool) -> None:
     Rows, earlier versions and the findings of checks stay as they are. A run does so by itself where a table has many
     small files. The files that were joined stay on disk until a vacuum.
 
-    Example: stedi optimize accelerometer_trusted
+    Example: stedi optimize {table}
     """
     from stedi_assets.cli.materialize import open_lakehouse  # noqa: PLC0415
     from stedi_assets.console.tables import names_of_contract  # noqa: PLC0415

@@ -61,13 +61,13 @@ def query(
     Without SQL, a prompt opens: a semicolon ends a statement, Tab completes names, Ctrl-D leaves. Standard input from a
     pipe is read as one statement.
 
-    Example: stedi query 'SELECT count(*) FROM customer_trusted'
+    Example: stedi query 'SELECT count(*) FROM {table}'
 
-    Example: stedi query 'FROM step_trainer_trusted' --output readings.parquet
+    Example: stedi query 'FROM {table}' --output readings.parquet
 
-    Example: stedi query 'FROM customer_landing' --as-of 0 --format csv
+    Example: stedi query 'FROM {table}' --as-of 0 --format csv
 
-    Example: stedi query --rejected customer_trusted
+    Example: stedi query --rejected {table}
     """
     chosen = format_ or _format_of(output)
     _refuse_impossible_combination(chosen, output)

@@ -18,7 +18,7 @@ def run(select: str, plan: bool, as_json: bool) -> None:
     A table is computed as far as its inputs have changed. It is published if its blocking checks pass; otherwise it
     stays as it was. The run is recorded in $DAGSTER_HOME, where there is one.
 
-    Example: stedi run --select '+key:machine_learning_curated'
+    Example: stedi run --select '+key:{table}'
 
     Example: stedi run --plan
     """

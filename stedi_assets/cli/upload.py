@@ -14,8 +14,8 @@ import click
 def upload(folder: Path, bucket: str, as_json: bool) -> None:
     """Copies the landing files of DIR to a bucket, for STEDI_LANDING=s3://bucket/prefix.
 
-    DIR holds customer/landing, accelerometer/landing and step_trainer/landing, or some of them. Files that the bucket
-    already has are skipped, so an interrupted upload can be run again. Nothing is deleted.
+    DIR holds {folders}, or some of them. Files that the bucket already has are skipped, so an interrupted upload can be
+    run again. Nothing is deleted.
 
     Example: stedi upload data s3://my-bucket
     """

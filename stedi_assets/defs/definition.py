@@ -262,7 +262,7 @@ def column_schema(columns: Sequence[Column]) -> dagster.TableSchema:
     )
 
 
-def _code_references(function: Callable[[], Query]) -> dagster.CodeReferencesMetadataValue:
+def _code_references(function: Callable[..., object]) -> dagster.CodeReferencesMetadataValue:
     with warnings.catch_warnings():
         # Code references are a beta feature of Dagster, and every command would print its warning. Dagster's version
         # is pinned, so that a change of the feature does not go unnoticed.

@@ -1,11 +1,26 @@
 """The certificate of an erasure: what it removed, and what it could not verify."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from stedi_assets.contract import TABLES
+from stedi_assets.privacy.tombstones import OTHER_IDENTIFIERS
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+NAMING_COLUMNS = tuple(dict.fromkeys(name for table in TABLES.values() for name in table.naming_columns))
+
 RULE = (
-    "A record names the customer if its email, user or serialNumber is the customer's. Other text does if it contains, "
-    "as a separate word, their email or a serial number of six or more characters with a digit."
+    f"A record names the customer if its {_either(NAMING_COLUMNS)} is the customer's. Other text does if it contains, "
+    "as a separate word, their email"
+    + "".join(f" or a {identifier.name} of six or more characters with a digit" for identifier in OTHER_IDENTIFIERS)
+    + "."
 )
+
+SHARED = " and ".join(f"{identifier.name}s" for identifier in OTHER_IDENTIFIERS).capitalize() or "Identifiers"
 
 NAMED_FILES = 20
 """The greatest number of archived files that the text of a certificate names."""
@@ -24,8 +39,8 @@ class Certificate:
         files_deleted: How many files of old table versions were deleted.
         object_versions_deleted: How many noncurrent versions of objects were deleted from a bucket with versioning.
         object_versions_left: How many such versions the bucket still keeps.
-        shared_serial_numbers: How many of the customer's serial numbers also occur in other customers' records. Their
-            readings stay.
+        shared_identifiers: How many of the customer's identifiers, such as a serial number, also occur in other
+            customers' records. The records of other sources that have one stay.
         not_seen: The paths of archived raw files, which may still name the customer. The tables' rows of these
             files are erased.
         files_read: How many files the verification read.
@@ -44,7 +59,7 @@ class Certificate:
     files_deleted: int = 0
     object_versions_deleted: int = 0
     object_versions_left: int = 0
-    shared_serial_numbers: int = 0
+    shared_identifiers: int = 0
     not_seen: list[str] = field(default_factory=list)
     files_read: int = 0
     still_named_in: list[str] = field(default_factory=list)
@@ -64,7 +79,7 @@ class Certificate:
             f"requested by {self.requested_by}, begun {self.begun}",
             "Removed: " + ("; ".join(removed) or "nothing, everything was gone already"),
             f"Files of old table versions deleted: {self.files_deleted}",
-            f"Serial numbers shared with other customers, whose readings stay: {self.shared_serial_numbers}",
+            f"{SHARED} shared with other customers, whose readings stay: {self.shared_identifiers}",
             f"Old object versions deleted: {self.object_versions_deleted}; left: {self.object_versions_left}"
             + (" (--all-object-versions deletes them)" if self.object_versions_left else ""),
             f"Verified by reading all {self.files_read} files: "

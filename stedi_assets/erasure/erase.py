@@ -1,8 +1,9 @@
 """Erases a customer, in an order that an interrupted erasure can resume.
 
 The steps: remove the customer's records from the raw files, rebuild the tables from those files, delete every file that
-only old table versions need, and verify. The customer files, which alone tell the serial numbers, are rewritten last,
-after the tombstones are written. Wherever an erasure is interrupted, the next one finds the rest and completes it.
+only old table versions need, and verify. The customers' own files, which alone lead to the records of other sources,
+are rewritten last, after the tombstones are written. Wherever an erasure is interrupted, the next one finds the rest
+and completes it.
 """
 
 import tempfile
@@ -10,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, cast
 
-from stedi_assets.contract import SOURCES, TABLES, Source, table_path
+from stedi_assets.contract import CUSTOMERS, SOURCES, TABLES, Source, table_path
 from stedi_assets.erasure.archived import erase_archived
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import Person
-from stedi_assets.erasure.plan import CUSTOMERS, READINGS_FIRST, ErasurePlan, customer_hash, seekable_copy
+from stedi_assets.erasure.plan import CUSTOMER_EMAIL, CUSTOMERS_LAST, ErasurePlan, customer_hash, seekable_copy
 from stedi_assets.erasure.redaction import write_without
 from stedi_assets.erasure.verification import is_named_in_log, verify
 from stedi_assets.lakehouse.build import Builder
@@ -22,7 +23,7 @@ from stedi_assets.lakehouse.folders import table_folders
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.land import land
 from stedi_assets.privacy.pseudonyms import FUNCTION, has_one_of
-from stedi_assets.privacy.tombstones import email_tombstone, serial_number_tombstone, shared_serial_number_tombstone
+from stedi_assets.privacy.tombstones import email_tombstone, other_tombstone, shared_tombstones
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.location import Location
@@ -68,13 +69,13 @@ def erase(
     person = plan.customer.person
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     certificate = Certificate(customer_hash(lakehouse, person.email), requested_by, begun)
-    certificate.shared_serial_numbers = len(person.shared_serial_numbers)
+    certificate.shared_identifiers = len(person.shared_others)
     certificate.not_seen = list(plan.not_seen)
     value_hashes = _value_hashes(lakehouse, plan)
-    _redact(lakehouse, plan, READINGS_FIRST[:-1], certificate, progress)
+    _redact(lakehouse, plan, CUSTOMERS_LAST[:-1], certificate, progress)
     progress("tombstones")
     _write_tombstones(lakehouse, person, {"requested_by": requested_by, "at": begun})
-    _redact(lakehouse, plan, READINGS_FIRST[-1:], certificate, progress)
+    _redact(lakehouse, plan, CUSTOMERS_LAST[-1:], certificate, progress)
     _rebuild(lakehouse, queries, plan, run_id, certificate, progress)
     for table in table_folders(lakehouse.root):
         progress(f"vacuum {table}")
@@ -92,17 +93,21 @@ def _write_tombstones(lakehouse: Lakehouse, person: Person, reason: Mapping[str,
     pseudonyms = lakehouse.pseudonyms
     hashes = [
         email_tombstone(pseudonyms, person.email),
-        *(serial_number_tombstone(pseudonyms, number) for number in person.serial_numbers),
-        *(shared_serial_number_tombstone(pseudonyms, number) for number in person.shared_serial_numbers),
+        *(
+            other_tombstone(pseudonyms, identifier, value)
+            for identifier, values in person.others.items()
+            for value in values
+        ),
+        *(hashed for value in person.shared_others for hashed in shared_tombstones(pseudonyms, value)),
     ]
     write_tombstones(lakehouse.root, pseudonyms, hashes, dict(reason))
 
 
 def _redact(
-    lakehouse: Lakehouse, plan: ErasurePlan, sources: Sequence[str], certificate: Certificate, progress: OnStep
+    lakehouse: Lakehouse, plan: ErasurePlan, sources: Sequence[Source], certificate: Certificate, progress: OnStep
 ) -> None:
     for file, (source, redaction) in plan.files.items():
-        if source.name not in sources:
+        if source not in sources:
             continue
         progress(f"file {file.name}")
         with seekable_copy(file) as (copy, content), tempfile.TemporaryFile() as rewritten:
@@ -156,14 +161,14 @@ def _row_counts(lakehouse: Lakehouse, name: str, sources: Mapping[str, Source]) 
 
 
 def _value_hashes(lakehouse: Lakehouse, plan: ErasurePlan) -> Mapping[str, Sequence[str]]:
-    """Returns the hashes of the customer's name, phone number and birthday, by column.
+    """Returns the hashes of the customer's personal values but the identifiers, such as the name, by column.
 
     Pseudonyms, so that the values themselves never leave the engine.
     """
     describing = [column.name for column in CUSTOMERS.columns if column.personal and not column.names_customer]
     if not plan.customer.spellings or delta.open_table(lakehouse.root / table_path(CUSTOMERS.landing)) is None:
         return {}
-    is_theirs = has_one_of("customer.email", map(lakehouse.pseudonyms, sorted(plan.customer.spellings)))
+    is_theirs = has_one_of(f"customer.{CUSTOMER_EMAIL}", map(lakehouse.pseudonyms, sorted(plan.customer.spellings)))
     columns = ", ".join(f"{FUNCTION}(customer.{name}) AS {name}" for name in describing)
     rows = lakehouse.rows(f"SELECT DISTINCT {columns} FROM {CUSTOMERS.landing} AS customer WHERE {is_theirs}")
     return {name: sorted({row[name] for row in rows if row[name]}) for name in describing}

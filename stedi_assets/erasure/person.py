@@ -1,20 +1,21 @@
 """Decides whether a value or a text names a person: one rule for raw files, tables and the verification.
 
-A value of a naming column (email, user, serialNumber) names a person if the whole decoded value is the person's email,
-in any case, or one of the person's serial numbers. Other text names the person if it contains the email or a serial
-number between characters that cannot belong to an address (RFC 5322, section 3.2.3, defines the characters of an atom;
-RFC 6532 adds letters beyond ASCII).
+The contract says which columns identify a customer, and by what: the email or another identifier, such as a serial
+number. A value of such a column names a person if the whole decoded value is the person's email, in any case, or one of
+the person's other identifiers of that kind. Other text names the person if it contains the email or another identifier
+between characters that cannot belong to an address (RFC 5322, section 3.2.3, defines the characters of an atom; RFC
+6532 adds letters beyond ASCII).
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
 from typing import BinaryIO
 
-from stedi_assets.contract import SOURCES, Column
-from stedi_assets.privacy.tombstones import SERIAL_NUMBER_KEY
+from stedi_assets.contract import EMAIL, Column, Identifier
+from stedi_assets.privacy.tombstones import IDENTIFIERS
 from stedi_assets.salvage.conversion import RecordConverter
 from stedi_assets.salvage.values import RefusalError, members
 
@@ -24,16 +25,11 @@ SEARCHED_BYTES = 1 << 22
 LONGEST_NAME_BYTES = 1 << 12
 """How many bytes of a block are searched again with the next block: more than any email with its escapes."""
 
-CERTAIN_SERIAL_NUMBER = re.compile(r"(?=.*\d)\s*\S.{4,}\S\s*", re.DOTALL)
-"""A serial number that text contains on purpose: six or more characters with a digit. Any other may occur by chance."""
+CERTAIN_IDENTIFIER = re.compile(r"(?=.*\d)\s*\S.{4,}\S\s*", re.DOTALL)
+"""An identifier that text contains on purpose: six or more characters with a digit. Any other may occur by chance."""
 
 ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-
-NAMING_KEYS = frozenset(
-    column.name.lower() for source in SOURCES.values() for column in source.columns if column.names_customer
-)
-"""The keys that name a customer, of all sources together: a file may lie in another source's folder."""
 
 QUARANTINED_TEXT = "text"
 """The column of a quarantine that has what was found of a record."""
@@ -52,29 +48,30 @@ class Mention(IntEnum):
 
 @dataclass(frozen=True)
 class Person:
-    """The email and the serial numbers that name a person.
+    """The email and the other identifiers that name a person.
 
     Attributes:
         email: The person's email, in any case.
-        serial_numbers: The serial numbers that no other customer's record has.
-        shared_serial_numbers: The person's serial numbers that other customers' records have too.
+        others: The person's other identifiers, by kind, that no other customer's record has.
+        shared: The person's other identifiers, by kind, that other customers' records have too.
     """
 
     email: str
-    serial_numbers: tuple[str, ...] = ()
-    shared_serial_numbers: tuple[str, ...] = ()
+    others: Mapping[Identifier, Sequence[str]] = field(default_factory=dict)
+    shared: Mapping[Identifier, Sequence[str]] = field(default_factory=dict)
 
     def is_named_by(self, column: str, value: object) -> bool:
-        """Whether a value of a naming column is this person's email or serial number.
+        """Whether a value of a column that identifies a customer is this person's.
 
         Args:
-            column: The column's name, in any case. A serial number is never compared with the email, nor an email with
-                a serial number.
+            column: The column's name, in any case. A value is compared with the person's identifiers of the column's
+                kind alone.
             value: The decoded value; a number as the text that the record spells.
         """
         if not isinstance(value, str):
             return False
-        return value in self.serial_numbers if column.lower() == SERIAL_NUMBER_KEY else value.lower() == self._folded
+        identifier = IDENTIFIERS[column.lower()]
+        return value.lower() == self._folded if identifier == EMAIL else value in self.others.get(identifier, ())
 
     def mention_in(self, text: str) -> Mention:
         """Returns how a text that is not a record mentions the person, with or without JSON's escapes."""
@@ -88,7 +85,7 @@ class Person:
             columns: The contract's columns of such records.
 
         Returns:
-            `CERTAIN` if a naming key holds the person's email or serial number. Also `CERTAIN` if the record cannot
+            `CERTAIN` if a naming key holds an identifier of the person. Also `CERTAIN` if the record cannot
             become a row, no naming key holds a text, and the person is named elsewhere in it. Any other
             mention is `DOUBTFUL`, except that a row's doubtful mentions count as `NONE`.
         """
@@ -98,7 +95,7 @@ class Person:
             values = members(text)
         except ValueError:
             return self.mention_in(text)
-        named = [(key, value) for key, value in values if key.lower() in NAMING_KEYS]
+        named = [(key, value) for key, value in values if key.lower() in IDENTIFIERS]
         if any(self.is_named_by(key, value) for key, value in named):
             return Mention.CERTAIN
         found = max((self._mention_in_value(each) for each in _texts(values)), default=Mention.NONE)
@@ -108,11 +105,7 @@ class Person:
 
     def may_be_in(self, text: str) -> bool:
         """Whether a text may name the person: a fast test that takes every backslash for an escaped name."""
-        return (
-            "\\" in text
-            or self._folded in text.lower()
-            or any(serial_number in text for serial_number in self.serial_numbers)
-        )
+        return "\\" in text or self._folded in text.lower() or any(identifier in text for identifier in self.own_others)
 
     def may_be_in_content(self, content: BinaryIO) -> bool:
         """Whether a file may name the person, by the same fast test.
@@ -129,8 +122,8 @@ class Person:
         return False
 
     def _mention_in_value(self, text: str) -> Mention:
-        is_serial_number = text in self.serial_numbers or text in self.shared_serial_numbers
-        return max(self._mention_in(text), Mention.DOUBTFUL if is_serial_number else Mention.NONE)
+        is_identifier = text in self.own_others or text in self.shared_others
+        return max(self._mention_in(text), Mention.DOUBTFUL if is_identifier else Mention.NONE)
 
     def _mention_in(self, text: str) -> Mention:
         folded = text.lower()
@@ -139,6 +132,16 @@ class Person:
         if self._folded in folded or _ends_within(folded, self._folded):
             return Mention.DOUBTFUL
         return Mention.DOUBTFUL if self._quoted and self._quoted.search(text) else Mention.NONE
+
+    @cached_property
+    def own_others(self) -> tuple[str, ...]:
+        """The person's identifiers but the email that no other customer has, of all kinds."""
+        return tuple(value for values in self.others.values() for value in values)
+
+    @cached_property
+    def shared_others(self) -> tuple[str, ...]:
+        """The person's identifiers that other customers have too, of all kinds."""
+        return tuple(value for values in self.shared.values() for value in values)
 
     @cached_property
     def _folded(self) -> str:
@@ -150,13 +153,13 @@ class Person:
 
     @cached_property
     def _certain(self) -> re.Pattern[str] | None:
-        certain = "|".join(re.escape(each) for each in self.serial_numbers if CERTAIN_SERIAL_NUMBER.fullmatch(each))
+        certain = "|".join(re.escape(each) for each in self.own_others if CERTAIN_IDENTIFIER.fullmatch(each))
         return re.compile(rf"(?<![@{ATOM_CHARACTERS}])(?:{certain})(?![@{ATOM_CHARACTERS}])") if certain else None
 
     @cached_property
     def _quoted(self) -> re.Pattern[str] | None:
-        numbers = [*self.serial_numbers, *self.shared_serial_numbers]
-        return re.compile(f'"(?:{"|".join(map(re.escape, numbers))})"') if any(numbers) else None
+        values = [*self.own_others, *self.shared_others]
+        return re.compile(f'"(?:{"|".join(map(re.escape, values))})"') if any(values) else None
 
 
 def unescaped(text: str) -> str:

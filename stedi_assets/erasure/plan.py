@@ -9,23 +9,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
-from stedi_assets.contract import SOURCES, TABLES, Source, table_path
+from stedi_assets.contract import CUSTOMERS, EMAIL, SOURCES, TABLES, Identifier, Source, table_path
 from stedi_assets.erasure.archived import archived_files
-from stedi_assets.erasure.person import QUARANTINED_TEXT, Person
+from stedi_assets.erasure.person import Person
 from stedi_assets.erasure.redaction import COPIED_BYTES, Redaction, decoded_records, find_records
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import Ledger
-from stedi_assets.privacy.tombstones import SERIAL_NUMBER_KEY, email_tombstone
+from stedi_assets.privacy.tombstones import email_tombstone
 from stedi_assets.salvage.content import Content
 from stedi_assets.storage import delta
 from stedi_assets.storage.tombstones import read_tombstones
 
-READINGS_FIRST = ("step_trainer_files", "accelerometer_files", "customer_files")
-"""The sources in the order of rewriting. The customer files come last: they alone tell the serial numbers."""
+CUSTOMERS_LAST = (*(source for source in SOURCES.values() if source != CUSTOMERS), CUSTOMERS)
+"""The sources in the order of rewriting. The source of customers comes last: its records alone tell the identifiers by
+which those of the other sources are found."""
 
-CUSTOMERS = SOURCES["customer_files"]
+IDENTIFYING = {column.name: column.identifies for column in CUSTOMERS.columns if column.identifies}
+"""From each column by which a customer's record identifies the customer to the identifier."""
+
+(CUSTOMER_EMAIL,) = (name for name, identifier in IDENTIFYING.items() if identifier == EMAIL)
+"""The column of a customer's record with the email."""
 
 ADDRESS = re.compile(r'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^\s"@\x00-\x1f\x7f]+)@[^\s"@\x00-\x1f\x7f]+')
 """An addr-spec of RFC 5322, or more: records also have letters beyond ASCII and characters that mail servers refuse."""
@@ -39,7 +44,7 @@ class Customer:
     """A customer, as the tables and the raw files know them.
 
     Attributes:
-        person: The email and the serial numbers.
+        person: The email and the other identifiers.
         spellings: The distinct emails of the customer's records, which differ in case; empty if no record is left.
     """
 
@@ -91,8 +96,7 @@ def plan_erasure(lakehouse: Lakehouse, email: str) -> ErasurePlan:
     customer = find_customer(lakehouse, email)
     files: dict[LandingFile, tuple[Source, Redaction]] = {}
     unusual = _unusual_spellings(customer)
-    for name in READINGS_FIRST:
-        source = SOURCES[name]
+    for source in CUSTOMERS_LAST:
         listed = _without_aliases(lakehouse.raw_files(source).files)
         found = {file: redaction for file in listed if (redaction := _redaction(file, source, customer.person)).records}
         files |= {file: (source, redaction) for file, redaction in found.items()}
@@ -145,44 +149,48 @@ def find_email(lakehouse: Lakehouse, customer: str) -> str:
         customer: The hash.
 
     Raises:
-        StediError: No customer in customer_landing has it.
+        StediError: No customer in the customers' landing table has it.
     """
-    emails = lakehouse.rows("SELECT DISTINCT customer.email FROM customer_landing AS customer")
+    emails = lakehouse.rows(f"SELECT DISTINCT customer.{CUSTOMER_EMAIL} AS email FROM {CUSTOMERS.landing} AS customer")
     for row in emails:
         if email_tombstone(lakehouse.pseudonyms, row["email"]) == customer:
             return str(row["email"])
     raise StediError(
-        "No customer in customer_landing has this keyed hash.",
+        f"No customer in {CUSTOMERS.landing} has this keyed hash.",
         "stedi erase EMAIL prints it, under the same STEDI_PSEUDONYM_KEY.",
     )
 
 
 def find_customer(lakehouse: Lakehouse, email: str) -> Customer:
-    """Returns a customer's email and serial numbers, from customer_landing and from raw files that it does not cover.
+    """Returns a customer's identifiers, from the customers' landing table and from raw files that it does not cover.
 
-    A serial number is shared if another customer's record has it, or if an erased customer shared it.
+    An identifier is shared if another customer's record has it, or if an erased customer shared it.
 
     Args:
         lakehouse: The tables and the raw files.
         email: The customer's email, in any case.
 
     Returns:
-        The customer, without serial numbers if none of their records is left.
+        The customer, without other identifiers than the email if none of their records is left.
 
     Raises:
         StediError: A raw file cannot be read.
     """
-    owners: defaultdict[str, set[str]] = defaultdict(set)
+    owners: defaultdict[tuple[Identifier, str], set[str]] = defaultdict(set)
     spellings: set[str] = set()
-    for owner, serial_number in {*_stored_owners(lakehouse), *_owners_in_raw_files(lakehouse)}:
-        owners[serial_number].add(owner.lower())
+    for owner, others in {*_stored_owners(lakehouse), *_owners_in_raw_files(lakehouse)}:
+        for other in others:
+            owners[other].add(owner.lower())
         if owner.lower() == email.lower():
             spellings.add(owner)
-    theirs = sorted(serial_number for serial_number, emails in owners.items() if email.lower() in emails)
     tombstones = read_tombstones(lakehouse.root, lakehouse.pseudonyms)
-    shared = [number for number in theirs if len(owners[number]) > 1 or tombstones.has_shared(number)]
-    own = [number for number in theirs if number not in shared]
-    return Customer(Person(email, tuple(own), tuple(shared)), frozenset(spellings))
+    own: defaultdict[Identifier, list[str]] = defaultdict(list)
+    shared: defaultdict[Identifier, list[str]] = defaultdict(list)
+    for (identifier, value), emails in sorted(owners.items(), key=lambda item: item[0][1]):
+        if email.lower() in emails:
+            is_shared = len(emails) > 1 or tombstones.has_shared(value)
+            (shared if is_shared else own)[identifier].append(value)
+    return Customer(Person(email, own, shared), frozenset(spellings))
 
 
 def was_erased(lakehouse: Lakehouse, email: str) -> bool:
@@ -213,15 +221,20 @@ def _redaction(file: LandingFile, source: Source, person: Person) -> Redaction:
         return replace(find_records(copy, source.columns, person), is_damaged=content.is_damaged)
 
 
-def _stored_owners(lakehouse: Lakehouse) -> Iterable[tuple[str, str]]:
+Owner = tuple[str, tuple[tuple[Identifier, str], ...]]
+"""The email of a customer's record, and its other identifiers."""
+
+
+def _stored_owners(lakehouse: Lakehouse) -> Iterable[Owner]:
     if not delta.open_table(lakehouse.root / table_path(CUSTOMERS.landing)):
         return []
-    sql = "SELECT DISTINCT customer.email, customer.serialNumber FROM customer_landing AS customer"
-    return [(row["email"], row["serialNumber"]) for row in lakehouse.rows(sql)]
+    columns = ", ".join(f"customer.{name}" for name in IDENTIFYING)
+    rows = lakehouse.rows(f"SELECT DISTINCT {columns} FROM {CUSTOMERS.landing} AS customer")
+    return [owner for row in rows for owner in _owner(row.items())]
 
 
-def _owners_in_raw_files(lakehouse: Lakehouse) -> Iterator[tuple[str, str]]:
-    """Yields each email with its serial number from the files of which the table does not hold every record."""
+def _owners_in_raw_files(lakehouse: Lakehouse) -> Iterator[Owner]:
+    """Yields the owner of each record in the files of which the table does not hold every record."""
     ledger = _ledger(lakehouse, CUSTOMERS)
     for file in lakehouse.raw_files(CUSTOMERS).files:
         entry = ledger.get(file.name)
@@ -229,9 +242,16 @@ def _owners_in_raw_files(lakehouse: Lakehouse) -> Iterator[tuple[str, str]]:
             continue
         with file.open() as content:
             for record in decoded_records(content, CUSTOMERS.columns):
-                named = {key.lower(): value for key, value in record if isinstance(value, str)}
-                if "email" in named and SERIAL_NUMBER_KEY in named:
-                    yield named["email"], named[SERIAL_NUMBER_KEY]
+                yield from _owner(record)
+
+
+def _owner(record: Iterable[tuple[str, object]]) -> Iterator[Owner]:
+    """Yields the owner of a customer's record, if its email is a text."""
+    named = {key.lower(): value for key, value in record if isinstance(value, str)}
+    email = named.get(CUSTOMER_EMAIL.lower())
+    if email is not None:
+        others = ((kind, named.get(name.lower())) for name, kind in IDENTIFYING.items() if kind != EMAIL)
+        yield email, tuple((kind, value) for kind, value in others if value is not None)
 
 
 def _without_aliases(files: Sequence[LandingFile]) -> list[LandingFile]:
@@ -257,7 +277,7 @@ def count_rows(lakehouse: Lakehouse, person: Person) -> dict[str, int]:
     """
     rows = {}
     for name, table in TABLES.items():
-        naming = [column.name for column in table.columns if column.names_customer and column.name != QUARANTINED_TEXT]
+        naming = table.naming_columns
         if not naming or not delta.open_table(lakehouse.root / table_path(table.name)):
             continue
         columns = ", ".join(f"stored.{column}" for column in naming)

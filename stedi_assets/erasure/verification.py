@@ -1,4 +1,4 @@
-"""Searches every file of the landing root and the lakehouse for a person's email and serial numbers."""
+"""Searches every file of the landing root and the lakehouse for a person's identifiers."""
 
 import os
 import re
@@ -16,7 +16,6 @@ from stedi_assets.engines.duckdb.text import identifier, read_parquet
 from stedi_assets.erasure.certificate import Certificate
 from stedi_assets.erasure.person import (
     LONGEST_NAME_BYTES,
-    NAMING_KEYS,
     QUARANTINED_TEXT,
     SEARCHED_BYTES,
     Mention,
@@ -26,6 +25,7 @@ from stedi_assets.erasure.plan import seekable_copy
 from stedi_assets.erasure.redaction import find_records
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.landing.files import LandingFile
+from stedi_assets.privacy.tombstones import IDENTIFIERS
 from stedi_assets.salvage.content import Content
 from stedi_assets.storage.files import Files
 from stedi_assets.storage.holder import LEASE_NAME
@@ -43,7 +43,7 @@ IS_BROKEN_PARQUET = "it cannot be read as Parquet"
 """The reasons why a file cannot be verified."""
 
 NUMBERS = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|DATE|TIME.*)$")
-"""DuckDB's types whose values cannot contain an email or a serial number."""
+"""DuckDB's types whose values cannot contain an identifier of a person."""
 
 CONTRACT_COLUMNS = frozenset(column.name.lower() for table in TABLES.values() for column in table.columns)
 
@@ -176,7 +176,7 @@ def _search_parquet(
 
 def _candidates(source: str, column: str, connection: duckdb.DuckDBPyConnection, person: Person) -> Iterable[str]:
     # DuckDB folds the case of letters beyond ASCII differently than Python: fetch every text that has such letters.
-    wanted = [person.email.lower(), *(number.lower() for number in person.serial_numbers)]
+    wanted = [person.email.lower(), *(identifier.lower() for identifier in person.own_others)]
     conditions = [f"contains(lower({column}), ?)" for _ in wanted]
     found = connection.execute(
         f"SELECT DISTINCT {column} FROM {source} WHERE strlen({column}) <> length({column}) OR "
@@ -187,9 +187,9 @@ def _candidates(source: str, column: str, connection: duckdb.DuckDBPyConnection,
 
 
 def _mention_in_column(name: str, value: str, person: Person) -> Mention:
-    if name.lower() in NAMING_KEYS:
+    if name.lower() in IDENTIFIERS:
         return Mention.CERTAIN if person.is_named_by(name, value) else Mention.NONE
-    if name.lower() not in CONTRACT_COLUMNS and any(person.is_named_by(key, value) for key in NAMING_KEYS):
+    if name.lower() not in CONTRACT_COLUMNS and any(person.is_named_by(key, value) for key in IDENTIFIERS):
         return Mention.CERTAIN
     mention = person.mention_in(value)
     # The erasure removed the person's rows: the remaining row belongs to another customer.

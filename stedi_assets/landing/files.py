@@ -3,10 +3,11 @@
 import hashlib
 import io
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stedi_assets.contract import Source
+from stedi_assets.contract import Source, folders_in_words
 from stedi_assets.errors import StediError
 from stedi_assets.salvage.content import Content
 from stedi_assets.storage.files import Files
@@ -66,16 +67,19 @@ def list_landing_files(root: Location, source: Source, after: str = "", *, may_b
         may_be_empty: Whether the folder may hold no file, because all its files may be archived.
 
     Raises:
-        StediError: The folder is missing or unreadable, a symbolic link leads out of the root, or the whole folder
-            holds no file.
+        StediError: The folder is unreadable, a symbolic link leads out of the root, or the whole folder holds no file
+            or is missing, although the source is not optional.
     """
     folder = root / source.path
+    # A missing root is a mistake, whatever its sources are.
+    if source.optional and folder.is_local and root.local_path.is_dir() and not os.path.lexists(folder.path):
+        return LandingFolder([], {})
     files = folder.files
     listing = files.list(folder.path, root.path, after, follows_links=root.follows_links)
-    if not (listing.files or after or may_be_empty):
+    if not (listing.files or after or may_be_empty or source.optional):
         raise StediError(
             f"The folder {folder} holds no file to read.",
-            "Put the files there, or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",
+            f"Put the files there, or set STEDI_LANDING to the folder that holds {folders_in_words()}.",
         )
     found = [LandingFile(file.path, file.name, file.size, file.modified, files) for file in listing.files]
     return LandingFolder(found, listing.passed_over)

@@ -11,7 +11,7 @@ from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stedi_assets.contract import SOURCES
+from stedi_assets.contract import SOURCES, folders_in_words
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile, list_landing_files
 from stedi_assets.storage.aws import Aws
@@ -89,9 +89,9 @@ def plan_upload(folder: Location, target: Location) -> list[Delivery]:
             etag = existing.modified if existing and existing.size == file.size else None
             deliveries.append(Delivery(file, target_path, etag))
     if not deliveries:
-        paths = ", ".join(source.path for source in SOURCES.values())
         raise StediError(
-            f"There are no landing files in {folder}.", f"Give the folder that holds {paths} with raw files."
+            f"There are no landing files in {folder}.",
+            f"Give the folder that holds {folders_in_words()} with raw files.",
         )
     return deliveries
 

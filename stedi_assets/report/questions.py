@@ -2,8 +2,17 @@
 
 from dataclasses import dataclass
 
+from stedi_assets.contract import SOURCES
+
 CONSENT_TABLES = ("customer_landing", "customer_trusted", "customer_curated")
 """The tables of customers, from the largest to the smallest."""
+
+
+ALL_QUARANTINED = "\n    UNION ALL\n    ".join(
+    f"SELECT '{source.subject}' AS quarantine, entry.reasonCode FROM {source.quarantine} AS entry"
+    for source in SOURCES.values()
+)
+"""A SELECT of what the quarantines of all sources hold."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +73,9 @@ FROM (
     ),
     Question(
         "Why is something in quarantine?",
-        """SELECT found.quarantine, found.reasonCode, count(*) AS row_count
+        f"""SELECT found.quarantine, found.reasonCode, count(*) AS row_count
 FROM (
-    SELECT 'customer' AS quarantine, customer.reasonCode FROM customer_quarantine AS customer
-    UNION ALL
-    SELECT 'accelerometer' AS quarantine, phone.reasonCode FROM accelerometer_quarantine AS phone
-    UNION ALL
-    SELECT 'step_trainer' AS quarantine, device.reasonCode FROM step_trainer_quarantine AS device
+    {ALL_QUARANTINED}
 ) AS found
 GROUP BY found.quarantine, found.reasonCode
 ORDER BY found.quarantine, found.reasonCode""",

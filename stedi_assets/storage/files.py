@@ -11,6 +11,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, Protocol
 
+from stedi_assets.contract import folders_in_words
 from stedi_assets.errors import GoneError, StediError
 from stedi_assets.storage.listing import Listing, LocalListing, StoredFile
 
@@ -134,7 +135,7 @@ class LocalFiles:
         except OSError as error:
             raise StediError(
                 f"The folder {error.filename or folder} cannot be read: {error.strerror}.",
-                "Put the files there, or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",
+                f"Put the files there, or set STEDI_LANDING to the folder that holds {folders_in_words()}.",
             ) from None
 
     def folders(self, folder: str) -> Sequence[str]:

@@ -1,6 +1,6 @@
 """Reads and writes the tombstones of a lakehouse.
 
-Each tombstone is a small file of its own, named by the keyed hash of an email or a serial number. Writing one twice
+Each tombstone is a small file of its own, named by the keyed hash of an identifier of a customer. Writing one twice
 changes nothing, and two writers never conflict.
 """
 
@@ -50,7 +50,7 @@ def write_tombstones(
     Args:
         lakehouse: The root of the tables.
         pseudonyms: Holds the key.
-        hashes: The keyed hashes of emails and serial numbers.
+        hashes: The keyed hashes of identifiers.
         reason: Who asked for the erasure, and when. It must not hold personal data of the customer.
 
     Raises:

@@ -110,7 +110,7 @@ def test_an_entry_is_a_delta_table_as_athena_reads_it(in_moto: GlueProject) -> N
     location = f"{in_moto.project.lakehouse}/customer/landing/"
     assert entry["TableType"] == "EXTERNAL_TABLE"
     assert entry["PartitionKeys"] == []
-    assert entry["Description"] == "Every customer record as it arrived, typed."
+    assert entry["Description"] == "Customer records as they arrived, typed."
     described = {"EXTERNAL": "TRUE", "table_type": "DELTA", "spark.sql.sources.provider": "delta"}
     assert entry["Parameters"].items() >= described.items()
     assert entry["StorageDescriptor"]["Location"] == location

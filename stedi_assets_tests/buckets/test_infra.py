@@ -99,13 +99,15 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def allowed(statements: list[Statement], action: str, resource: str) -> bool:
-    """Whether any statement allows an action, as IAM compares: in a resource, `*` is any text."""
-    assert all(statement["Effect"] == "Allow" and "Condition" not in statement for statement in statements)
-    return any(
-        action in listed(statement["Action"])
-        and any(fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
+    """Whether a statement allows an action and none denies it, as IAM compares: in a resource, `*` is any text."""
+    assert all("Condition" not in statement for statement in statements)
+    effects = {
+        statement["Effect"]
         for statement in statements
-    )
+        if action in listed(statement["Action"])
+        and any(fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"]))
+    }
+    return effects == {"Allow"}
 
 
 def an_object(path: str) -> str:
@@ -223,6 +225,20 @@ def test_the_pipeline_reads_the_raw_files_and_leaves_them_alone(roles: Roles) ->
     assert all(allowed(roles["pipeline"], "s3:GetObject", file) for file in RAW)
     assert not any(allowed(roles["pipeline"], "s3:PutObject", file) for file in RAW)
     assert not any(allowed(roles["pipeline"], "s3:DeleteObject", file) for file in RAW)
+
+
+def test_a_new_source_needs_no_change_of_the_template(roles: Roles, roles_with_erasure: Roles) -> None:
+    file = an_object("heart_rate/landing")
+    assert allowed(roles["pipeline"], "s3:GetObject", file)
+    assert not allowed(roles["pipeline"], "s3:PutObject", file)
+    assert allowed(roles_with_erasure["pipeline"], "s3:PutObject", file.replace(BUCKET, "steps-erasable"))
+
+
+@pytest.mark.parametrize("action", ["GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload"])
+def test_the_pipeline_leaves_the_developers_files_alone(roles_with_erasure: Roles, action: str) -> None:
+    for path in ("developers/ada/customer/landing", "developers/ada/lakehouse/customer/landing"):
+        file = an_object(path).replace(BUCKET, "steps-erasable")
+        assert not allowed(roles_with_erasure["pipeline"], f"s3:{action}", file)
 
 
 @pytest.mark.parametrize("action", ["GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload"])

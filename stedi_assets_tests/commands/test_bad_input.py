@@ -81,7 +81,7 @@ CASES = {
     "a missing landing folder": BadInput(
         lambda project: shutil.rmtree(project.landing / "customer"),
         "The folder {landing}/customer/landing cannot be read: No such file or directory. Put the files there, "
-        "or set STEDI_LANDING to the folder that holds customer/landing and its siblings.",
+        "or set STEDI_LANDING to the folder that holds customer/landing, accelerometer/landing, step_trainer/landing.",
     ),
     "an empty landing folder": BadInput(
         lambda project: (project.landing / "customer/landing/customer-1.json").unlink(),

@@ -187,7 +187,7 @@ def test_a_device_in_a_quarantined_record_of_another_customer_is_shared(
     built_project.land("customer", "gus.json", [gus])
     assert built_project.materialize("customer_landing", pseudonym_key=KEY.hex(), max_quarantined=1.0).success
     certificate = erased(opened(built_project, computing))
-    assert certificate.shared_serial_numbers == 1
+    assert certificate.shared_identifiers == 1
     assert "gus@example.com" in (built_project.landing / "customer/landing/gus.json").read_text()
 
 

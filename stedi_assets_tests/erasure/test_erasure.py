@@ -103,7 +103,7 @@ def test_readings_of_a_serial_number_that_others_have_too_stay_and_are_told(
     built_project.land("customer", "customer-2.json", [customer("fay", research=100, serialNumber=SERIAL_NUMBER)])
     assert built_project.materialize("customer_landing").success
     certificate = erased(opened(built_project, computing))
-    assert certificate.shared_serial_numbers == 1
+    assert certificate.shared_identifiers == 1
     assert [row for row in built_project.rows("step_trainer_landing") if SERIAL_NUMBER in row]
 
 

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from stedi_assets.contract import SOURCES
+from stedi_assets.contract import DEVICE, SOURCES
 from stedi_assets.erasure.person import Mention, Person
 
 PHONES = SOURCES["accelerometer_files"].columns
 DEVICES = SOURCES["step_trainer_files"].columns
 
-ADA = Person("ada@example.com", ("3f6c9a21-serial",), ("shared-serial",))
+ADA = Person("ada@example.com", {DEVICE: ["3f6c9a21-serial"]}, {DEVICE: ["shared-serial"]})
 
 STRANGERS = (
     *("x/ada@example.com", "éada@example.com", "x!ada@example.com", "o'ada@example.com", "bada@example.com"),
@@ -81,7 +81,7 @@ def test_a_record_that_is_no_row_is_the_customers_where_it_names_them() -> None:
 
 @pytest.mark.parametrize("text", ["ada@example.com", "3f6c9a21-serial"])
 def test_an_email_is_no_serial_number_and_a_serial_number_no_email(text: str) -> None:
-    person = Person("ada@example.com", ("3f6c9a21-serial",))
+    person = Person("ada@example.com", {DEVICE: ["3f6c9a21-serial"]})
     assert (person.mention_in_record(record(text), PHONES) is Mention.CERTAIN) is ("@" in text)
     assert (person.mention_in_record(_device(json.dumps(text)), DEVICES) is Mention.CERTAIN) is ("@" not in text)
 
@@ -102,7 +102,7 @@ def test_a_comma_behind_the_last_value_changes_nothing(comma: str) -> None:
 
 
 def test_a_record_in_another_sources_folder_is_the_customers_by_that_sources_key() -> None:
-    person = Person("ada@example.com", ("y",))
+    person = Person("ada@example.com", {DEVICE: ["y"]})
     assert person.mention_in_record(_device('"y"'), PHONES) is Mention.CERTAIN
     nested = '{"serialNumber": ["y"], "sensorReadingTime": 1, "user": null}'
     assert person.mention_in_record(nested, DEVICES) is Mention.DOUBTFUL
@@ -110,7 +110,7 @@ def test_a_record_in_another_sources_folder_is_the_customers_by_that_sources_key
 
 @pytest.mark.parametrize("number", ["5", "", " ", "-0", "1.0", "1e5", 'a"b', "ä\\"])
 def test_a_serial_number_is_compared_whole_as_a_text_or_as_a_number(number: str) -> None:
-    person = Person("ada@example.com", (number,))
+    person = Person("ada@example.com", {DEVICE: [number]})
     assert person.mention_in_record(_device(json.dumps(number)), DEVICES) is Mention.CERTAIN
     assert person.mention_in_record(_device(json.dumps(f"{number}5")), DEVICES) is Mention.NONE
     assert person.mention_in_record(_device('"55"'), DEVICES) is Mention.NONE
@@ -119,7 +119,7 @@ def test_a_serial_number_is_compared_whole_as_a_text_or_as_a_number(number: str)
 
 
 def test_devices_are_told_apart_by_case() -> None:
-    assert Person("ada@example.com", ("ABC",)).mention_in_record(_device('"abc"'), DEVICES) is Mention.NONE
+    assert Person("ada@example.com", {DEVICE: ["ABC"]}).mention_in_record(_device('"abc"'), DEVICES) is Mention.NONE
 
 
 def _device(serial_number: str) -> str:
@@ -149,6 +149,6 @@ def test_text_that_is_no_record_is_searched_for_an_address_by_itself(text: str, 
 
 @pytest.mark.parametrize("number", ["5", "12345", "serial", "distance"])
 def test_a_serial_number_that_may_be_there_by_chance_is_never_certain_in_text_that_is_no_record(number: str) -> None:
-    person = Person("ada@example.com", (number,))
+    person = Person("ada@example.com", {DEVICE: [number]})
     assert person.mention_in(f'{{"serialNumber": "{number}", "sens') is Mention.DOUBTFUL
     assert person.mention_in(f"{number} of 15") is Mention.NONE

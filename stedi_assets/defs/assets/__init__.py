@@ -1,4 +1,4 @@
-"""The assets: one function per table, which returns the table's SELECT.
+"""The assets: one function per table, which returns the table's SELECT. The contract alone declares landing tables.
 
 Each module of this folder is loaded, without an entry elsewhere. It may declare tables with `table_asset`, and
 ordinary assets of Dagster.
@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 
 from stedi_assets.contract import SOURCES, TABLES
+from stedi_assets.defs.assets.landing import LANDING_ASSETS
 from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.errors import StediError
 
@@ -20,7 +21,7 @@ def _declared() -> dict[str, TableAsset]:
     Raises:
         StediError: Two functions declare one table, or no function declares a table of the contract.
     """
-    declared: dict[str, TableAsset] = {}
+    declared = {asset.name: asset for asset in LANDING_ASSETS}
     for asset in (value for module in MODULES for value in vars(module).values() if isinstance(value, TableAsset)):
         other = declared.setdefault(asset.name, asset)
         if other is not asset:

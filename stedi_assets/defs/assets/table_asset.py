@@ -4,9 +4,11 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stedi_assets.contract import SOURCES, TABLES, Table
+from stedi_assets.contract import SOURCES, TABLES, Table, tables_of
 from stedi_assets.errors import StediError
 from stedi_assets.query import Query
+
+OF_SOURCES = frozenset(table.name for table in tables_of(SOURCES.values()))
 
 
 @dataclass(frozen=True)
@@ -17,14 +19,14 @@ class TableAsset:
         table: The table.
         query: Its SELECT.
         deps: The names of the sources and tables that the query reads.
-        function: The decorated function.
+        function: The function that declares it.
         figures: A SELECT of one row of numbers about the table. Each build records them in the asset's metadata.
     """
 
     table: Table
     query: Query
     deps: Sequence[str]
-    function: Callable[[], Query]
+    function: Callable[..., object]
     figures: Query | None = None
 
     @property
@@ -43,7 +45,8 @@ def table_asset(deps: Sequence[str], figures: Query | None = None) -> Callable[[
         figures: A SELECT of one row of numbers about the table. Each build records them in the asset's metadata.
 
     Raises:
-        StediError: The contract has no table of that name, or the query reads other tables than the declared ones.
+        StediError: The contract has no table of that name, the table is of a source, or the query reads other tables
+            than the declared ones.
     """
 
     def declare(function: Callable[[], Query]) -> TableAsset:
@@ -51,6 +54,11 @@ def table_asset(deps: Sequence[str], figures: Query | None = None) -> Callable[[
         if name not in TABLES:
             raise StediError(
                 f"The asset {name} has no table in the contract.", "Add it to TABLES in stedi_assets/contract.py."
+            )
+        if name in OF_SOURCES:
+            raise StediError(
+                f"{name} is a table of a source, which a run fills from the raw files.",
+                f"Remove the function {name}, or give it the name of another table in stedi_assets/contract.py.",
             )
         query = _dedented(function())
         _refuse_undeclared(name, query, deps)

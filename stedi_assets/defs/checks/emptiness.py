@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stedi_assets.defs.checks.check import CONSENTS, counts, row_count
+from stedi_assets.defs.checks.check import counts, row_count
+from stedi_assets.defs.checks.consent import CONSENTS
 from stedi_assets.lakehouse.check import Check, Findings
 
 if TYPE_CHECKING:

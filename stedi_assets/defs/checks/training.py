@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stedi_assets.contract import SOURCES, TABLES
-from stedi_assets.defs.checks.check import CONSENTING_CUSTOMERS, CONSENTS, counts, none_found, nothing
+from stedi_assets.defs.checks.check import counts, none_found, nothing
+from stedi_assets.defs.checks.consent import CONSENTING_CUSTOMERS, CONSENTS
 from stedi_assets.defs.checks.emptiness import CURATED_WAY, PSEUDONYMIZED_WAY, has_rows
 from stedi_assets.lakehouse.check import Check, Findings
 

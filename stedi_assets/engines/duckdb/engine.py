@@ -18,7 +18,7 @@ from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Wri
 from stedi_assets.errors import StediError
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.privacy.pseudonyms import FUNCTION, Pseudonyms
-from stedi_assets.privacy.tombstones import NO_TOMBSTONES, OF_SHARED_SERIAL_NUMBER, SHARED_FUNCTION, Tombstones
+from stedi_assets.privacy.tombstones import NO_TOMBSTONES, SHARED_FUNCTION, SHARED_PREFIXES, Tombstones
 from stedi_assets.query import Query
 from stedi_assets.storage.attempt import attempt
 from stedi_assets.storage.aws import Aws
@@ -100,8 +100,10 @@ class DuckDBEngine:
 
     def define_erased(self, tombstones: Tombstones) -> None:
         """See `Engine`."""
-        keyed = _hmac(tombstones.pseudonyms, f"{literal(OF_SHARED_SERIAL_NUMBER)} || text")
-        is_shared = f"list_contains({literals(sorted(tombstones.hashes))}, {keyed})" if tombstones else "false"
+        keyed = (_hmac(tombstones.pseudonyms, f"{literal(prefix)} || text") for prefix in SHARED_PREFIXES)
+        hashes = literals(sorted(tombstones.hashes))
+        contained = [f"list_contains({hashes}, {each})" for each in keyed] if tombstones else []
+        is_shared = " OR ".join(contained) or "false"
         # Not `_working`: a macro reads no bucket, so no credentials need renewing.
         with errors_explained():
             self._connection.execute(f"CREATE OR REPLACE FUNCTION {SHARED_FUNCTION}(text) AS {is_shared}")
