@@ -10,7 +10,8 @@ import click
 def tables(as_json: bool) -> None:
     """Lists the tables with their rows, size, files, version and age.
 
-    Tables of the contract that have not been built are listed too.
+    Tables of the contract that have not been built are listed too. The zone `other` has tables of other assets, the
+    zone `former` tables that left the contract: stedi clean TABLE removes one.
 
     Example: stedi tables
     """

@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from stedi_assets.console.screen import format_age, printable_text
-from stedi_assets.console.tables import TableEntry, contract_entries, existing_tables
+from stedi_assets.console.tables import TableEntry, contract_entries, existing_tables, former_entries, opened
 from stedi_assets.console.time_travel import commit_time, format_instant
 from stedi_assets.storage.delta import DataFile, current_files
 from stedi_assets.storage.location import Location
@@ -53,12 +53,14 @@ def take_inventory(lakehouse: Location) -> list[tuple[TableEntry, TableContent |
     """Returns every table of a lakehouse with its content.
 
     Returns:
-        The contract's tables, with None as the content of a table that has not been built; then the other tables.
+        The contract's tables, with None as the content of a table that has not been built; then the other tables, and
+        at last the former ones.
 
     Raises:
         StediError: A table cannot be read.
     """
-    existing = {entry: _content(table) for entry, table in existing_tables(lakehouse)}
+    stored = [*existing_tables(lakehouse), *opened(former_entries(lakehouse))]
+    existing = {entry: _content(table) for entry, table in stored}
     found = [*contract_entries(lakehouse), *(entry for entry in existing if not entry.is_of_contract)]
     return [(entry, existing.get(entry)) for entry in found]
 

@@ -1,4 +1,4 @@
-"""The tables of a lakehouse by name: those of the contract, and those of other assets."""
+"""The tables of a lakehouse by name: those of the contract, those of other assets, and former ones."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +9,15 @@ from deltalake.exceptions import DeltaError
 
 from stedi_assets.contract import OTHER_TABLES, TABLES, table_path
 from stedi_assets.errors import MissingTableError, StediError
+from stedi_assets.lakehouse.folders import former_folders, former_name
 from stedi_assets.storage.delta import open_table
 from stedi_assets.storage.location import Location
 
 OTHER_ZONE = "other"
 """The zone of a table that is not in the contract."""
+
+FORMER_ZONE = "former"
+"""The zone of a table that left the contract, and whose folder is still in the lakehouse."""
 
 OPENING_THREADS = 8
 """The size of the thread pool that opens tables: in a bucket, opening a table is mostly waiting for the network."""
@@ -25,7 +29,7 @@ class TableEntry:
 
     Attributes:
         name: The name in SQL.
-        zone: The zone of the contract, or `OTHER_ZONE`.
+        zone: The zone of the contract, `OTHER_ZONE` or `FORMER_ZONE`.
         folder: The table's folder.
     """
 
@@ -36,7 +40,7 @@ class TableEntry:
     @property
     def is_of_contract(self) -> bool:
         """Whether the table is in the contract."""
-        return self.zone != OTHER_ZONE
+        return self.zone not in (OTHER_ZONE, FORMER_ZONE)
 
 
 def contract_entries(lakehouse: Location) -> list[TableEntry]:
@@ -52,6 +56,15 @@ def other_entries(lakehouse: Location) -> list[TableEntry]:
     """
     folder = lakehouse / OTHER_TABLES
     return [TableEntry(name, OTHER_ZONE, folder / name) for name in folder.files.folders(folder.path)]
+
+
+def former_entries(lakehouse: Location) -> list[TableEntry]:
+    """Returns the tables that left the contract, sorted by folder.
+
+    Raises:
+        StediError: A folder cannot be read.
+    """
+    return [TableEntry(former_name(path), FORMER_ZONE, lakehouse / path) for path in former_folders(lakehouse)]
 
 
 def open_by_name(lakehouse: Location, name: str) -> tuple[TableEntry, DeltaTable]:
@@ -103,7 +116,7 @@ def names_of_contract(names: Sequence[str]) -> list[str]:
 
 
 def existing_tables(lakehouse: Location) -> list[tuple[TableEntry, DeltaTable]]:
-    """Opens the current version of every table that exists.
+    """Opens the current version of every table that exists, but for former ones.
 
     Returns:
         Each entry with its table: the contract's tables in order, then the others by name.
@@ -111,7 +124,15 @@ def existing_tables(lakehouse: Location) -> list[tuple[TableEntry, DeltaTable]]:
     Raises:
         StediError: A folder or a table cannot be read.
     """
-    entries = [*contract_entries(lakehouse), *other_entries(lakehouse)]
+    return opened([*contract_entries(lakehouse), *other_entries(lakehouse)])
+
+
+def opened(entries: Sequence[TableEntry]) -> list[tuple[TableEntry, DeltaTable]]:
+    """Opens the current version of those tables of a list that exist.
+
+    Raises:
+        StediError: A table cannot be read.
+    """
     with ThreadPoolExecutor(max_workers=OPENING_THREADS) as pool:
         tables = list(pool.map(_open, entries))
     return [(entry, table) for entry, table in zip(entries, tables, strict=True) if table is not None]

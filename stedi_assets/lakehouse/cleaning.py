@@ -1,12 +1,14 @@
-"""Removal of everything that runs have created: the tables of a lakehouse, and their entries in AWS Glue."""
+"""Removal of what runs have created: tables of a lakehouse, by default all, and their entries in AWS Glue."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from stedi_assets.catalog.glue import GlueCatalog
 from stedi_assets.contract import OTHER_TABLES, TABLES
+from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.folders import former_folders, former_name
 from stedi_assets.settings import Settings
 from stedi_assets.storage.lease import lease_held
 from stedi_assets.storage.location import Location
@@ -43,18 +45,25 @@ class Cleaning:
         return sum(table.bytes for table in self.tables)
 
 
-def plan_cleaning(settings: Settings) -> Cleaning:
-    """Returns a plan with the tables of the contract, the tables of users' own assets, and the Glue entries of both.
+def plan_cleaning(settings: Settings, names: Sequence[str] = ()) -> Cleaning:
+    """Returns a plan with tables and their Glue entries.
+
+    Args:
+        settings: The settings.
+        names: The names of tables, in any case, or their paths below the lakehouse: tables of the contract, tables of
+            users' own assets, and former tables of the contract. Without names, all tables but the former ones.
 
     Raises:
-        StediError: The lakehouse or Glue cannot be read.
+        StediError: A name is not that of one table, or the lakehouse or Glue cannot be read.
     """
-    found = [table for table in _table_folders(settings.lakehouse) if table.files]
+    lakehouse = settings.lakehouse
+    named = [lakehouse / path for path in _paths(lakehouse, names)]
+    found = [table for table in _table_folders(lakehouse, named) if table.files]
     reasons = [(table, why_not_ours(table)) for table in found]
     return Cleaning(
         lakehouse=settings.lakehouse,
         tables=[table for table, reason in reasons if reason is None],
-        entries=_entries(settings),
+        entries=_entries(settings, {PurePosixPath(str(folder)) for folder in named}),
         refused=[(table.folder, reason) for table, reason in reasons if reason is not None],
     )
 
@@ -89,7 +98,32 @@ def clean(cleaning: Cleaning, settings: Settings) -> bool:
     return catalog.remove_database() if catalog else False
 
 
-def _table_folders(lakehouse: Location) -> list[TableFiles]:
+def _paths(lakehouse: Location, names: Sequence[str]) -> list[str]:
+    """Returns the path, below a lakehouse, of the table of each name."""
+    if not names:
+        return []
+    known = [
+        *((name, table.path) for name, table in TABLES.items()),
+        *((name, f"{OTHER_TABLES}/{name}") for name in lakehouse.files.folders(str(lakehouse / OTHER_TABLES))),
+        *((former_name(path), path) for path in former_folders(lakehouse)),
+    ]
+    found: list[str] = []
+    for given in names:
+        paths = [path for name, path in known if given.casefold() == name.casefold() or given == path]
+        if not paths:
+            raise StediError(
+                f"{given} is not a table of the lakehouse at {lakehouse}.",
+                f"The tables are {', '.join(name for name, _ in known)}.",
+            )
+        if len(paths) > 1:
+            raise StediError(f"{given} is the name of several tables.", f"Give one of {', '.join(paths)}.")
+        found += paths
+    return list(dict.fromkeys(found))
+
+
+def _table_folders(lakehouse: Location, named: Sequence[Location]) -> list[TableFiles]:
+    if named:
+        return [TableFiles(folder, files_below(folder)) for folder in named]
     of_contract = [lakehouse / table.path for table in TABLES.values()]
     others = lakehouse / OTHER_TABLES
     names = {file.name.partition("/")[0] for file in files_below(others) if "/" in file.name}
@@ -97,14 +131,18 @@ def _table_folders(lakehouse: Location) -> list[TableFiles]:
     return [TableFiles(folder, files_below(folder)) for folder in folders]
 
 
-def _entries(settings: Settings) -> list[str]:
+def _entries(settings: Settings, named: Collection[PurePosixPath]) -> list[str]:
     catalog = _catalog(settings)
     locations = catalog.locations() if catalog else {}
-    return sorted(name for name, location in locations.items() if _is_table_folder(location, settings.lakehouse))
+    places = {name: PurePosixPath(location) for name, location in locations.items()}
+    return sorted(
+        name
+        for name, place in places.items()
+        if (place in named if named else _is_table_folder(place, settings.lakehouse))
+    )
 
 
-def _is_table_folder(location: str, lakehouse: Location) -> bool:
-    place = PurePosixPath(location)
+def _is_table_folder(place: PurePosixPath, lakehouse: Location) -> bool:
     of_contract = {PurePosixPath(str(lakehouse / table.path)) for table in TABLES.values()}
     return place in of_contract or place.parent == PurePosixPath(str(lakehouse / OTHER_TABLES))
 

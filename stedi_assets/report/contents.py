@@ -152,7 +152,8 @@ def gather(lakehouse: Lakehouse, queries: Mapping[str, Query], checks: Checks) -
     Raises:
         StediError: No table has been built, or one cannot be read.
     """
-    contents = {entry.name: content for entry, content in take_inventory(lakehouse.root)}
+    inventory = take_inventory(lakehouse.root)
+    contents = {entry.name: content for entry, content in inventory if entry.is_of_contract}
     if not any(contents.values()):
         raise StediError(f"There is no table at {lakehouse.root} to report on.", "Run stedi run.")
     results = [_run_check(table, check, lakehouse) for table in TABLES for check in checks[table]]

@@ -93,6 +93,15 @@ def test_an_empty_database_that_no_run_created_stays(in_moto: Project) -> None:
     assert glue_of(in_moto).get_tables(DatabaseName="of_the_template")["TableList"] == []
 
 
+def test_the_entry_of_a_table_that_is_removed_by_name_goes_alone(in_moto: Project) -> None:
+    assert in_moto.materialize("customer_landing", glue_database="cleaned_by_name").success
+    settings = in_moto.settings(glue_database="cleaned_by_name")
+    assert not clean(plan_cleaning(settings, ["customer_quarantine"]), settings)
+    left = glue_of(in_moto).get_tables(DatabaseName="cleaned_by_name")["TableList"]
+    assert [table["Name"] for table in left] == ["customer_landing"]
+    assert {name.rpartition("/")[0] for name in names_below(in_moto.lakehouse) if "quarantine" in name} == set()
+
+
 def test_an_entry_whose_table_is_gone_is_removed(in_moto: Project) -> None:
     assert in_moto.materialize("customer_landing", glue_database="left_behind").success
     without_glue = in_moto.settings()
