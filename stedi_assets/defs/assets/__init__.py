@@ -7,9 +7,10 @@ ordinary assets of Dagster.
 import importlib
 import pkgutil
 
-from stedi_assets.contract import SOURCES, TABLES
+from stedi_assets.contract import CUSTOMERS, SOURCES, TABLES
 from stedi_assets.defs.assets.landing import LANDING_ASSETS
 from stedi_assets.defs.assets.table_asset import TableAsset
+from stedi_assets.defs.contradictions import refuse_contradictions
 from stedi_assets.errors import StediError
 
 MODULES = tuple(importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
@@ -19,8 +20,10 @@ def _declared() -> dict[str, TableAsset]:
     """Returns the declared assets by name.
 
     Raises:
-        StediError: Two functions declare one table, or no function declares a table of the contract.
+        StediError: The contract contradicts itself, two functions declare one table, or no function declares a table
+            of the contract.
     """
+    refuse_contradictions(SOURCES, TABLES, CUSTOMERS)
     declared = {asset.name: asset for asset in LANDING_ASSETS}
     for asset in (value for module in MODULES for value in vars(module).values() if isinstance(value, TableAsset)):
         other = declared.setdefault(asset.name, asset)
