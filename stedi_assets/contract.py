@@ -70,8 +70,8 @@ class Table:
         description: The rows, and the rule that selects them.
         columns: In order.
         event_time: The column with the instant of a reading. The rows at an instant must follow from the rows that the
-            inputs have at this instant, and from the customers' records with the readings' email or serial number. A
-            run may then compute the rows of some instants only. None for a table that is always computed whole.
+            inputs have at this instant, and from the customers' records with the readings' identifiers. A run may then
+            compute the rows of some instants only. None for a table that is always computed whole.
     """
 
     name: str

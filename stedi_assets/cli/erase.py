@@ -49,7 +49,7 @@ def erase(email: str, yes: bool, requested_by: str, force: bool, all_object_vers
     run_id = str(uuid.uuid4())
     with open_lakehouse() as lakehouse:
         if yes:
-            # Before the plan is made: a run in progress may add a record with a new serial number of the customer.
+            # Before the plan is made: a run in progress may add a record with a new identifier of the customer.
             lakehouse.hold(f"run {run_id}")
         plan = plan_erasure(lakehouse, email)
         if not yes:

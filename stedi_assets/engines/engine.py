@@ -113,9 +113,9 @@ class Engine(Protocol):
         ...
 
     def define_erased(self, tombstones: Tombstones) -> None:
-        """Makes the SQL function `shared_with_erased` true for serial numbers that an erased customer shared.
+        """Makes the SQL function `shared_with_erased` true for identifiers that an erased customer shared.
 
-        Until this call, the function is false for every serial number.
+        Until this call, the function is false for every text.
         """
         ...
 

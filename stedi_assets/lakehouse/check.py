@@ -27,8 +27,8 @@ class Check:
             Without statements, the findings are cheap: they are computed in every run.
         by_instant: The tables of the statements of which the rows at some instants suffice: the findings are all 0
             where those at each instant are. Those of a warning are also the sums of those at each instant.
-        follows_customers: Whether a customer's record decides on no other readings than those with its email or serial
-            number. Otherwise, the findings are computed from all readings when a record changes.
+        follows_customers: Whether a customer's record decides on no other readings than those with its identifiers.
+            Otherwise, the findings are computed from all readings when a record changes.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The instants that changes of the inputs affect, as a kept table: the part of a table that is computed.
 
 A change of readings affects their own instants. A change of customers' records affects the instants of the readings
-with an email or a serial number of a record that came or went.
+with an identifier, such as the email, of a record that came or went.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Changes:
         return self._cuts[part.instants, content]
 
     def _of_customers(self, scene: Mapping[str, View], customers: Mapping[str, Content]) -> dict[str, View]:
-        """Returns the records that have an email or a serial number of a reading."""
+        """Returns the records that have an identifier of a reading."""
         named = " UNION ".join(
             f"SELECT reading.{column} AS named FROM {name} AS reading"
             for name in sorted(scene)

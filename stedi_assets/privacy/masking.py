@@ -43,8 +43,8 @@ NUMBER = re.compile(r"(?<![\w-])[\w-]*\+?\(?\d(?:[\s()./-]*\d){6,}[\w-]*")
 
 TOKEN = re.compile(r"[\w-]{8,}")
 
-DIGITS_OF_A_SERIAL_NUMBER = 4
-"""A word of eight characters or more may be a serial number if it has this many digits. No type or function does."""
+DIGITS_OF_AN_IDENTIFIER = 4
+"""A word of eight characters or more may be an identifier if it has this many digits. No type or function does."""
 
 
 def masked_columns(columns: Iterable[str], origins: Mapping[str, Iterable[str]] | None = None) -> frozenset[str]:
@@ -78,12 +78,12 @@ def masked(text: str) -> str:
     text = NAMED.sub(rf"\1{MASK}", text)
     text = EMAIL.sub(MASK, text)
     text = NUMBER.sub(MASK, text)
-    return TOKEN.sub(_without_serial_number, text)
+    return TOKEN.sub(_without_identifier, text)
 
 
-def _without_serial_number(found: re.Match[str]) -> str:
+def _without_identifier(found: re.Match[str]) -> str:
     digits = sum(character.isdigit() for character in found[0])
-    return MASK if digits >= DIGITS_OF_A_SERIAL_NUMBER else found[0]
+    return MASK if digits >= DIGITS_OF_AN_IDENTIFIER else found[0]
 
 
 def escaped(text: str, kept: str = "") -> str:

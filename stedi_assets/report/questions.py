@@ -4,10 +4,6 @@ from dataclasses import dataclass
 
 from stedi_assets.contract import SOURCES
 
-CONSENT_TABLES = ("customer_landing", "customer_trusted", "customer_curated")
-"""The tables of customers, from the largest to the smallest."""
-
-
 ALL_QUARANTINED = "\n    UNION ALL\n    ".join(
     f"SELECT '{source.subject}' AS quarantine, entry.reasonCode FROM {source.quarantine} AS entry"
     for source in SOURCES.values()
@@ -26,6 +22,22 @@ class Question:
 
     text: str
     sql: str
+
+
+QUARANTINED = Question(
+    "Why is something in quarantine?",
+    f"""SELECT found.quarantine, found.reasonCode, count(*) AS row_count
+FROM (
+    {ALL_QUARANTINED}
+) AS found
+GROUP BY found.quarantine, found.reasonCode
+ORDER BY found.quarantine, found.reasonCode""",
+)
+
+# The domain begins here: docs/your-own.md replaces everything below.
+
+CONSENT_TABLES = ("customer_landing", "customer_trusted", "customer_curated")
+"""The tables of customers, from the largest to the smallest."""
 
 
 BLANK_CONSENT = Question(
@@ -71,13 +83,5 @@ FROM (
     SELECT count(*) AS row_count FROM machine_learning_pseudonymized AS stored GROUP BY stored.subject
 ) AS subject""",
     ),
-    Question(
-        "Why is something in quarantine?",
-        f"""SELECT found.quarantine, found.reasonCode, count(*) AS row_count
-FROM (
-    {ALL_QUARANTINED}
-) AS found
-GROUP BY found.quarantine, found.reasonCode
-ORDER BY found.quarantine, found.reasonCode""",
-    ),
+    QUARANTINED,
 )

@@ -92,7 +92,7 @@ def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
     config = context.op_config
     lakehouse = _lakehouse(context)
     with failures_described():
-        # Held before the lookup: another run may be about to land a new serial number of the customer.
+        # Held before the lookup: another run may be about to land a new identifier of the customer.
         lakehouse.hold(f"run {context.run_id}")
         plan = plan_erasure(lakehouse, find_email(lakehouse, config["customer"]))
         if not config["force"]:
