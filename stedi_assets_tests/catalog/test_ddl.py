@@ -41,8 +41,8 @@ def test_the_committed_statements_are_those_of_the_contract(tmp_path: Path) -> N
     result = ddl("--output", str(tmp_path))
     assert result.exit_code == 0, result.output
     committed = {file.name: file.read_bytes() for file in (PROJECT / "ddl").iterdir()}
-    assert committed.keys() == {f"{name}.sql" for name in NAMES}
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == committed
+    assert committed.keys() == {f"{name}.sql" for name in NAMES}, "run stedi ddl --output ddl"
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == committed, "run stedi ddl --output ddl"
 
 
 def test_a_committed_statement_says_how_it_is_made_again(tmp_path: Path) -> None:

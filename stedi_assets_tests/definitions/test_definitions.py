@@ -32,8 +32,9 @@ def test_the_graph_has_the_tables_with_their_zones_and_dependencies(specs: dict[
         for name, spec in specs.items()
         if name in GRAPH
     }
-    assert tables == GRAPH
-    assert specs.keys() == GRAPH.keys() | QUARANTINES | SOURCES.keys() | {REPORT}
+    assert tables == GRAPH, "edit GRAPH in stedi_assets_tests/support/graph.py"
+    expected = GRAPH.keys() | QUARANTINES | SOURCES.keys() | {REPORT}
+    assert specs.keys() == expected, "edit GRAPH in stedi_assets_tests/support/graph.py"
 
 
 def test_the_graph_begins_at_the_landing_folders(specs: dict[str, dagster.AssetSpec]) -> None:
@@ -45,7 +46,8 @@ def test_every_table_has_its_checks() -> None:
     keys = defs.resolve_asset_graph().asset_check_keys
     checks = {name: {key.name for key in keys if key.asset_key == dagster.AssetKey(name)} for name in TABLES}
     quarantines = {name: {"has_nothing_in_quarantine"} for name in QUARANTINES}
-    assert checks == {**{name: specific | COMMON_CHECKS for name, specific in CHECKS.items()}, **quarantines}
+    expected = {**{name: specific | COMMON_CHECKS for name, specific in CHECKS.items()}, **quarantines}
+    assert checks == expected, "edit CHECKS in stedi_assets_tests/support/graph.py"
 
 
 def test_descriptions_and_columns_come_from_the_contract(specs: dict[str, dagster.AssetSpec]) -> None:

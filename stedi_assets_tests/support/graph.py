@@ -1,9 +1,9 @@
-"""The graph of tables, as the course draws it."""
+"""The graph of tables, as the course draws it, and the landing tables of all sources."""
+
+from stedi_assets.contract import SOURCES
 
 GRAPH = {
-    "customer_landing": ("landing", {"customer_files"}),
-    "accelerometer_landing": ("landing", {"accelerometer_files"}),
-    "step_trainer_landing": ("landing", {"step_trainer_files"}),
+    **{f"{source.subject}_landing": ("landing", {f"{source.subject}_files"}) for source in SOURCES.values()},
     "customer_trusted": ("trusted", {"customer_landing"}),
     "accelerometer_trusted": ("trusted", {"accelerometer_landing", "customer_trusted"}),
     "customer_curated": ("curated", {"customer_trusted", "accelerometer_trusted"}),
@@ -23,13 +23,12 @@ LANDING_CHECKS = {
 }
 
 CHECKS = {
+    **{f"{source.subject}_landing": LANDING_CHECKS for source in SOURCES.values()},
     "customer_landing": {
         "has_customers_with_a_blank_consent",
         "has_no_serial_number_of_several_customers",
         *LANDING_CHECKS,
     },
-    "accelerometer_landing": LANDING_CHECKS,
-    "step_trainer_landing": LANDING_CHECKS,
     "customer_trusted": {"has_no_customer_with_a_blank_consent", "has_the_rows_computed_another_way"},
     "accelerometer_trusted": {"has_the_rows_computed_another_way"},
     "customer_curated": {"has_the_rows_computed_another_way"},
