@@ -20,6 +20,7 @@ import duckdb
 from benchmarks.bench_peers import PACKAGES, PROJECT, TIMES, landing_root, runs_from
 from benchmarks.build_tables import build_tables
 from benchmarks.measure import Spread, describe_machine, format_seconds, print_markdown_table
+from stedi_assets.contract import CUSTOMERS
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.erasure.certificate import Certificate
@@ -80,7 +81,7 @@ def timed_erasure(landing: Path, scratch: Path) -> tuple[float, int, Certificate
         engine = DuckDBEngine(connection, None, pseudonyms)
         lakehouse = Lakehouse(Location.parse(str(root)), Location.parse(str(copy)), engine, pseudonyms=pseudonyms)
         ((email,),) = duckdb.sql(
-            f"SELECT min(email) FROM read_json('{copy}/customer/landing/*.json') WHERE shareWithResearchAsOfDate > 0"
+            f"SELECT min(email) FROM read_json('{copy}/{CUSTOMERS.path}/*.json') WHERE shareWithResearchAsOfDate > 0"
         ).fetchall()
         started = time.perf_counter()
         plan = plan_erasure(lakehouse, email)

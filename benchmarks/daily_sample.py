@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from stedi_assets.contract import CUSTOMERS
 from stedi_assets.landing.sample_data import write_sample_data
 from stedi_assets.landing.sample_days import day_files
 
-WITHDRAWAL = "customer/landing/withdrawal.json"
+WITHDRAWAL = f"{CUSTOMERS.path}/withdrawal.json"
 """The path, below a landing root, of the record by which a customer withdraws."""
 
 

@@ -12,7 +12,7 @@ from benchmarks.bench_peers import PEERS, TABLE_NAMES, contender_title, contende
 from benchmarks.contents import Difference, columns_of, difference, require_same_rows, stored_rows
 from benchmarks.measure import Command, CommandError, compare
 from benchmarks.workbench import Row, Workbench, done, wall_row
-from stedi_assets.contract import SOURCE_FILE
+from stedi_assets.contract import SOURCE_FILE, SOURCES
 
 (DBT,) = contenders_from("dbt_project")
 MODELS = PEERS / "dbt_incremental"
@@ -80,7 +80,7 @@ class IncrementalPeer:
         days = list(bench.all_days)
         middle = days[len(days) // 2]
         delivery = bench.sample.files([middle])
-        removed = next(path for path in delivery if path.startswith("accelerometer/"))
+        removed = next(path for path in delivery if path.startswith(SOURCES["accelerometer_files"].path))
         events: dict[str, tuple[list[int], Callable[[], None]]] = {
             "a late delivery": ([day for day in days if day != middle], partial(places.put, LANDING, delivery)),
             "a withdrawal": (days, partial(places.put, LANDING, bench.sample.withdrawal(bench.scratch))),
