@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stedi_assets.contract import DEVICE, SOURCES
+from stedi_assets.contract import DEVICE, SOURCES, Identifier
 from stedi_assets.erasure.person import Mention, Person
 
 PHONES = SOURCES["accelerometer_files"].columns
@@ -116,6 +116,13 @@ def test_a_serial_number_is_compared_whole_as_a_text_or_as_a_number(number: str)
     assert person.mention_in_record(_device('"55"'), DEVICES) is Mention.NONE
     if number in ("5", "-0", "1.0", "1e5"):
         assert person.mention_in_record(_device(number), DEVICES) is Mention.CERTAIN
+
+
+def test_an_identifier_of_one_kind_is_none_of_another_kind() -> None:
+    person = Person("ada@example.com", {DEVICE: ["y"], Identifier("card number"): ["card-4711"]})
+    assert person.mention_in_record(_device('"y"'), DEVICES) is Mention.CERTAIN
+    assert person.mention_in_record(_device('"card-4711"'), DEVICES) is not Mention.CERTAIN
+    assert person.mention_in("the card-4711 broke") is Mention.CERTAIN
 
 
 def test_devices_are_told_apart_by_case() -> None:
