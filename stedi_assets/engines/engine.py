@@ -22,10 +22,12 @@ class Written:
     Attributes:
         schema: The columns of the rows.
         files: The Parquet files.
+        partition_columns: The partition columns of the table.
     """
 
     schema: Schema
     files: Sequence[DataFile]
+    partition_columns: Sequence[str] = ()
 
     @property
     def rows(self) -> int:

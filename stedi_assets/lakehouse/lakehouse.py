@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.privacy.tombstones import SHARED_FUNCTION, Tombstones
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
-from stedi_assets.storage.attempt import discarded_on_failure
+from stedi_assets.storage.attempt import files_discarded_on_failure
 from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS, Lease, take_lease
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.tombstones import read_tombstones
@@ -144,24 +144,22 @@ class Lakehouse:
             # Opened before the rows are computed: if another program commits meanwhile, the commit below fails instead
             # of replacing newer rows by older ones.
             opened = pool.submit(delta.open_table, folder)
-            if isinstance(value, Query):
-                self._prepare(value)
-            stopwatch.end("open")
-            written = self.engine.write(value, folder)
+            written = self.write(name, value)
         stopwatch.end("compute_and_write")
         self.replace(name, opened.result(), written, {delta.RUN_KEY: run_id, **(metadata or {})})
         stopwatch.end("commit")
         return self.registered(name, self.stored(name, stopwatch))
 
-    def write(self, name: str, query: Query, *, in_one_file: bool = False) -> Written:
-        """Stages the rows of a query in a table's folder.
+    def write(self, name: str, value: Any, *, in_one_file: bool = False) -> Written:
+        """Stages the rows of a query or a data frame in a table's folder.
 
         Raises:
             MissingTableError: The query reads a table that does not exist.
             StediError: The rows cannot be computed or written.
         """
-        self._prepare(query)
-        return self.engine.write(query, self.folder(name), in_one_file=in_one_file)
+        if isinstance(value, Query):
+            self._prepare(value)
+        return self.engine.write(value, self.folder(name), in_one_file=in_one_file)
 
     def replace(self, name: str, current: DeltaTable | None, written: Written, metadata: Mapping[str, str]) -> None:
         """Commits staged files as the whole new content of a table.
@@ -180,7 +178,8 @@ class Lakehouse:
         self._confirm_lease(name, written.files)
         description = TABLES[name].description if name in TABLES else None
         stamped = {**metadata, delta.ENGINE_KEY: self.engine.name}
-        delta.commit(current, folder, written.schema, written.files, stamped, description)
+        columns = written.partition_columns
+        delta.commit(current, folder, written.schema, written.files, stamped, description, columns)
         if current is not None:
             delta.refresh(current, folder)
         self._take(name, current or delta.open_table(folder), written)
@@ -412,9 +411,7 @@ class Lakehouse:
     @contextmanager
     def discarding(self, name: str, staged: Sequence[delta.DataFile]) -> Iterator[None]:
         """Deletes staged files of a table when the block fails."""
-        with ExitStack() as at_failure:
-            for prefix in {file.path.partition("/")[0] for file in staged}:
-                at_failure.enter_context(discarded_on_failure(self.folder(name), prefix))
+        with files_discarded_on_failure(self.folder(name), [file.path for file in staged]):
             yield
 
     def discard(self, name: str, staged: Sequence[delta.DataFile]) -> None:

@@ -2,8 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 from stedi_assets.errors import StediError
 from stedi_assets.storage.location import Location
@@ -53,3 +53,17 @@ def discarded_on_failure(folder: Location, prefix: str) -> Iterator[None]:
         with suppress(StediError, OSError):
             folder.files.delete(folder.path, prefix)
         raise
+
+
+@contextmanager
+def files_discarded_on_failure(folder: Location, paths: Iterable[str]) -> Iterator[None]:
+    """Deletes the files of attempts when the block fails.
+
+    Args:
+        folder: The table's folder.
+        paths: The files, relative to the folder. Spark writes the files of an attempt into a folder of their own.
+    """
+    with ExitStack() as at_failure:
+        for prefix in {path.partition("/")[0] for path in paths}:
+            at_failure.enter_context(discarded_on_failure(folder, prefix))
+        yield

@@ -12,9 +12,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,8 +23,14 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from stedi_assets.errors import ConflictError, StediError
+from stedi_assets.storage.attempt import files_discarded_on_failure
 from stedi_assets.storage.columns import column_types, difference, in_order
 from stedi_assets.storage.location import Location
+from stedi_assets.storage.partitions import (
+    partition_of,
+    refuse_files_without_partition_columns,
+    refuse_other_partition_columns,
+)
 from stedi_assets.storage.refusals import refusal_in_text
 from stedi_assets.storage.same_rows import SAME_ROWS_KEY, keeps_rows
 
@@ -69,6 +75,8 @@ class DataFile:
         schema: The columns of the rows.
         statistics: From a statistic's name in the Delta protocol (minValues, maxValues, nullCount) to its value for
             each column.
+        partition: From each partition column of the table to the value that all rows of the file have in it, as text.
+            The file has the column too, so that its rows can be read without the log.
     """
 
     path: str
@@ -76,6 +84,7 @@ class DataFile:
     rows: int
     schema: Schema
     statistics: Mapping[str, Mapping[str, int | float]]
+    partition: Mapping[str, str] = field(default_factory=dict)
 
     def add_action(self, *, data_change: bool = True) -> AddAction:
         """Returns the log entry that adds the file to a table.
@@ -86,7 +95,7 @@ class DataFile:
         return AddAction(
             path=self.path,
             size=self.size,
-            partition_values={},
+            partition_values=self.partition,
             modification_time=int(time.time() * 1000),
             data_change=data_change,
             stats=json.dumps({"numRecords": self.rows, **self.statistics}),
@@ -112,8 +121,10 @@ def refuse_unread_features(table: DeltaTable) -> None:
     """Refuses a table whose Parquet files, at its opened version, do not hold exactly the table's rows.
 
     Raises:
-        StediError: A file has deletion vectors or mapped columns, or the table needs a feature unknown to this program.
+        StediError: A file has deletion vectors or mapped columns or lacks the partition columns, or the table needs a
+            feature unknown to this program.
     """
+    refuse_files_without_partition_columns(table)
     protocol = table.protocol()
     if protocol.min_reader_version < FIRST_READER_WITH_FEATURES:
         return
@@ -175,7 +186,7 @@ def current_files(table: DeltaTable) -> list[DataFile]:
     columns: dict[str, list[Any]] = {name: list(actions.column(name).to_pylist()) for name in actions.schema.names}
     schema = table.schema()
     return [
-        DataFile(unquote(path), size, rows, schema, _statistics(columns, index))
+        DataFile(unquote(path), size, rows, schema, _statistics(columns, index), partition_of(columns, index))
         for index, (path, size, rows) in enumerate(
             zip(columns["path"], columns["size_bytes"], columns["num_records"], strict=True)
         )
@@ -200,6 +211,7 @@ def commit(
     files: Sequence[DataFile],
     metadata: Mapping[str, str],
     description: str | None,
+    partition_columns: Sequence[str] = (),
 ) -> int:
     """Replaces the whole content of a table by staged files, in one atomic commit.
 
@@ -212,24 +224,38 @@ def commit(
         files: The new content.
         metadata: Stored with the commit in the table's history, such as the run.
         description: Stored with the table when the commit creates it.
+        partition_columns: The partition columns of the table.
 
     Returns:
         The version of the commit.
 
     Raises:
         ConflictError: Another writer committed first. The table is at that writer's version.
-        StediError: A file's columns differ from the schema, and all the files are deleted; or the store refuses.
+        StediError: A file's columns differ from the schema, or the table has other partition columns, and all the files
+            are deleted; or the store refuses.
     """
-    _refuse_other_columns(table, schema, files)
+    with files_discarded_on_failure(table, [file.path for file in files]):
+        _refuse_other_columns(table, schema, files)
+        if current is not None:
+            refuse_other_partition_columns(current, partition_columns)
     marker, properties = _marked(metadata)
     actions = [file.add_action() for file in files]
     if current is not None:
         schema = in_order(schema, current.schema())
-        replace = partial(current.create_write_transaction, [*actions], "overwrite", schema)
+        replace = partial(current.create_write_transaction, [*actions], "overwrite", schema, [*partition_columns])
         return _committed(table, marker, current.version(), partial(replace, commit_properties=properties))
-    create = partial(create_table_with_add_actions, table.path, schema, actions, mode="error", description=description)
-    options = table.delta_options
-    return _committed(table, marker, None, partial(create, storage_options=options, commit_properties=properties))
+    create = partial(
+        create_table_with_add_actions,
+        table.path,
+        schema,
+        actions,
+        mode="error",
+        partition_by=[*partition_columns],
+        description=description,
+        storage_options=table.delta_options,
+        commit_properties=properties,
+    )
+    return _committed(table, marker, None, create)
 
 
 def amend(
@@ -253,7 +279,8 @@ def amend(
         StediError: The columns of an added file differ from the table's, and all the added files are deleted; or the
             store refuses.
     """
-    _refuse_other_columns(table, current.schema(), added)
+    with files_discarded_on_failure(table, [file.path for file in added]):
+        _refuse_other_columns(table, current.schema(), added)
     marker, properties = _marked(metadata)
     now = int(time.time() * 1000)
     data_change = SAME_ROWS_KEY not in metadata
@@ -311,21 +338,16 @@ def refusals_explained(table: Location) -> Iterator[None]:
 
 
 def _refuse_other_columns(table: Location, schema: Schema, files: Sequence[DataFile]) -> None:
-    """Refuses files whose columns differ from the log's, which no reader of the table could read, and deletes them."""
+    """Refuses files whose columns differ from the log's, which no reader of the table could read."""
     expected = column_types(schema)
     differing = (column_types(file.schema) for file in files if file.schema != schema)
     wrong = next(filter(None, (difference(columns, expected) for columns in differing)), None)
     if wrong is None:
         return
-    # Spark writes the files of an attempt into a folder of their own.
-    for name in {PurePosixPath(file.path).parts[0] for file in files}:
-        # The error to report is the difference in columns.
-        with suppress(StediError, OSError):
-            table.files.delete(table.path, name)
     raise StediError(
         f"Files written for the table at {table} do not have the columns of its log: {wrong}. The table is as it was.",
-        "Cast the column in the SELECT to the type that the contract gives it, and materialize the asset again; a "
-        "landing table with full_refresh.",
+        "Cast the column to the type of the table, and materialize the asset again; a landing table with "
+        "full_refresh, and an asset with partitions with all of them in one run.",
     )
 
 

@@ -182,14 +182,25 @@ def test_names_that_need_quoting_are_stored_and_loaded(project: Project) -> None
     assert project.rows("other") == {(1, 2, 3): 1}
 
 
-def test_an_asset_with_partitions_is_refused(project: Project) -> None:
-    @dagster.asset(partitions_def=dagster.StaticPartitionsDefinition(["a"]))
-    def mine() -> pd.DataFrame:
-        return pd.DataFrame({"a": [1]})
+@pytest.mark.parametrize("stored_before", [False, True])
+def test_an_asset_that_returns_none_stores_nothing_and_says_so(
+    project: Project, stored_before: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = iter([pd.DataFrame({"a": [1]}), None] if stored_before else [None])
 
-    definitions = project.definitions()
-    result = dagster.materialize([mine], resources=definitions.resources, partition_key="a", raise_on_error=False)
-    assert failure(result, "mine").startswith("The asset mine has partitions")
+    @dagster.asset
+    def mine() -> Any:
+        return next(values)
+
+    if stored_before:
+        assert project.materialize_others(mine).success
+    (event,) = project.materialize_others(mine).get_asset_materialization_events()
+    assert event.materialization.metadata["stored"].value == "nothing"
+    assert "The asset mine returned None: nothing was stored." in capsys.readouterr().err
+    if stored_before:
+        assert project.rows("mine") == {(1,): 1}
+    else:
+        assert not project.location("assets/mine").local_path.exists()
 
 
 def test_the_example_in_the_documentation_works(project: Project) -> None:

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Self, Union, get_args, get_origin
 
 import dagster
 from pydantic import Field, PrivateAttr
 
-from stedi_assets.defs.io_managers.metadata import query_metadata, table_metadata
+from stedi_assets.defs.io_managers.metadata import NOTHING_STORED, query_metadata, table_metadata
+from stedi_assets.defs.io_managers.partitions import asked_partitions
 from stedi_assets.errors import StediError
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.query import Query
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from stedi_assets.engines.engine import Engine
     from stedi_assets.lakehouse.build import Builder
     from stedi_assets.lakehouse.lakehouse import Lakehouse
+    from stedi_assets.lakehouse.stored import Stored
 
 
 class LakehouseIOManager(dagster.ConfigurableIOManager):
@@ -120,26 +123,46 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         return self._builder
 
     def handle_output(self, context: dagster.OutputContext, obj: Any) -> None:
-        """Replaces the asset's table with the rows of a query or a data frame, in one commit.
+        """Replaces the asset's table, or the partitions of the run, with the rows of a query or a data frame.
+
+        One commit replaces all of them. For None, nothing is stored.
 
         Args:
-            context: Dagster's context, which names the asset.
-            obj: A `Query`, or a data frame of a type that the engine supports.
+            context: Dagster's context, which names the asset and its partitions.
+            obj: A `Query`, a data frame of a type that the engine supports, or None.
 
         Raises:
             dagster.Failure: `Lakehouse.store` raised a `StediError`, which describes the failure.
         """
+        if obj is None:
+            context.log.warning(f"The asset {context.asset_key.to_user_string()} returned None: nothing was stored.")
+            context.add_output_metadata(NOTHING_STORED)
+            return
         query = obj if isinstance(obj, Query) else None
+        name = context.asset_key.to_python_identifier()
         with failures_described():
-            name = _table_name(context)
-            stored = self._lakehouse.store(name, obj, context.run_id)
+            stored, of_partitions = self._stored(name, obj, context)
             metadata = table_metadata(self._lakehouse, name, stored, query)
-        context.add_output_metadata(metadata)
+        context.add_output_metadata(metadata | of_partitions)
         if query:
             context.add_output_metadata(query_metadata(query, self.pseudonyms))
 
+    def _stored(self, name: str, obj: Any, context: dagster.OutputContext) -> "tuple[Stored, dict[str, int]]":
+        partitions = asked_partitions(context)
+        if partitions is None:
+            return self._lakehouse.store(name, obj, context.run_id), {}
+        # Imported here: a process that only loads the definitions opens no table.
+        from stedi_assets.lakehouse.partitions import store_partitions  # noqa: PLC0415
+
+        done = store_partitions(self._lakehouse, name, obj, partitions, context.run_id)
+        # Dagster records one metadata for all partitions of a run.
+        return done.stored, {"dagster/partition_row_count": done.rows} if len(partitions.keys) == 1 else {}
+
     def load_input(self, context: dagster.InputContext) -> Any:
         """Loads an asset's table as a value of the type that annotates the input of the downstream asset.
+
+        Of an asset with partitions, only those are loaded that the partition mapping of the input asks for. An asset
+        that reads its own partition before gets None for the first one.
 
         Raises:
             dagster.Failure: The table does not exist, or the engine does not support the type.
@@ -147,7 +170,15 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         with failures_described():
             # The run may store a table that it computes from this one. Until then, no other run may change this one.
             self._lakehouse.hold(f"run {context.step_context.run_id}")
-            return self._lakehouse.load(_table_name(context), context.dagster_type.typing_type)
+            name, kind = context.asset_key.to_python_identifier(), _without_none(context.dagster_type.typing_type)
+            partitions = asked_partitions(context)
+            if partitions is None:
+                return self._lakehouse.load(name, kind)
+            if not partitions.keys and self._lakehouse.find(name) is None:
+                return None
+            from stedi_assets.lakehouse.partitions import load_partitions  # noqa: PLC0415
+
+            return load_partitions(self._lakehouse, name, kind, partitions)
 
 
 @contextmanager
@@ -165,10 +196,7 @@ def failures_described() -> Iterator[None]:
         raise dagster.Failure(description=error.message) from None
 
 
-def _table_name(context: dagster.OutputContext | dagster.InputContext) -> str:
-    if context.has_asset_partitions:
-        raise StediError(
-            f"The asset {context.asset_key.to_user_string()} has partitions, but a table of the lakehouse has none.",
-            "Remove its partitions_def, or give it another io_manager_key.",
-        )
-    return context.asset_key.to_python_identifier()
+def _without_none(kind: Any) -> Any:
+    """Returns the type X of an annotation `X | None`, and any other annotation as it is."""
+    kinds = [each for each in get_args(kind) if each is not NoneType]
+    return kinds[0] if get_origin(kind) in {Union, UnionType} and len(kinds) == 1 else kind

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PHASE = "seconds_"
 """Begins the name of the duration of a phase."""
 
+NOTHING_STORED = {"stored": "nothing"}
+"""The metadata of an asset that returned None."""
+
 
 def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None) -> dict[str, Any]:
     """Returns Dagster's metadata of a table that has just been stored.
