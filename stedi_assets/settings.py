@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         description="The AWS Glue database in which every table is registered, created where it does not exist.",
     )
     engine: Literal["duckdb", "spark"] = Field(default="duckdb", description="The engine that computes.")
+    module: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] = Field(
+        default="stedi_assets.definitions",
+        description="The module of the code location that stedi run materializes: one that merges these definitions "
+        "with its own.",
+    )
     executor: Literal["in_process", "multiprocess"] = Field(
         default="in_process", description="Whether Dagster runs all steps in one process, or each in its own."
     )

@@ -5,25 +5,27 @@ import os
 import sqlite3
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import dagster
 from dagster_shared.error import SerializableErrorInfo
 from sqlalchemy.exc import DBAPIError
 
+from stedi_assets.cli.code_location import code_location
 from stedi_assets.cli.progress import PROGRESS, progress
 from stedi_assets.cli.results import FAILED, results, status_of, table_of, verdict
+from stedi_assets.cli.selection import resolved, selected, selected_with_partition
 from stedi_assets.cli.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
 from stedi_assets.console.screen import stderr_console, stdout_console
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.definitions import defs
-from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
+from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.checks.check import WHAT_TO_DO
 from stedi_assets.defs.definition import IO_MANAGER_KEY
-from stedi_assets.defs.jobs.jobs import ALL_TABLES
+from stedi_assets.defs.jobs.jobs import LAKEHOUSE_JOB
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.forecast import forecast
 from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -35,7 +37,10 @@ from stedi_assets.storage.work_folder import work_folder
 OPENING = {"duckdb": "Building tables with DuckDB", "spark": "Starting Spark"}
 """From an engine to what a run does first."""
 
-OF_THE_CODE_LOCATION = {".dagster/repository": "__repository__@stedi_assets.definitions"}
+PARTITION_JOB = "partition"
+"""The name of the job of a run with a partition, in Dagster's history."""
+
+REPOSITORY_TAG = ".dagster/repository"
 """The tag by which Dagster's timeline and the page of jobs find the runs of a code location. Dagster sets it itself on
 runs that it launches."""
 
@@ -45,19 +50,38 @@ NO_TELEMETRY = {"telemetry": {"enabled": False}}
 BLOCKED_BY_CHECK = "DagsterAssetCheckFailedError"
 """The class of the error by which Dagster fails the step of a blocking check, as an event names it."""
 
-LAKEHOUSE_JOB = defs.resolve_job_def("lakehouse").with_logger_defs({PROGRESS: progress})
+
+@cache
+def _lakehouse_job() -> dagster.JobDefinition:
+    return code_location().resolve_job_def(LAKEHOUSE_JOB.name).with_logger_defs({PROGRESS: progress})
 
 
 def lakehouse_job() -> dagster.JobDefinition:
     """Returns the job of all tables. A child process of the multiprocess executor finds the job by this function."""
-    return LAKEHOUSE_JOB
+    return _lakehouse_job()
 
 
-def materialize(select: str, *, as_json: bool = False, shows_traces: bool = False) -> bool:
+def partition_job(names: Sequence[str]) -> dagster.JobDefinition:
+    """Returns a job of assets with the same partitions. The job of all tables has none with partitions.
+
+    Args:
+        names: The keys of the assets, as Dagster prints them.
+    """
+    keys = [dagster.AssetKey.from_user_string(name) for name in names]
+    job = dagster.define_asset_job(PARTITION_JOB, dagster.AssetSelection.assets(*keys))
+    location = dagster.Definitions.merge(code_location(), dagster.Definitions(jobs=[job]))
+    return location.resolve_job_def(PARTITION_JOB).with_logger_defs({PROGRESS: progress})
+
+
+def materialize(
+    select: str, partition: str | None = None, *, as_json: bool = False, shows_traces: bool = False
+) -> bool:
     """Materializes assets, and prints a line for each asset, then the results and a line for each failure.
 
     Args:
         select: The assets, in Dagster's selection syntax.
+        partition: The key of the partition to materialize of the assets that have partitions; no other asset is
+            materialized then. None leaves out assets with partitions.
         as_json: Whether to print the results as one JSON object.
         shows_traces: Whether to print the stack traces of unexpected errors to the standard error.
 
@@ -67,23 +91,28 @@ def materialize(select: str, *, as_json: bool = False, shows_traces: bool = Fals
     Raises:
         StediError: The selection is malformed or selects no table, or the history cannot be written.
     """
-    keys = _selected(select)
     settings = read_settings()
     spins = settings.executor == "in_process"
     started = time.perf_counter()
     with _instance(settings.executor) as instance:
+        chosen = selected(select) if partition is None else selected_with_partition(select, partition, instance)
+        names = [key.to_user_string() for key in chosen.keys]
+        for reason in chosen.left_out:
+            print(reason, file=sys.stderr)
         for run_id in mark_dead_runs(instance):
             print(f"The run {run_id} is marked as failed: its process ended before the run did.", file=sys.stderr)
         stderr_console().print(f"{OPENING[settings.engine]}, {settings.lakehouse}", markup=False, highlight=False)
         result = dagster.execute_job(
-            dagster.reconstructable(lakehouse_job),
+            dagster.reconstructable(lakehouse_job)
+            if partition is None
+            else dagster.build_reconstructable_job(__name__, partition_job.__name__, (tuple(names),)),
             instance,
-            tags=OF_THE_CODE_LOCATION,
+            tags={REPOSITORY_TAG: f"__repository__@{settings.module}", **chosen.tags},
             run_config={"loggers": {PROGRESS: {"config": {"spins": spins}}}},
-            asset_selection=keys,
+            asset_selection=chosen.keys,
         )
     seconds = time.perf_counter() - started
-    found = results(result.all_events, [key.to_user_string() for key in keys])
+    found = results(result.all_events, names)
     problems = list(_problems(result))
     outcome = verdict(found, success=result.success)
     if as_json:
@@ -112,7 +141,7 @@ def planned(select: str) -> dict[str, Plan]:
     Raises:
         StediError: The selection is malformed or selects no table, or a table cannot be read.
     """
-    names = {key.to_user_string() for key in _selected(select)}
+    names = {key.to_user_string() for key in resolved(select)}
     # A reading of raw files fills the quarantine and the landing table, whichever of them is selected.
     names |= {source.landing for source in SOURCES.values() if source.quarantine in names}
     with open_lakehouse() as lakehouse:
@@ -125,25 +154,6 @@ def open_lakehouse() -> Iterator[Lakehouse]:
     with dagster.build_resources({IO_MANAGER_KEY: (defs.resources or {})[IO_MANAGER_KEY]}) as resources:
         lakehouse: Lakehouse = getattr(resources, IO_MANAGER_KEY).lakehouse
         yield lakehouse
-
-
-def _selected(select: str) -> Sequence[dagster.AssetKey]:
-    try:
-        with warnings.catch_warnings():
-            # Dagster warns of a beta parameter that Dagster itself passes.
-            warnings.simplefilter("ignore", dagster.BetaWarning)
-            selected = (dagster.AssetSelection.from_string(select) & ALL_TABLES).resolve(defs.resolve_asset_graph())
-    except dagster.DagsterError as error:
-        raise StediError(
-            f"The selection {select!r} cannot be resolved: {error}", "See Dagster's asset selection syntax."
-        ) from None
-    if not selected:
-        raise StediError(
-            f"The selection {select!r} selects no table.",
-            f"The tables are {', '.join(asset.name for asset in TABLE_ASSETS)}.",
-        )
-    order = [dagster.AssetKey(asset.name) for asset in TABLE_ASSETS]
-    return sorted(selected, key=lambda key: (order.index(key) if key in order else len(order), key))
 
 
 @contextmanager

@@ -71,7 +71,7 @@ class _Progress(logging.Handler):
         self._ended.clear()
 
     def _print(self, result: TableResult) -> None:
-        rows = f"{result.rows} rows" if result.metadata and result.rows else result.rows
+        rows = f"{result.rows} rows" if result.state == "published" and result.rows else result.rows
         seconds = f"{float(result.seconds):.1f} s" if result.seconds else ""
         checked = result.checked
         checked.pad_right(max(CHECKS_WIDTH - len(checked), 0))

@@ -14,6 +14,9 @@ PASSED, WARNED, FAILED = "passed", "warned", "failed"
 STYLES = {FAILED: "red", WARNED: "yellow", PASSED: "green"}
 """From the worst status of a table's checks to the colour of their numbers."""
 
+OF_A_STORED_TABLE = frozenset({"dagster/row_count", "dagster/uri", "path"})
+"""The metadata of which an I/O manager records some with what it has stored. An asset that returned None has none."""
+
 
 @dataclass
 class TableResult:
@@ -48,22 +51,22 @@ class TableResult:
 
     @property
     def state(self) -> str:
-        """What became of the table: published, rejected by a blocking check, or not built."""
+        """What became of the table: published, nothing stored, rejected by a blocking check, or not built."""
         if self.metadata is not None:
-            return "published"
+            return "published" if OF_A_STORED_TABLE & self.metadata.keys() else "nothing stored"
         return "rejected" if self.statuses[FAILED] else "not built"
 
     @property
     def is_changed(self) -> bool:
         """Whether the table has a new version. A table of other people's has one after each run."""
-        if self.metadata is None:
+        if self.metadata is None or self.state != "published":
             return False
         return "plan" not in self.metadata or bool(self.metadata["rows_added"] or self.metadata["rows_removed"])
 
     @property
     def rows(self) -> str:
         """The number of rows, or why there is no new version."""
-        if self.metadata is None:
+        if self.metadata is None or self.state != "published":
             return self.state
         return f"{self.metadata['dagster/row_count']:,}" if "dagster/row_count" in self.metadata else ""
 

@@ -1,6 +1,7 @@
 """stedi run: materializes assets."""
 
 import json
+import os
 
 import click
 
@@ -10,9 +11,19 @@ from stedi_assets.runs.collector import rarely_collecting
 
 @click.command()
 @click.option("--select", default="*", show_default=True, help="Which assets, in Dagster's selection syntax.")
+@click.option(
+    "--partition", metavar="KEY", help="Which partition of the assets with partitions. No other asset is materialized."
+)
+@click.option(
+    "-m",
+    "--module-name",
+    "module",
+    metavar="MODULE",
+    help="The module of the code location, which merges these definitions with its own. By default STEDI_MODULE.",
+)
 @click.option("--plan", is_flag=True, help="Print how much of each table a run would compute, and why. Run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results, or the plan, as JSON.")
-def run(select: str, plan: bool, as_json: bool) -> None:
+def run(select: str, partition: str | None, module: str | None, plan: bool, as_json: bool) -> None:
     """Materializes assets and prints what came of it.
 
     A table is computed as far as its inputs have changed. It is published if its blocking checks pass; otherwise it
@@ -21,7 +32,14 @@ def run(select: str, plan: bool, as_json: bool) -> None:
     Example: stedi run --select '+key:{table}'
 
     Example: stedi run --plan
+
+    Example: stedi run -m my_package.definitions --select my_asset --partition 2024-01-31
     """
+    if plan and partition is not None:
+        raise click.UsageError("An asset with partitions has no plan: leave out --plan or --partition")
+    if module is not None:
+        # In the environment, because the processes of the multiprocess executor load the module too.
+        os.environ["STEDI_MODULE"] = module
     with rarely_collecting():
         if plan:
             _print_plan(select, as_json=as_json)
@@ -29,7 +47,7 @@ def run(select: str, plan: bool, as_json: bool) -> None:
         # Imported here: it imports Dagster, which the other commands and --help need not wait for.
         from stedi_assets.cli.materialize import materialize  # noqa: PLC0415
 
-        is_built = materialize(select, as_json=as_json, shows_traces=is_debugging())
+        is_built = materialize(select, partition, as_json=as_json, shows_traces=is_debugging())
     if not is_built:
         raise click.exceptions.Exit(1)
 

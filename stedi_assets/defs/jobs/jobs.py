@@ -8,7 +8,12 @@ from stedi_assets.defs.report import GROUP
 ALL_TABLES = dagster.AssetSelection.all() - dagster.AssetSelection.groups(GROUP)
 """All tables, those of users' own assets too, without the report."""
 
-LAKEHOUSE_JOB = dagster.define_asset_job("lakehouse", selection=ALL_TABLES, description="Builds every table.")
+WITHOUT_PARTITIONS = ALL_TABLES & dagster.AssetSelection.from_string('partitions:"none"')
+"""All tables but those of users' own assets with partitions, which a run of everything has no partition for."""
+
+LAKEHOUSE_JOB = dagster.define_asset_job(
+    "lakehouse", selection=WITHOUT_PARTITIONS, description="Builds every table that has no partitions."
+)
 
 REFRESH_LANDING_JOB = dagster.define_asset_job(
     "refresh_landing",
