@@ -13,6 +13,7 @@ from stedi_assets.defs.definition import IO_MANAGER_KEY, asset_definition, colum
 from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
 from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager
+from stedi_assets.defs.jobs.automation import AUTOMATION, OBSERVED, automated
 from stedi_assets.defs.jobs.failed_runs import failed_runs
 from stedi_assets.defs.jobs.jobs import DAILY_LAKEHOUSE, FULL_AUDIT_JOB, JOBS, WEEKLY_FULL_AUDIT
 from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
@@ -80,16 +81,19 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
     checks = all_checks(settings)
     kinds = {settings.engine, "delta", *_store_kinds(settings.lakehouse)}
     sources = {source.landing: source for source in SOURCES.values()}
+    assets = [
+        *(
+            landing_definition(asset, sources[asset.name], checks, kinds, full_refresh=settings.full_refresh)
+            if asset.name in sources
+            else asset_definition(asset, checks, kinds, full_refresh=settings.full_refresh)
+            for asset in TABLE_ASSETS
+        ),
+        *dagster.load_assets_from_package_module(declared),
+    ]
     tables = dagster.Definitions(
         assets=[
             *(_landing_folder(source, settings) for source in SOURCES.values()),
-            *(
-                landing_definition(asset, sources[asset.name], checks, kinds, full_refresh=settings.full_refresh)
-                if asset.name in sources
-                else asset_definition(asset, checks, kinds, full_refresh=settings.full_refresh)
-                for asset in TABLE_ASSETS
-            ),
-            *dagster.load_assets_from_package_module(declared),
+            *(map(automated, assets) if settings.declarative_automation else assets),
         ],
         asset_checks=dagster.load_asset_checks_from_package_module(declared),
         jobs=[*JOBS, FULL_AUDIT_JOB, vacuum, erase_customer],
@@ -107,7 +111,8 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
 def _sensors(settings: Settings) -> list[dagster.SensorDefinition]:
     webhook = settings.failure_webhook
     reports = [] if webhook is None else [failed_runs(webhook.get_secret_value())]
-    return [new_landing_files(settings), *reports]
+    automation = [AUTOMATION] if settings.declarative_automation else []
+    return [new_landing_files(settings), *automation, *reports]
 
 
 def _store_kinds(location: Location) -> set[str]:
@@ -132,6 +137,7 @@ def _landing_folder(source: Source, settings: Settings) -> dagster.SourceAsset:
             name=source.name,
             description=source.description,
             group_name="landing",
+            automation_condition=OBSERVED if settings.declarative_automation else None,
             tags={f"dagster/kind/{kind}": "" for kind in ("json", *_store_kinds(settings.landing))},
             metadata={
                 "dagster/column_schema": column_schema(source.columns),

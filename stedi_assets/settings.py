@@ -148,6 +148,11 @@ class Settings(BaseSettings):
         default=False,
         description="Whether a run computes all of each table from all landing files, whatever has changed.",
     )
+    declarative_automation: bool = Field(
+        default=False,
+        description="Whether Dagster's daemon lists the landing folders every 15 minutes and builds the tables whose "
+        "inputs have changed.",
+    )
     retention_days: int = Field(
         default=RETENTION_DAYS,
         ge=0,
