@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stedi_assets.contract import DELTA_TYPES, SOURCE_FILE, SOURCES, TABLES, Source, Table
 from stedi_assets.defs.checks.check import nothing, row_count
 from stedi_assets.defs.checks.specific import SPECIFIC_CHECKS
+from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.check import Check, Checks, Findings
 from stedi_assets.settings import Settings, read_expected_counts
 
@@ -278,7 +279,14 @@ def all_checks(settings: Settings) -> Checks:
     """Returns the checks of every table.
 
     Raises:
-        StediError: The expected counts cannot be read.
+        StediError: The expected counts cannot be read, or there are checks of a table that does not exist.
     """
+    unknown = sorted(SPECIFIC_CHECKS.keys() - TABLES.keys())
+    if unknown:
+        raise StediError(
+            f"There are checks of {', '.join(unknown)} in stedi_assets/defs/checks, but no such table.",
+            f"Correct the name to that of a table: {', '.join(TABLES)}. Write checks of another asset as Dagster's "
+            "asset_check.",
+        )
     expected = read_expected_counts(settings)
     return {table.name: table_checks(table, expected, settings.max_quarantined) for table in TABLES.values()}
