@@ -10,6 +10,7 @@ from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import Finished, run
 from stedi_assets_tests.support.graph import GRAPH
 from stedi_assets_tests.support.projects import Project
+from stedi_assets_tests.support.records import EXPECTED_COUNTS
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_dg_loads_all_definitions(checkout: Path, project: Project) -> None:
     assert "All definitions loaded successfully." in checked.output
 
 
-def test_dg_launches_a_run(checkout: Path, project: Project) -> None:
-    launched = dg("launch", "--assets", "customer_landing", checkout=checkout, project=project)
+def test_dg_launches_a_run_of_everything(checkout: Path, project: Project) -> None:
+    launched = dg("launch", "--assets", "*", checkout=checkout, project=project)
     assert launched.exit_code == 0, launched.output
-    assert project.delta("customer_landing").count() > 0
+    assert project.counts() == EXPECTED_COUNTS

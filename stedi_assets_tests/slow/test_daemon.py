@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster
 import pytest
 
-from stedi_assets.contract import TABLES
+from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.runs.living import FOLDER
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import PROGRAMS, environment, run
@@ -103,6 +103,38 @@ def test_a_sensor_that_is_switched_on_builds_the_tables_once(
     assert project.counts() == EXPECTED_COUNTS
 
 
+def test_a_queued_run_begins_when_the_stedi_run_before_it_has_ended(
+    project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    variables = {**project.variables, "DAGSTER_HOME": str(home)}
+    with waiting_run(project, home) as first:
+        launched = run(*LAUNCH, folder=home, **variables)
+        assert launched.exit_code == 0, launched.output
+        with daemon(home, **variables):
+            wait_for_line(home, "1 runs are currently in progress. Maximum is 1, won't launch more.")
+            assert first.finish() == 0
+            runs = finished_runs(home, 2)
+    assert [each.status for each in runs] == [dagster.DagsterRunStatus.SUCCESS] * 2
+
+
+def test_declarative_automation_builds_the_tables_after_an_observation_of_the_folders(
+    project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    variables = {**project.variables, "DAGSTER_HOME": str(home), "STEDI_DECLARATIVE_AUTOMATION": "true"}
+    observation = project.definitions().resolve_implicit_global_asset_job_def()
+    folders = [dagster.AssetKey(source) for source in SOURCES]
+    with daemon(home, **variables):
+        wait_for_tick(home, "automation")
+        with dagster.DagsterInstance.from_config(str(home)) as instance:
+            assert observation.execute_in_process(instance=instance, asset_selection=folders).success
+        runs = finished_runs(home, 2)
+    assert [each.status for each in runs] == [dagster.DagsterRunStatus.SUCCESS] * 2
+    assert runs[1].tags["dagster/sensor_name"] == "automation"
+    assert project.counts() == EXPECTED_COUNTS
+
+
 def test_a_run_that_is_queued_behind_a_killed_one_begins(
     project: Project, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +163,29 @@ def test_a_run_that_is_queued_behind_one_that_died_with_its_daemon_begins(
     with daemon(home, **variables):
         runs = finished_runs(home, 2)
     assert [each.status for each in runs] == [dagster.DagsterRunStatus.FAILURE, dagster.DagsterRunStatus.SUCCESS]
+
+
+def wait_for_tick(home: Path, sensor: str) -> None:
+    """Waits until the daemon has evaluated a sensor once."""
+    deadline = time.monotonic() + 150
+    with dagster.DagsterInstance.from_config(str(home)) as instance:
+        while True:
+            states = [state for state in instance.all_instigator_state() if state.name == sensor]
+            ticks = [
+                tick for state in states for tick in instance.get_ticks(state.instigator_origin_id, state.selector_id)
+            ]
+            if any(tick.status.value in {"SUCCESS", "SKIPPED"} for tick in ticks):
+                return
+            assert time.monotonic() < deadline, (home / "daemon.log").read_text()
+            time.sleep(0.5)
+
+
+def wait_for_line(home: Path, text: str) -> None:
+    """Waits until the daemon has written a text to its log."""
+    deadline = time.monotonic() + 150
+    while text not in (home / "daemon.log").read_text():
+        assert time.monotonic() < deadline, (home / "daemon.log").read_text()
+        time.sleep(0.1)
 
 
 def wait_for_declaration(home: Path) -> None:

@@ -31,6 +31,8 @@ PATIENCE_SECONDS = 180
 
 MATERIALIZE_ALL = ("dagster", "asset", "materialize", "--select", "*", "-m", "stedi_assets.definitions")
 
+DEV = ("dagster", "dev", "-w", "workspace.yaml")
+
 
 @dataclass
 class Finished:
@@ -105,15 +107,15 @@ def run(*command: str, folder: Path, before: Sequence[str] = (), **variables: st
 
 
 @contextmanager
-def serving(checkout: Path, **variables: str) -> Iterator[str]:
-    """`dagster dev -w workspace.yaml`, until its server answers; gives the server's address."""
+def serving(checkout: Path, *, command: Sequence[str] = DEV, **variables: str) -> Iterator[str]:
+    """Starts Dagster's pages, by default with `dagster dev -w workspace.yaml`, and yields the server's address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     log = Path(variables["DAGSTER_HOME"]) / "server.log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [str(PROGRAMS / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", port],
+            [str(PROGRAMS / command[0]), *command[1:], "--host", "127.0.0.1", "--port", port],
             cwd=checkout,
             env=environment({"PYTHONPATH": str(checkout), **variables}),
             stdin=subprocess.DEVNULL,

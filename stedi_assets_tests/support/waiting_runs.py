@@ -13,7 +13,7 @@ import dagster
 
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import PATIENCE_SECONDS, PROGRAMS, environment
-from stedi_assets_tests.support.holding import holding
+from stedi_assets_tests.support.holding import Holding, holding
 from stedi_assets_tests.support.processes import ended_with_us
 from stedi_assets_tests.support.projects import Project
 
@@ -25,6 +25,12 @@ class WaitingRun:
     """A run of a process group of its own."""
 
     process: subprocess.Popen[bytes]
+    holder: Holding
+
+    def finish(self) -> int:
+        """Lets the run go on to its end, and returns its exit code."""
+        self.holder.kill()
+        return self.process.wait(PATIENCE_SECONDS)
 
     def kill(self) -> None:
         """Kills the command with all that it has started."""
@@ -49,7 +55,7 @@ def waiting_run(
         The run, once it waits.
     """
     log = home / "waiting.log"
-    with holding(project.place, str(project.lakehouse)), log.open("wb") as output:
+    with holding(project.place, str(project.lakehouse)) as holder, log.open("wb") as output:
         process = subprocess.Popen(
             [*ended_with_us(), str(PROGRAMS / command[0]), *command[1:]],
             cwd=home,
@@ -59,7 +65,7 @@ def waiting_run(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        run = WaitingRun(process)
+        run = WaitingRun(process, holder)
         try:
             wait_until_it_waits(log)
             yield run
