@@ -69,7 +69,7 @@ def execute(block: str, folder: Path, **variables: str) -> subprocess.CompletedP
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=folder,
-        env=environment({**variables, "PATH": path, "PYTHONPATH": str(folder)}),
+        env=environment({"PYTHONPATH": str(folder), **variables, "PATH": path}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
