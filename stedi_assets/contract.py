@@ -4,16 +4,49 @@ Dagster's column schemas, the DDL, the landing reader, the checks, erasures and 
 source is an entry in `SOURCES`. A new table is an entry in `TABLES` and one function in `stedi_assets/defs/assets`.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-ColumnType = Literal["VARCHAR", "BIGINT", "DOUBLE"]
+ColumnType = str
+"""The type of a column, in a spelling of SQL's: one of `SIMPLE_TYPES`, or a decimal such as DECIMAL(10,2).
+
+| type | values | the landing reader takes |
+| --- | --- | --- |
+| VARCHAR | text | strings; the text of numbers |
+| BOOLEAN | true and false | `true` and `false`, also as a string in any case |
+| INTEGER, BIGINT | whole numbers of 32 and 64 bits | whole numbers, however they are written |
+| FLOAT, DOUBLE | numbers of 32 and 64 bits | the nearest one; an integer only if the type represents it exactly |
+| DECIMAL(p,s) | up to 38 digits (p), s of them after the point | numbers that need no more digits after the point |
+| DATE | days from 0001-01-01 to 9999-12-31 | strings such as "2024-03-05" |
+| TIMESTAMP | instants, in microseconds, in the same years | strings such as "2024-03-05T10:15:00.250+01:00" |
+
+A string may hold a number. A record with any other value goes to the quarantine: nothing is rounded, cut or guessed,
+except that a fraction becomes the nearest FLOAT or DOUBLE. `stedi_assets/salvage/README.md` has the rules in full, with
+examples.
+
+A TIMESTAMP is Delta's `timestamp`: an instant, stored as microseconds since 1970 UTC. Delta's `timestamp_ntz`, a time
+without a zone, would need reader version 3. So a text needs Z or an offset, and DuckDB calls such a column TIMESTAMP
+WITH TIME ZONE. Both engines compute in UTC.
+"""
+
+SIMPLE_TYPES = ("VARCHAR", "BOOLEAN", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DATE", "TIMESTAMP")
+
+DECIMAL = re.compile(r"DECIMAL\(([1-9][0-9]?),(0|[1-9][0-9]?)\)")
+
+MOST_DIGITS = 38
+"""The most digits of a decimal that Delta, DuckDB, Spark and Athena store."""
+
+DELTA_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "string", "BIGINT": "long"}
+"""From the contract's types to Delta's, for those that have another name there."""
+
 Zone = Literal["landing", "trusted", "curated"]
 
 
-DELTA_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "string", "BIGINT": "long", "DOUBLE": "double"}
-"""From the contract's types to Delta's names for them."""
+def _is_decimal(kind: str) -> bool:
+    found = DECIMAL.fullmatch(kind)
+    return found is not None and int(found[2]) <= int(found[1]) <= MOST_DIGITS
 
 
 @dataclass(frozen=True)
@@ -38,7 +71,7 @@ class Column:
 
     Attributes:
         name: The column's name and the JSON key of its values. The landing reader ignores the case of a key.
-        type: The SQL type, in the spelling that DuckDB, Spark and Athena share.
+        type: The SQL type: see `ColumnType`.
         description: The meaning of a value, with its unit.
         required: Whether a record without a value goes to the quarantine.
         personal: Whether a value identifies a person. No message, preview or statistic shows such a value.
@@ -52,6 +85,23 @@ class Column:
     required: bool = False
     personal: bool = False
     identifies: Identifier | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a type that the contract does not have.
+
+        Raises:
+            ValueError: The type is neither one of `SIMPLE_TYPES` nor a decimal.
+        """
+        if self.type not in SIMPLE_TYPES and not _is_decimal(self.type):
+            raise ValueError(
+                f"The column {self.name} has the type {self.type}. A type is {', '.join(SIMPLE_TYPES)}, or "
+                f"DECIMAL(p,s) with 1 to {MOST_DIGITS} digits, of which s are after the point."
+            )
+
+    @property
+    def delta_type(self) -> str:
+        """Delta's name of the type."""
+        return DELTA_TYPES.get(self.type, self.type.lower())
 
     @property
     def names_customer(self) -> bool:
@@ -219,12 +269,14 @@ USER = Column("user", "VARCHAR", "Email address of the phone's owner.", required
 SENSOR_READING_TIME = Column(
     "sensorReadingTime", "BIGINT", "Instant of the device reading, milliseconds since 1970 UTC.", required=True
 )
-DISTANCE_FROM_OBJECT = Column("distanceFromObject", "BIGINT", "Distance from the device to the object in front of it.")
+DISTANCE_FROM_OBJECT = Column(
+    "distanceFromObject", "BIGINT", "Distance from the device to the object in front of it, in the device's unit."
+)
 TIMESTAMP = Column("timestamp", "BIGINT", "Instant of the phone reading, milliseconds since 1970 UTC.", required=True)
 ACCELERATION = (
-    Column("x", "DOUBLE", "Acceleration along the phone's x axis."),
-    Column("y", "DOUBLE", "Acceleration along the phone's y axis."),
-    Column("z", "DOUBLE", "Acceleration along the phone's z axis."),
+    Column("x", "DOUBLE", "Acceleration along the phone's x axis, in the phone's unit."),
+    Column("y", "DOUBLE", "Acceleration along the phone's y axis, in the phone's unit."),
+    Column("z", "DOUBLE", "Acceleration along the phone's z axis, in the phone's unit."),
 )
 
 SUBJECT = Column(

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import dagster
 
-from stedi_assets.contract import TABLES, Column, Source, Table, Zone
+from stedi_assets.contract import TABLES, Source, Table, Zone
 from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.defs.checks.check import check_result, check_spec
+from stedi_assets.defs.io_managers.columns import column_schema
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
-from stedi_assets.defs.io_managers.metadata import PHASE, built_metadata, query_metadata
+from stedi_assets.defs.io_managers.metadata import COLUMN_SCHEMA, PHASE, built_metadata, query_metadata
 from stedi_assets.lakehouse.check import Checks
 from stedi_assets.query import Query
 
@@ -185,8 +186,9 @@ def _as_before(
     before = materialization.metadata
     if "path" not in before or before["path"].value != metadata["path"].value:
         return {}
-    # The phases are those of the earlier run, whose sum is not the duration of this one.
-    return {name: value for name, value in before.items() if not name.startswith(PHASE)}
+    # The phases are those of the earlier run, whose sum is not the duration of this one. Earlier releases showed the
+    # columns under Dagster's own name, in another spelling.
+    return {name: value for name, value in before.items() if not name.startswith(PHASE) and name != COLUMN_SCHEMA}
 
 
 def _full_results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator[dagster.AssetCheckResult]:
@@ -233,7 +235,7 @@ def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
         freshness_policy=FRESHNESS.get(table.zone),
         metadata={
             "dagster/table_name": table.name,
-            "dagster/column_schema": column_schema(table.columns),
+            COLUMN_SCHEMA: column_schema(table.columns),
             "dagster/code_references": _code_references(asset.function),
             "query": dagster.MetadataValue.md(asset.query.markdown),
         },
@@ -244,22 +246,6 @@ def code_version(table: Table, query: Query) -> str:
     """Returns a text of 12 hex digits that changes with the SELECT and the columns of a table."""
     columns = [[column.name, column.type, column.required] for column in table.columns]
     return hashlib.sha256(json.dumps([query.sql, columns]).encode()).hexdigest()[:12]
-
-
-def column_schema(columns: Sequence[Column]) -> dagster.TableSchema:
-    """Returns the contract's columns as a Dagster schema, with a tag `personal` on each personal column."""
-    return dagster.TableSchema(
-        [
-            dagster.TableColumn(
-                name=column.name,
-                type=column.type,
-                description=column.description,
-                constraints=dagster.TableColumnConstraints(nullable=not column.required),
-                tags={"personal": ""} if column.personal else {},
-            )
-            for column in columns
-        ]
-    )
 
 
 def _code_references(function: Callable[..., object]) -> dagster.CodeReferencesMetadataValue:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from stedi_assets.contract import DELTA_TYPES, QUARANTINE_COLUMNS, Column, Source
+from stedi_assets.contract import QUARANTINE_COLUMNS, Column, Source
 from stedi_assets.storage.columns import column_types
 
 if TYPE_CHECKING:
@@ -39,4 +39,4 @@ def _rules(columns: Iterable[Column]) -> list[list[str | bool]]:
 
 def has_columns(schema: Schema, columns: Sequence[Column]) -> bool:
     """Whether a stored table has exactly the columns of the contract, with their types, in any order."""
-    return column_types(schema) == {column.name: DELTA_TYPES[column.type] for column in columns}
+    return column_types(schema) == {column.name: column.delta_type for column in columns}

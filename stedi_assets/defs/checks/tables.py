@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from stedi_assets.contract import DELTA_TYPES, SOURCE_FILE, SOURCES, TABLES, Source, Table
+from stedi_assets.contract import SOURCE_FILE, SOURCES, TABLES, Source, Table
 from stedi_assets.defs.checks.check import nothing, row_count
 from stedi_assets.defs.checks.specific import SPECIFIC_CHECKS
 from stedi_assets.errors import StediError
@@ -42,7 +42,7 @@ def contract_schema(table: Table) -> Check:
     Args:
         table: The table.
     """
-    expected = {column.name: DELTA_TYPES[column.type] for column in table.columns}
+    expected = {column.name: column.delta_type for column in table.columns}
 
     def find(lakehouse: Lakehouse) -> Findings:
         actual = lakehouse.columns(table.name)

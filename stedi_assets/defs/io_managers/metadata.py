@@ -9,16 +9,23 @@ from typing import TYPE_CHECKING, Any
 import dagster
 
 from stedi_assets.contract import SOURCES, TABLES
+from stedi_assets.defs.io_managers.columns import column_schema, stored_schema
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lineage import ColumnSource, Lineage, column_lineage
+from stedi_assets.privacy.masking import masked_columns
 from stedi_assets.privacy.pseudonyms import FUNCTION
 from stedi_assets.report.preview import ROWS, preview
 
 if TYPE_CHECKING:
+    from deltalake import Schema
+
     from stedi_assets.lakehouse.lakehouse import Lakehouse
     from stedi_assets.lakehouse.stored import Built, Stored
     from stedi_assets.privacy.pseudonyms import Pseudonyms
     from stedi_assets.query import Query
+
+COLUMN_SCHEMA = "dagster/column_schema"
+"""Dagster's name of a table's columns."""
 
 PHASE = "seconds_"
 """Begins the name of the duration of a phase."""
@@ -38,7 +45,7 @@ def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query
     """
     lineage = query_lineage(lakehouse, query, stored) if query else {}
     return {
-        **_version_metadata(name, stored),
+        **_version_metadata(name, stored, lineage),
         **lineage_metadata(lineage),
         **_preview_metadata(lakehouse, name, lineage),
     }
@@ -74,7 +81,7 @@ def built_metadata(lakehouse: Lakehouse, name: str, built: Built, query: Query |
     plan = {"plan": str(built.plan), "rows_added": built.rows_added, "rows_removed": built.rows_removed}
     if built.run_id == run_id:
         return plan | table_metadata(lakehouse, name, built.stored, query)
-    return plan | {"unchanged_since": f"run {built.run_id}"} | _version_metadata(name, built.stored)
+    return plan | {"unchanged_since": f"run {built.run_id}"} | _version_metadata(name, built.stored, {})
 
 
 def query_lineage(lakehouse: Lakehouse, query: Query, stored: Stored) -> Lineage:
@@ -125,15 +132,24 @@ def _preview_metadata(lakehouse: Lakehouse, name: str, lineage: Lineage) -> Mapp
     return {}
 
 
-def _version_metadata(name: str, stored: Stored) -> dict[str, Any]:
+def _columns_metadata(name: str, schema: Schema, lineage: Lineage) -> Mapping[str, Any]:
+    if name in TABLES:
+        # The asset's definition has them under Dagster's own name. If the materialization had too, Dagster's page would
+        # show all names in lower case.
+        return {"columns": dagster.MetadataValue.table_schema(column_schema(TABLES[name].columns))}
+    origins = {column: [source.column for source in sources] for column, sources in lineage.items()}
+    personal = masked_columns([field.name for field in schema.fields], origins)
+    return {COLUMN_SCHEMA: dagster.MetadataValue.table_schema(stored_schema(schema, personal))}
+
+
+def _version_metadata(name: str, stored: Stored, lineage: Lineage) -> dict[str, Any]:
     written = stored.written
     registered = {"glue_table": dagster.MetadataValue.text(stored.registered)} if stored.registered else {}
-    schema = dagster.TableSchema([dagster.TableColumn(field.name, str(field.type)) for field in written.schema.fields])
     return {
         "dagster/row_count": dagster.MetadataValue.int(written.rows),
         "dagster/uri": dagster.MetadataValue.url(stored.folder.uri),
         "dagster/table_name": dagster.MetadataValue.text(name),
-        "dagster/column_schema": dagster.MetadataValue.table_schema(schema),
+        **_columns_metadata(name, written.schema, lineage),
         "path": dagster.MetadataValue.path(str(stored.folder)),
         "delta_version": dagster.MetadataValue.int(stored.version),
         "bytes": dagster.MetadataValue.int(written.bytes),
