@@ -2,9 +2,9 @@
 CREATE EXTERNAL TABLE IF NOT EXISTS `accelerometer_files` (
     `user` STRING COMMENT 'Email address of the phone\'s owner.',
     `timestamp` BIGINT COMMENT 'Instant of the phone reading, milliseconds since 1970 UTC.',
-    `x` DOUBLE COMMENT 'Acceleration along the phone\'s x axis.',
-    `y` DOUBLE COMMENT 'Acceleration along the phone\'s y axis.',
-    `z` DOUBLE COMMENT 'Acceleration along the phone\'s z axis.'
+    `x` DOUBLE COMMENT 'Acceleration along the phone\'s x axis, in the phone\'s unit.',
+    `y` DOUBLE COMMENT 'Acceleration along the phone\'s y axis, in the phone\'s unit.',
+    `z` DOUBLE COMMENT 'Acceleration along the phone\'s z axis, in the phone\'s unit.'
 )
 COMMENT 'Phone accelerometer readings, as JSON.'
 ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'

@@ -2,7 +2,7 @@
 CREATE EXTERNAL TABLE IF NOT EXISTS `step_trainer_files` (
     `sensorreadingtime` BIGINT COMMENT 'Instant of the device reading, milliseconds since 1970 UTC.',
     `serialnumber` STRING COMMENT 'Serial number of the Step Trainer.',
-    `distancefromobject` BIGINT COMMENT 'Distance from the device to the object in front of it.'
+    `distancefromobject` BIGINT COMMENT 'Distance from the device to the object in front of it, in the device\'s unit.'
 )
 COMMENT 'Step Trainer device readings, as JSON.'
 ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'

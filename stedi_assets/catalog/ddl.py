@@ -11,7 +11,7 @@ from typing import Literal
 from sqlglot import exp
 
 from stedi_assets.contract import SOURCES, Column, ColumnType, Source, table_path
-from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS
+from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, duckdb_type
 from stedi_assets.storage.location import Location
 
 Dialect = Literal["athena", "spark", "duckdb"]
@@ -22,8 +22,8 @@ EXAMPLE_LANDING = "s3://stedi-lakehouse"
 EXAMPLE_LAKEHOUSE = "s3://stedi-lakehouse/lakehouse"
 """Stands for a local lakehouse in a statement for Athena."""
 
-HIVE_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "STRING", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE"}
-"""From the contract's types to HiveQL's, which Athena and Spark use."""
+HIVE_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "STRING", "INTEGER": "INT"}
+"""From the contract's types to HiveQL's, which Athena and Spark use, for those that have another name there."""
 
 
 def create_statement(name: str, dialect: Dialect, landing: Location, lakehouse: Location) -> str:
@@ -102,7 +102,7 @@ def _spark_path(folder: Location) -> str:
 
 def _duckdb_source(source: Source, folder: Location) -> str:
     # CREATE VIEW takes no comments on columns.
-    columns = [f"{_duckdb_name(column.name)}: {_duckdb_text(column.type)}" for column in source.columns]
+    columns = [f"{_duckdb_name(column.name)}: {_duckdb_text(duckdb_type(column.type))}" for column in source.columns]
     return f"""\
 CREATE OR REPLACE VIEW {_duckdb_name(source.name)} AS
 SELECT *
@@ -131,7 +131,7 @@ TABLE_STATEMENTS: Mapping[Dialect, Callable[[str, Location], str]] = {
 
 
 def _hive_definition(column: Column) -> str:
-    return f"{HIVE_TYPES[column.type]} COMMENT {_hive_text(column.description)}"
+    return f"{HIVE_TYPES.get(column.type, column.type)} COMMENT {_hive_text(column.description)}"
 
 
 def _hive_name(name: str) -> str:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,9 +20,11 @@ import pyarrow.json
 from stedi_assets.salvage.buffer import DEFAULT_LIMITS
 from stedi_assets.salvage.columns import ColumnLike, SqlType
 from stedi_assets.salvage.content import Content
+from stedi_assets.salvage.decimals import DecimalType, decimal_type
+from stedi_assets.salvage.moments import DATE, FIRST_DAY, FIRST_INSTANT, LAST_INSTANT, TIMESTAMP
 from stedi_assets.salvage.records import Batch, QuarantinedRecord, RecordReader, damaged_compression
 from stedi_assets.salvage.streams import ChunkedStream
-from stedi_assets.salvage.values import EXACT_INTEGERS
+from stedi_assets.salvage.values import EXACT_FLOATS, EXACT_INTEGERS
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -49,13 +52,53 @@ DEPENDS_ON_POSITION = re.compile(rb"\A\xef\xbb\xbf|(?:\A|[\n\]},])[ \t\r\n]*\[")
 """Bytes whose meaning may depend on the bytes before them: a byte order mark, and the beginning of an array."""
 
 
-def _any_values_are_exact(_: pa.ChunkedArray) -> bool:
-    return True
+Convert = Callable[[pa.ChunkedArray], pa.ChunkedArray | None]
+"""From the values that Arrow's reader gave to the values to store; None where a value may not be that of the file."""
 
 
-def _doubles_are_exact(values: pa.ChunkedArray) -> bool:
+def _as_read(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    return values
+
+
+def _doubles(values: pa.ChunkedArray, bound: int = EXACT_INTEGERS) -> pa.ChunkedArray | None:
     # NaN compares false.
-    return not pc.any(pc.invert(pc.less(pc.abs(values), EXACT_INTEGERS))).as_py()
+    is_exact = not pc.any(pc.invert(pc.less(pc.abs(values), bound))).as_py()
+    # A zero loses its sign.
+    return pc.add(values, 0.0) if is_exact else None
+
+
+def _floats(values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    exact = _doubles(values, EXACT_FLOATS)
+    # A small number may have become a zero.
+    return None if exact is None else pc.add(exact.cast(pa.float32()), pa.scalar(0.0, pa.float32()))
+
+
+def _decimals(kind: DecimalType, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    # Arrow's reader compares the digits of the text with the type's, but not those of the number: 100 has three.
+    bounds = pc.min_max(values).as_py().values()
+    return values if all(bound is None or -kind.bound < bound < kind.bound for bound in bounds) else None
+
+
+def _dates(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    is_exact = _all(pc.match_substring_regex(texts, f"^({DATE})$")) and _all(pc.greater_equal(texts, FIRST_DAY))
+    return texts.cast(pa.date32()) if is_exact else None
+
+
+def _instants(texts: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    if not _all(pc.match_substring_regex(texts, f"^({TIMESTAMP})$")):
+        return None
+    instants = texts.cast(INSTANT)
+    first, last = (pa.scalar(bound).cast(INSTANT) for bound in (FIRST_INSTANT, LAST_INSTANT))
+    is_exact = _all(pc.greater_equal(instants, first)) and _all(pc.less_equal(instants, last))
+    return instants if is_exact else None
+
+
+def _all(values: pa.ChunkedArray) -> bool:
+    """Whether no value is false."""
+    return pc.all(values).as_py() is not False
+
+
+INSTANT = pa.timestamp("us", "UTC")
 
 
 @dataclass(frozen=True)
@@ -63,22 +106,41 @@ class ArrowType:
     """How Arrow reads and stores the values of a column type.
 
     Attributes:
-        type: Arrow's type.
-        are_exact: Whether Arrow's reader certainly gave the values as they are in the file.
-        has_signed_zeros: Whether zeros have a sign, which is removed.
+        type: Arrow's type of stored values.
+        read: Arrow's type of the values that its reader gives.
+        convert: Converts the values. It may raise `pyarrow.ArrowInvalid` in place of returning None.
     """
 
     type: pa.DataType
-    are_exact: Callable[[pa.ChunkedArray], bool] = _any_values_are_exact
-    has_signed_zeros: bool = False
+    read: pa.DataType
+    convert: Convert = _as_read
 
 
 ARROW_TYPES: Mapping[SqlType, ArrowType] = {
-    "VARCHAR": ArrowType(pa.string()),
-    "BIGINT": ArrowType(pa.int64()),
-    "DOUBLE": ArrowType(pa.float64(), _doubles_are_exact, has_signed_zeros=True),
+    "VARCHAR": ArrowType(pa.string(), pa.string()),
+    "BOOLEAN": ArrowType(pa.bool_(), pa.bool_()),
+    "INTEGER": ArrowType(pa.int32(), pa.int32()),
+    "BIGINT": ArrowType(pa.int64(), pa.int64()),
+    # Arrow would round a text to 32 bits at once, which gives another number than rounding its nearest double does.
+    "FLOAT": ArrowType(pa.float32(), pa.float64(), _floats),
+    "DOUBLE": ArrowType(pa.float64(), pa.float64(), _doubles),
+    "DATE": ArrowType(pa.date32(), pa.string(), _dates),
+    "TIMESTAMP": ArrowType(INSTANT, pa.string(), _instants),
 }
-"""From each column type to Arrow's."""
+"""From each column type without parameters to Arrow's."""
+
+
+def arrow_type(sql_type: SqlType) -> ArrowType:
+    """Returns how Arrow reads and stores the values of a column type.
+
+    Raises:
+        KeyError: There is no such type.
+    """
+    kind = decimal_type(sql_type)
+    if kind is None:
+        return ARROW_TYPES[sql_type]
+    decimal = pa.decimal128(kind.precision, kind.scale)
+    return ArrowType(decimal, decimal, partial(_decimals, kind))
 
 
 @dataclass(frozen=True)
@@ -255,12 +317,11 @@ def _plain_rows(content: bytes, columns: Sequence[ColumnLike], erased: Container
         rows = pyarrow.json.read_json(
             pa.BufferReader(content),
             pyarrow.json.ReadOptions(use_threads=False, block_size=len(content) + 1),
-            pyarrow.json.ParseOptions(explicit_schema=_schema(_fields(columns)), unexpected_field_behavior="error"),
+            pyarrow.json.ParseOptions(explicit_schema=_read_schema(columns), unexpected_field_behavior="error"),
         )
+        return _plain_table(rows, columns, erased) if rows.num_rows == lines else None
     except (UnicodeDecodeError, pa.ArrowInvalid):
         return None
-    is_plain = rows.num_rows == lines and all(_is_plain(column, rows.column(column.name), erased) for column in columns)
-    return _without_signs_of_zeros(rows, columns) if is_plain else None
 
 
 def _has_short_lines(content: bytes, longest: int) -> bool:
@@ -274,17 +335,18 @@ def _has_short_lines(content: bytes, longest: int) -> bool:
     return True
 
 
-def _is_plain(column: ColumnLike, values: pa.ChunkedArray, erased: Container[object]) -> bool:
-    if (column.required and values.null_count) or not ARROW_TYPES[column.type].are_exact(values):
-        return False
-    return not (column.names_customer and any((column.name, name) in erased for name in pc.unique(values).to_pylist()))
+def _plain_table(rows: pa.Table, columns: Sequence[ColumnLike], erased: Container[object]) -> pa.Table | None:
+    stored = []
+    for column in columns:
+        values = arrow_type(column.type).convert(rows.column(column.name))
+        if values is None or (column.required and values.null_count) or _names_erased(column, values, erased):
+            return None
+        stored.append(values)
+    return pa.table(stored, _schema(_fields(columns)))
 
 
-def _without_signs_of_zeros(rows: pa.Table, columns: Sequence[ColumnLike]) -> pa.Table:
-    for index, column in enumerate(columns):
-        if ARROW_TYPES[column.type].has_signed_zeros:
-            rows = rows.set_column(index, column.name, pc.add(rows.column(index), 0.0))
-    return rows
+def _names_erased(column: ColumnLike, values: pa.ChunkedArray, erased: Container[object]) -> bool:
+    return column.names_customer and any((column.name, name) in erased for name in pc.unique(values).to_pylist())
 
 
 def _depends_on_position(content: bytes) -> bool:
@@ -339,8 +401,12 @@ def _fields(columns: Sequence[ColumnLike]) -> Mapping[str, SqlType]:
     return {column.name: column.type for column in columns}
 
 
+def _read_schema(columns: Sequence[ColumnLike]) -> pa.Schema:
+    return pa.schema([(column.name, arrow_type(column.type).read) for column in columns])
+
+
 def _schema(fields: Mapping[str, SqlType]) -> pa.Schema:
-    return pa.schema([(name, ARROW_TYPES[sql_type].type) for name, sql_type in fields.items()])
+    return pa.schema([(name, arrow_type(sql_type).type) for name, sql_type in fields.items()])
 
 
 def _struct_type(fields: Mapping[str, SqlType]) -> pa.DataType:

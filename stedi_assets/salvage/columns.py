@@ -1,9 +1,12 @@
 """The columns of the rows that records become: all that this library knows of its caller's tables."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
-SqlType = Literal["VARCHAR", "BIGINT", "DOUBLE"]
-"""The types that JSON values are converted to. A new type needs an entry in `values.CONVERTERS`, and one in
+SqlType = str
+"""A type that JSON values are converted to: one of `SQL_TYPES`, or DECIMAL(p,s): p digits, s of them in a fraction."""
+
+SQL_TYPES = ("VARCHAR", "BOOLEAN", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DATE", "TIMESTAMP")
+"""The types without parameters. A new one needs a rule in README.md, an entry in `values.CONVERTERS`, and one in
 `arrow.ARROW_TYPES`."""
 
 

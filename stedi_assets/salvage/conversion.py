@@ -11,7 +11,7 @@ from typing import Any
 
 from stedi_assets.salvage.columns import ColumnLike
 from stedi_assets.salvage.events import Run
-from stedi_assets.salvage.values import CONVERTERS, RefusalError, Value, convert, members
+from stedi_assets.salvage.values import RefusalError, Value, convert, converter, members
 
 SPACE_BEFORE_COLON = re.compile(r'"[ \t\r\n]+:')
 
@@ -126,14 +126,13 @@ class RecordConverter:
         values = _values_of(column.name.lower(), run.values, shapes)
         if column.required and None in values:
             doubtful.update(index for index, value in enumerate(values) if value is None)
-        converter = CONVERTERS[column.type]
-        stored = converter.all_plain(values)
+        kind = converter(column.type)
+        stored = kind.all_plain(values)
         if stored is not None:
             return stored
-        doubtful.update(index for index, value in enumerate(values) if not (value is None or converter.is_plain(value)))
+        doubtful.update(index for index, value in enumerate(values) if not (value is None or kind.is_plain(value)))
         return [
-            None if value is None or index in doubtful else converter.from_plain(value)
-            for index, value in enumerate(values)
+            None if value is None or index in doubtful else kind.from_plain(value) for index, value in enumerate(values)
         ]
 
     def _reconvert(self, index: int, run: Run, columns: list[list[Value]], refusals: dict[int, RefusalError]) -> None:

@@ -1,7 +1,7 @@
 """Converting one JSON value to a column's type, without loss or not at all.
 
-`README.md` in this folder states the rules by column type (rules 16 to 21), with examples. `CONVERTERS` has an entry
-for each type.
+`README.md` in this folder states the rules by column type (rules 16 to 26), with examples. `converter` gives the
+conversion of a type.
 
 A record's fate depends on its own text alone. So these rules accept every value that a strict reader accepts without
 a doubt (see `stedi_assets.salvage.arrow`), and give the same result for it.
@@ -10,22 +10,37 @@ a doubt (see `stedi_assets.salvage.arrow`), and give the same result for it.
 import json
 import math
 import re
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache, partial
 from typing import Any, cast
 
 from stedi_assets.salvage.columns import ColumnLike, SqlType
+from stedi_assets.salvage.decimals import DecimalType, decimal_type
+from stedi_assets.salvage.moments import date_in, instant_in
 from stedi_assets.salvage.reasons import ReasonCode
 
-Value = str | int | float | None
+Value = str | bool | int | float | Decimal | date | None
 
 SMALLEST_BIGINT = -(2**63)
 LARGEST_BIGINT = 2**63 - 1
+SMALLEST_INTEGER = -(2**31)
+LARGEST_INTEGER = 2**31 - 1
 
 EXACT_INTEGERS = 2**53
 """Every integer of a smaller magnitude is exactly one double, so a decoder that gives doubles cannot have changed it.
 From here on, neighbouring integers share a double."""
+
+EXACT_FLOATS = 2**24
+"""Every integer of a smaller magnitude is exactly one float of 32 bits."""
+
+# With a byte order, unlike without, `struct` refuses a number beyond the range.
+FLOAT = struct.Struct("<f")
+
+BOOLEANS = {"true": True, "false": False}
 
 INTEGER_IN_STRING = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 NUMBER_IN_STRING = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII)
@@ -112,6 +127,17 @@ def _whole_number_in(text: str) -> int:
     return _whole_number(_number_in(text))
 
 
+def _integer_in(text: str) -> int:
+    return _integer(_number_in(text))
+
+
+def _integer(text: str) -> int:
+    whole = _whole_number(text)
+    if not SMALLEST_INTEGER <= whole <= LARGEST_INTEGER:
+        raise RefusalError("out_of_range")
+    return whole
+
+
 def _whole_number(text: str) -> int:
     # Most readers of JSON decode a number to the nearest double (RFC 8259, section 6), in which 1.0000000000000001 is
     # 1. Below the bound this follows them; from the bound on it would merge different integers, so the text decides.
@@ -151,6 +177,63 @@ def _without_sign_of_zero(number: float) -> float:
     return number + 0.0
 
 
+def _float_in(text: str) -> float:
+    number = _number_in(text)
+    return _exact_float(number) if isinstance(number, IntegerText) else _nearest_float(number)
+
+
+def _exact_float(text: str) -> float:
+    number = _rounded(_nearest_double(text))
+    if Decimal(number) != Decimal(text):
+        raise RefusalError("not_exactly_representable")
+    return number
+
+
+def _nearest_float(text: str) -> float:
+    return _rounded(_nearest_double(text))
+
+
+def _rounded(number: float) -> float:
+    """Returns the float of 32 bits that is nearest to a double."""
+    try:
+        (rounded,) = FLOAT.unpack(FLOAT.pack(number))
+    except OverflowError:
+        raise RefusalError("out_of_range") from None
+    return _without_sign_of_zero(rounded)
+
+
+def _decimal_in(kind: DecimalType, text: str) -> Decimal:
+    return _decimal(kind, _number_in(text))
+
+
+def _decimal(kind: DecimalType, text: object) -> Decimal:
+    number = kind.exactly(str(text))
+    if not isinstance(number, Decimal):
+        raise RefusalError(number)
+    return number
+
+
+def _boolean_in(text: str) -> bool:
+    word = text.lower()
+    if word not in BOOLEANS:
+        raise RefusalError("not_a_boolean")
+    return BOOLEANS[word]
+
+
+def _date_in(text: str) -> date:
+    found = date_in(text)
+    if found is None:
+        raise RefusalError("not_a_date")
+    return found
+
+
+def _instant_in(text: str) -> date:
+    found = instant_in(text)
+    if found is None:
+        raise RefusalError("not_a_timestamp")
+    return found
+
+
 def _all_within(values: Sequence[Any], kinds: set[type], smallest: float, largest: float) -> bool:
     found = set(map(type, values))
     if not found <= kinds | {type(None)}:
@@ -166,6 +249,31 @@ def _plain_texts(values: list[Any]) -> list[Value] | None:
 
 def _plain_integers(values: list[Any]) -> list[Value] | None:
     return values if _all_within(values, {int}, SMALLEST_BIGINT, LARGEST_BIGINT) else None
+
+
+def _plain_booleans(values: list[Any]) -> list[Value] | None:
+    return values if set(map(type, values)) <= {bool, type(None)} else None
+
+
+def _plain_floats(values: list[Any]) -> list[Value] | None:
+    if not _all_within(values, {float}, -EXACT_FLOATS, EXACT_FLOATS):
+        return None
+    return [None if value is None else _rounded(value) for value in values]
+
+
+def _plain_decimals(kind: DecimalType, values: list[Any]) -> list[Value] | None:
+    if not _all_within(values, {int}, 1 - kind.bound, kind.bound - 1):
+        return None
+    return [None if value is None else _decimal(kind, value) for value in values]
+
+
+def _plain_from_texts(convert: Callable[[str], Value], values: list[Any]) -> list[Value] | None:
+    if not set(map(type, values)) <= {str, type(None)}:
+        return None
+    try:
+        return [None if value is None else convert(value) for value in values]
+    except RefusalError:
+        return None
 
 
 def _plain_doubles(values: list[Any]) -> list[Value] | None:
@@ -197,6 +305,19 @@ class Converter:
     from_plain: Callable[[Any], Value]
 
 
+TEXTS = (str, IntegerText, DecimalText)
+"""The types of a text, and of a number's text."""
+
+
+def _from_texts(convert: Callable[[str], Value]) -> Converter:
+    return Converter(
+        from_members=dict.fromkeys(TEXTS, convert),
+        all_plain=partial(_plain_from_texts, convert),
+        is_plain=lambda value: type(value) is str and _plain_from_texts(convert, [value]) is not None,
+        from_plain=convert,
+    )
+
+
 CONVERTERS: Mapping[SqlType, Converter] = {
     "VARCHAR": Converter(
         from_members={str: _storable_text, IntegerText: str, DecimalText: str},
@@ -217,8 +338,53 @@ CONVERTERS: Mapping[SqlType, Converter] = {
         is_plain=lambda value: type(value) in (float, int) and -EXACT_INTEGERS <= value <= EXACT_INTEGERS,
         from_plain=_without_sign_of_zero,
     ),
+    "BOOLEAN": Converter(
+        from_members={bool: bool, **dict.fromkeys(TEXTS, _boolean_in)},
+        all_plain=_plain_booleans,
+        is_plain=lambda value: type(value) is bool,
+        from_plain=bool,
+    ),
+    "INTEGER": Converter(
+        from_members={str: _integer_in, IntegerText: _integer, DecimalText: _integer},
+        all_plain=lambda values: values if _all_within(values, {int}, SMALLEST_INTEGER, LARGEST_INTEGER) else None,
+        is_plain=lambda value: type(value) is int and SMALLEST_INTEGER <= value <= LARGEST_INTEGER,
+        from_plain=int,
+    ),
+    "FLOAT": Converter(
+        from_members={str: _float_in, IntegerText: _exact_float, DecimalText: _nearest_float},
+        all_plain=_plain_floats,
+        is_plain=lambda value: type(value) in (float, int) and -EXACT_FLOATS <= value <= EXACT_FLOATS,
+        from_plain=_rounded,
+    ),
+    "DATE": _from_texts(_date_in),
+    "TIMESTAMP": _from_texts(_instant_in),
 }
-"""From each column type to the conversion of its values."""
+"""From each column type without parameters to the conversion of its values."""
+
+
+def converter(sql_type: SqlType) -> Converter:
+    """Returns the conversion of the values of a column type.
+
+    Raises:
+        KeyError: There is no such type.
+    """
+    return CONVERTERS.get(sql_type) or _decimal_converter(sql_type)
+
+
+@lru_cache
+def _decimal_converter(sql_type: SqlType) -> Converter:
+    kind = decimal_type(sql_type)
+    if kind is None:
+        raise KeyError(sql_type)
+    convert = partial(_decimal, kind)
+    return Converter(
+        from_members={str: partial(_decimal_in, kind), IntegerText: convert, DecimalText: convert},
+        all_plain=partial(_plain_decimals, kind),
+        # A decoded fraction is a double, whose text may differ from that in the file.
+        is_plain=lambda value: type(value) is int and -kind.bound < value < kind.bound,
+        from_plain=convert,
+    )
+
 
 REFUSED_TYPES: Mapping[type, ReasonCode] = {
     bool: "boolean_value",
@@ -237,7 +403,7 @@ def convert(value: object, column: ColumnLike) -> Value:
     """
     if value is None:
         return None
-    conversion = CONVERTERS[column.type].from_members.get(type(value))
+    conversion = converter(column.type).from_members.get(type(value))
     if conversion is None:
         raise RefusalError(REFUSED_TYPES[type(value)], column.name)
     try:

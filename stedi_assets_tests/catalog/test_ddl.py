@@ -1,6 +1,7 @@
 """`stedi ddl`: CREATE TABLE statements for Athena, Spark and DuckDB."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -8,7 +9,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from stedi_assets.contract import SOURCES, TABLES, Source
+from stedi_assets.contract import SOURCES, TABLES, Column, Source
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.ddl import RAW_COUNTS, ddl, statement
 
@@ -76,6 +77,32 @@ def test_types_are_spelt_as_hive_spells_them() -> None:
     assert "`user` STRING" in sql
     assert "`timestamp` BIGINT" in sql
     assert "`x` DOUBLE" in sql
+
+
+SPELT = {
+    "BOOLEAN": ("BOOLEAN", "BOOLEAN"),
+    "INTEGER": ("INT", "INTEGER"),
+    "FLOAT": ("FLOAT", "FLOAT"),
+    "DECIMAL(10,2)": ("DECIMAL(10,2)", "DECIMAL(10,2)"),
+    "DATE": ("DATE", "DATE"),
+    "TIMESTAMP": ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"),
+}
+"""From a type to its names in HiveQL and in DuckDB."""
+
+
+@pytest.mark.parametrize("kind", SPELT)
+def test_every_dialect_knows_the_types_of_the_contract(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    source = replace(SOURCES["customer_files"], columns=(Column("any", kind, "Any."),))
+    monkeypatch.setitem(SOURCES, "customer_files", source)
+    in_hive, in_duckdb = SPELT[kind]
+    for dialect in ("athena", "spark"):
+        sql = statement("customer_files", dialect)
+        assert f"`any` {in_hive} COMMENT 'Any.'" in sql
+        assert len(columns(sql, dialect)) == 1
+    with duckdb.connect() as connection:
+        landing = str(PROJECT / "data")
+        connection.execute(statement("customer_files", "duckdb", STEDI_LANDING=landing))
+        assert [str(each) for each in connection.table("customer_files").types] == [in_duckdb]
 
 
 def test_no_comment_is_longer_than_glue_keeps() -> None:

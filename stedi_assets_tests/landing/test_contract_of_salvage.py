@@ -1,12 +1,12 @@
 """The contract and the salvage agree: mypy holds the columns, these tests the rest."""
 
-from typing import get_args
-
 import pytest
 
-from stedi_assets.contract import QUARANTINE_COLUMNS, ColumnType
-from stedi_assets.salvage.arrow import ARROW_TYPES, QUARANTINED_FIELDS
-from stedi_assets.salvage.values import CONVERTERS
+from stedi_assets.contract import MOST_DIGITS, QUARANTINE_COLUMNS, SIMPLE_TYPES, Column
+from stedi_assets.salvage import decimals
+from stedi_assets.salvage.arrow import QUARANTINED_FIELDS, arrow_type
+from stedi_assets.salvage.columns import SQL_TYPES
+from stedi_assets.salvage.values import converter
 
 OF_THE_READING = {"sourceFile", "runId", "quarantinedAt"}
 """The columns of the quarantine that say which file was read, by which run, and when."""
@@ -17,7 +17,20 @@ def test_the_quarantine_has_the_fields_of_a_quarantined_record() -> None:
     assert list(columns.items()) == list(QUARANTINED_FIELDS.items())
 
 
-@pytest.mark.parametrize("column_type", get_args(ColumnType))
+def test_the_contract_has_the_types_of_the_salvage() -> None:
+    assert (SIMPLE_TYPES, MOST_DIGITS) == (SQL_TYPES, decimals.MOST_DIGITS)
+
+
+@pytest.mark.parametrize("column_type", [*SIMPLE_TYPES, "DECIMAL(38,38)", "DECIMAL(1,0)"])
 def test_the_salvage_converts_to_every_type_of_the_contract(column_type: str) -> None:
-    assert column_type in CONVERTERS
-    assert column_type in ARROW_TYPES
+    assert Column("any", column_type, "Any.").type == column_type
+    assert converter(column_type).from_members
+    assert arrow_type(column_type).type
+
+
+@pytest.mark.parametrize(
+    "column_type", ["TEXT", "varchar", "DECIMAL", "DECIMAL(39,0)", "DECIMAL(5,6)", "DECIMAL(0,0)", "DECIMAL(5, 2)", ""]
+)
+def test_a_column_of_any_other_type_is_refused_with_the_types_that_there_are(column_type: str) -> None:
+    with pytest.raises(ValueError, match=r"The column any has the type .*\. A type is VARCHAR, .*, or DECIMAL\(p,s\)"):
+        Column("any", column_type, "Any.")

@@ -15,62 +15,13 @@ from stedi_assets.engines.engine import Engine
 from stedi_assets.salvage.arrow import line_reader, plain_file_reader
 from stedi_assets.salvage.buffer import DEFAULT_LIMITS
 from stedi_assets_tests.support.grid import on_both_engines, on_spark
+from stedi_assets_tests.support.odd_values import UNTIMED, VALUES, record_of
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.raw_files import READINGS, Row, exact, newline_delimited, read, reading_record
 from stedi_assets_tests.support.shore import Shore, expected_rows, found_by_file
 
 PLAIN = {"user": '"a"', "timestamp": "5", "x": "2.5"}
 """A record that every reader takes: from each key to its value as JSON."""
-
-UNTIMED = (HealthCheck.too_slow,)
-"""A busy machine is no failure."""
-
-SIGNS = st.sampled_from(["", "-"])
-INTEGERS = st.sampled_from(
-    ["0", "1", "7", "20", "123456789012345678", "1234567890123456789", "1" * 30, "9" * 400]
-    + [str(edge + step) for edge in (2**52, 2**53, 2**63, 2**64) for step in (-1, 0, 1)]
-) | st.integers(0, 2**64).map(str)
-FRACTIONS = st.just("") | st.sampled_from(
-    [".0", ".5", ".50", ".4", ".25", ".0000000000000001", ".99999999999999999999", "." + "0" * 400 + "1"]
-)
-SMALL_EXPONENTS = st.sampled_from(["e0", "E0", "E+1", "e-1", "e5", "E15", "e-16", "e22", "e" + "0" * 20 + "1"])
-LARGE_EXPONENTS = st.sampled_from(["e308", "e309", "e-324", "e-400", "e400", "e" + "9" * 20, "e-" + "9" * 20])
-EXPONENTS = st.just("") | SMALL_EXPONENTS | LARGE_EXPONENTS
-NUMBERS = st.builds("{}{}{}{}".format, SIGNS, INTEGERS, FRACTIONS, EXPONENTS)
-SPELLINGS = st.builds(
-    "{}{}{}{}".format,
-    st.sampled_from(["", "", " ", "\n", "\t\v\f\r", "\xa0", "\u3000", "\0", "+", "-", "--", "0", "0x", "$"]),
-    NUMBERS | st.sampled_from([".5", "5.", "-.5", ".", "", "e5", "1e", "nan", "-NaN", "inf", "Infinity", "\uff11"]),
-    st.sampled_from(["", "", " ", "\n", "\0", "_000", ",5", "%", "f", "L", "."]),
-    st.sampled_from(["", "", "\ud800", "\ud83d\ude00"]),
-)
-WORDS = st.sampled_from(["true", "FALSE", "null", "NULL", "[]", "[1]", "{}", '{"a":1}', "2024-01-01", "20240101", "0"])
-STRINGS = (SPELLINGS | WORDS | st.text(max_size=5)).map(json.dumps)
-OTHERS = st.sampled_from(
-    [
-        "null",
-        "true",
-        "false",
-        "NaN",
-        "Infinity",
-        "-Infinity",
-        "[]",
-        "[1]",
-        "[1,]",
-        "{}",
-        '{"a":1}',
-        '"\\u0031"',
-        '"\\/"',
-    ]
-)
-VALUES = NUMBERS | STRINGS | OTHERS
-
-
-def record_of(values: Mapping[str, str], space: str = "", end: str = "") -> bytes:
-    """A record on a line, from its keys and their values as JSON."""
-    members = f"{space},{space}".join(f'"{key}"{space}:{space}{value}' for key, value in values.items())
-    return f"{{{members}{end}}}".encode()
-
 
 ODD_VALUES = st.dictionaries(st.sampled_from(list(PLAIN)), VALUES, max_size=2)
 ODD_RECORDS = st.builds(

@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 
 import stedi_assets.salvage
-from stedi_assets.salvage.columns import SqlType
+from stedi_assets.salvage.columns import SQL_TYPES
 from stedi_assets.salvage.reasons import SENTENCES, ReasonCode
-from stedi_assets.salvage.values import CONVERTERS
+from stedi_assets.salvage.values import CONVERTERS, converter
 from stedi_assets_tests.support.checkout import PROJECT
 
 SPECIFICATION = (PROJECT / "stedi_assets/salvage/README.md").read_text()
@@ -51,10 +51,17 @@ def test_every_reason_has_an_example_in_the_rules_that_the_table_names(code: str
     assert set(map(int, rules.split(", "))) <= set(shown)
 
 
-@pytest.mark.parametrize("sql_type", get_args(SqlType))
+@pytest.mark.parametrize("sql_type", [*SQL_TYPES, "DECIMAL(5,2)"])
 def test_every_column_type_has_a_rule_and_a_conversion(sql_type: str) -> None:
-    assert any(rule.partition("\n")[0].find(f": {sql_type} takes") > 0 for rule in RULES)
-    assert sql_type in CONVERTERS
+    name = sql_type.partition("(")[0]
+    assert any(rule.partition("\n")[0].find(f": {name} takes") > 0 for rule in RULES)
+    assert converter(sql_type).from_members
+
+
+def test_no_other_type_has_a_conversion() -> None:
+    assert CONVERTERS.keys() == set(SQL_TYPES)
+    with pytest.raises(KeyError):
+        converter("DECIMAL")
 
 
 def test_the_public_names_exist() -> None:

@@ -5,7 +5,7 @@ import gzip
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -64,7 +64,7 @@ class Shore:
 
     def rows(self, name: str) -> Counter[tuple[Any, ...]]:
         """A table's rows as a multiset, with 1 and 1.0 told apart, and 0.0 and -0.0."""
-        return Counter(tuple(map(repr, row.values())) for row in self.lakehouse.rows(f"SELECT * FROM {name}"))
+        return Counter(tuple(map(shown, row.values())) for row in self.lakehouse.rows(f"SELECT * FROM {name}"))
 
     def landed(self) -> Counter[tuple[Any, ...]]:
         return self.rows(self.source.landing)
@@ -84,8 +84,13 @@ class Shore:
         return self.ledger()[name]
 
 
+def shown(value: Any) -> str:
+    """A value as text. DuckDB and Python have classes of their own for UTC."""
+    return repr(value.astimezone(UTC) if isinstance(value, datetime) else value)
+
+
 def expected_rows(rows: Sequence[Sequence[Any]], file: str) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(map(repr, (*row, file))) for row in rows)
+    return Counter(tuple(map(shown, (*row, file))) for row in rows)
 
 
 @dataclass

@@ -46,6 +46,7 @@ DUCKDB_TYPES = {
     "float": "FLOAT",
     "boolean": "BOOLEAN",
     "date": "DATE",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
 }
 """From Delta's name of a type to DuckDB's, for the types of which the name alone says all."""
 

@@ -14,7 +14,7 @@ an example file, which holds one made-up record.
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,15 +26,22 @@ import duckdb
 
 from stedi_assets.contract import QUARANTINE_COLUMNS, SOURCE_FILE, Column, Source
 from stedi_assets.engines.duckdb.errors import FAILURES
-from stedi_assets.engines.duckdb.losses import EXAMPLES, loss_conditions, may_be_booleans, stored_column
+from stedi_assets.engines.duckdb.losses import (
+    examples,
+    loss_conditions,
+    may_be_booleans,
+    may_tell_booleans,
+    stored_columns,
+)
 from stedi_assets.engines.duckdb.parquet import write_parquet
-from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, identifier, literal, paths, read_parquet
+from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, duckdb_type, identifier, literal, paths, read_parquet
 from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
 from stedi_assets.errors import GoneError
 from stedi_assets.landing.files import LandingFile
 from stedi_assets.landing.ledger import LedgerEntry
 from stedi_assets.query import Query
 from stedi_assets.salvage.booleans import may_hold_booleans
+from stedi_assets.salvage.decimals import decimal_type, may_hold_long_numbers
 from stedi_assets.salvage.reasons import ReasonCode, sentence
 from stedi_assets.salvage.records import Batch, RecordReader
 from stedi_assets.salvage.separators import separate
@@ -47,9 +54,13 @@ as few threads as a file of the example's size needs."""
 
 ARROW_TYPES = {
     "VARCHAR": arro3.core.DataType.string(),
+    "BOOLEAN": arro3.core.DataType.bool(),
+    "INTEGER": arro3.core.DataType.int32(),
     "BIGINT": arro3.core.DataType.int64(),
+    "FLOAT": arro3.core.DataType.float32(),
     "DOUBLE": arro3.core.DataType.float64(),
 }
+"""From the contract's types to Arrow's. Values of the others become text, because arro3 makes no array of them."""
 
 EXACT_ROWS = "exact_rows"
 
@@ -139,12 +150,12 @@ class DuckDBLandingReader:
         )
 
     def _create_table(self, name: str, columns: Sequence[Column]) -> None:
-        declared = ", ".join(f"{identifier(column.name)} {column.type}" for column in columns)
+        declared = ", ".join(f"{identifier(column.name)} {duckdb_type(column.type)}" for column in columns)
         self._cursor.execute(f"CREATE OR REPLACE TABLE {name} ({declared})")
 
     def _write_example(self, folder: Path) -> str:
         example = folder / "example.json"
-        example.write_text(json.dumps({column.name: EXAMPLES[column.type] for column in self._source.columns}))
+        example.write_text(json.dumps(examples(self._source.columns)))
         return str(example)
 
     def _spill_folder(self) -> str | None:
@@ -159,7 +170,7 @@ class DuckDBLandingReader:
             # Values of DOUBLE columns are often 0 or 1, so that the files are scanned for booleans anyway. A scan while
             # DuckDB reads takes half the time of a scan afterwards. Values of BIGINT columns are seldom 0 or 1.
             scans = {
-                input_.path: thread_pool.submit(_may_hold_booleans, input_)
+                input_.path: thread_pool.submit(_is_found, may_hold_booleans, input_)
                 for input_ in accepted
                 if self._has_fractions
             }
@@ -176,8 +187,10 @@ class DuckDBLandingReader:
                 suspects |= {
                     input_.file.name
                     for input_ in accepted
-                    if (scans[input_.path].result() if scans else _may_hold_booleans(input_))
+                    if (scans[input_.path].result() if scans else _is_found(may_hold_booleans, input_))
                 }
+            if any(decimal_type(column.type) for column in self._source.columns):
+                suspects |= {input_.file.name for input_ in accepted if _is_found(may_hold_long_numbers, input_)}
         rows = self._rows(written)
         taken = rows.keys() - suspects
         accepted = [input_ for input_ in accepted if input_.file.name in taken]
@@ -192,7 +205,8 @@ class DuckDBLandingReader:
 
     @property
     def _has_fractions(self) -> bool:
-        return any(column.type == "DOUBLE" for column in self._source.columns)
+        columns = self._source.columns
+        return not may_tell_booleans(columns) and any(column.type in ("FLOAT", "DOUBLE") for column in columns)
 
     def _copied(self, inputs: Sequence[Input], excused: tuple[type[Exception], ...]) -> Written | None:
         """Stages the rows of files; returns None if there are no files or DuckDB raises an excused exception."""
@@ -230,7 +244,7 @@ class DuckDBLandingReader:
         self._cursor.execute(f"CREATE OR REPLACE TEMP VIEW {identifier(self._source.name)} AS {select}")
 
     def _strict_rows(self, inputs: Sequence[Input]) -> str:
-        columns = ", ".join(map(stored_column, self._source.columns))
+        columns = stored_columns(self._source.columns)
         # A copy has another name than its raw file, so that the raw file's name is a literal; a copy is read alone.
         # Every row holds its file's name: as an ENUM, writing it takes a tenth of the time that a VARCHAR takes.
         file = inputs[0].file
@@ -372,19 +386,23 @@ def _is_decompressed_by_name(input_: Input) -> bool:
     return input_.path.lower().endswith(".zst")
 
 
-def _may_hold_booleans(input_: Input) -> bool:
+def _is_found(search: Callable[[BinaryIO], bool], input_: Input) -> bool:
     if input_.path != input_.file.path:
         with Path(input_.path).open("rb", buffering=0) as content:
-            return may_hold_booleans(content)
+            return search(content)
     # If the file is gone by now, its rows stay as DuckDB read them.
     with suppress(GoneError), input_.file.open() as content:
-        return may_hold_booleans(content)
+        return search(content)
     return False
 
 
 def _arrow_table(columns: Sequence[Column], values: Sequence[Sequence[Any]]) -> arro3.core.Table:
-    arrays = [
-        arro3.core.Array(list(column_values), ARROW_TYPES[column.type])
-        for column, column_values in zip(columns, values, strict=True)
-    ]
+    arrays = [_arrow_array(column.type, column_values) for column, column_values in zip(columns, values, strict=True)]
     return arro3.core.Table.from_arrays(arrays, names=[column.name for column in columns])
+
+
+def _arrow_array(sql_type: str, values: Sequence[Any]) -> arro3.core.Array:
+    if sql_type in ARROW_TYPES:
+        return arro3.core.Array(list(values), ARROW_TYPES[sql_type])
+    texts = [None if value is None else str(value) for value in values]
+    return arro3.core.Array(texts, ARROW_TYPES["VARCHAR"])

@@ -9,6 +9,11 @@ NO_HIVE_PARTITIONS = "hive_partitioning = false"
 WILDCARD = re.compile(r"[*?\[]")
 
 
+def duckdb_type(sql_type: str) -> str:
+    """Returns DuckDB's name of a type of the contract."""
+    return "TIMESTAMP WITH TIME ZONE" if sql_type == "TIMESTAMP" else sql_type
+
+
 def identifier(name: str) -> str:
     """Quotes the name of a table or column."""
     return '"' + name.replace('"', '""') + '"'

@@ -13,6 +13,7 @@ from deltalake import Schema
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql.types import TimestampType
 
 from stedi_assets.contract import Source
 from stedi_assets.engines.engine import LandingRead, Quarantined, ReadStamp, Written
@@ -139,7 +140,12 @@ class SparkEngine:
     def rows(self, query: Query) -> list[dict[str, Any]]:
         """See `Engine`."""
         with errors_explained():
-            return [row.asDict() for row in self._spark.sql(query.sql).collect()]
+            frame = self._spark.sql(query.sql)
+            if any(isinstance(field.dataType, TimestampType) for field in frame.schema):
+                # Spark itself would give instants as times of this process's zone, and fails in the year 1.
+                rows: list[dict[str, Any]] = frame.toArrow().to_pylist()
+                return rows
+            return [row.asDict() for row in frame.collect()]
 
     def load(self, name: str, kind: Any) -> Any:
         """See `Engine`."""

@@ -44,8 +44,8 @@ from stedi_assets.salvage.buffer import DEFAULT_LIMITS
 from stedi_assets.salvage.records import OTHER_UNKNOWN_KEYS
 from stedi_assets.storage.location import Location
 
-SPARK_TYPES = {"VARCHAR": "STRING", "BIGINT": "BIGINT", "DOUBLE": "DOUBLE"}
-"""From the contract's types to Spark's."""
+SPARK_TYPES = {"VARCHAR": "STRING"}
+"""From the contract's types to Spark's, for those that have another name there."""
 
 SMALL_BYTES = 4 << 20
 """Smaller files are not worth splitting between tasks."""
@@ -339,7 +339,7 @@ def _structure(fields: Mapping[str, ColumnType]) -> str:
 
 
 def _fields(fields: Mapping[str, ColumnType]) -> str:
-    return ", ".join(f"`{name}`: {SPARK_TYPES[sql_type]}" for name, sql_type in fields.items())
+    return ", ".join(f"`{name}`: {SPARK_TYPES.get(sql_type, sql_type)}" for name, sql_type in fields.items())
 
 
 def _notes(staged: DataFrame) -> list[tuple[str, dict[str, Any]]]:
