@@ -249,6 +249,11 @@ def table_path(name: str) -> str:
     return TABLES[name].path if name in TABLES else f"{OTHER_TABLES}/{name}"
 
 
+def column_descriptions(name: str) -> Mapping[str, str]:
+    """Returns the descriptions of a table's columns, by the column's name; none for a table of other people's."""
+    return {column.name: column.description for column in TABLES[name].columns} if name in TABLES else {}
+
+
 RETENTION_DAYS = 7
 """Days for which an old version of a table stays readable, and withdrawn rows stay on disk."""
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from stedi_assets.contract import SOURCES, Column, ColumnType, Source, table_path
+from stedi_assets.contract import SOURCES, TABLES, Column, ColumnType, Source, table_path
 from stedi_assets.engines.duckdb.text import NO_HIVE_PARTITIONS, duckdb_type
 from stedi_assets.storage.location import Location
 
@@ -37,7 +37,7 @@ def create_statement(name: str, dialect: Dialect, landing: Location, lakehouse: 
 
     Returns:
         One statement, below a comment with the command that printed it. The comment has a line of its own: Athena
-        accepts no other comment in a CREATE TABLE.
+        accepts no other comment in a CREATE TABLE. For DuckDB, a COMMENT ON for the view and for each column follows.
     """
     statement = (
         SOURCE_STATEMENTS[dialect](SOURCES[name], landing / SOURCES[name].path)
@@ -101,21 +101,30 @@ def _spark_path(folder: Location) -> str:
 
 
 def _duckdb_source(source: Source, folder: Location) -> str:
-    # CREATE VIEW takes no comments on columns.
     columns = [f"{_duckdb_name(column.name)}: {_duckdb_text(duckdb_type(column.type))}" for column in source.columns]
     return f"""\
 CREATE OR REPLACE VIEW {_duckdb_name(source.name)} AS
 SELECT *
 FROM read_json({_duckdb_text(f"{glob.escape(str(folder))}/**/[!._]*")}, columns = {{
 {_indented(columns)}
-}}, {NO_HIVE_PARTITIONS})"""
+}}, {NO_HIVE_PARTITIONS});
+{_duckdb_comments(source.name, source.description, source.columns)}"""
 
 
 def _duckdb_table(name: str, folder: Location) -> str:
     return f"""\
 CREATE OR REPLACE VIEW {_duckdb_name(name)} AS
 SELECT *
-FROM delta_scan({_duckdb_text(str(folder))})"""
+FROM delta_scan({_duckdb_text(str(folder))});
+{_duckdb_comments(name, TABLES[name].description, TABLES[name].columns)}"""
+
+
+def _duckdb_comments(name: str, description: str, columns: Sequence[Column]) -> str:
+    # CREATE VIEW takes no comments.
+    view = _duckdb_name(name)
+    comments = {f"VIEW {view}": description}
+    comments |= {f"COLUMN {view}.{_duckdb_name(column.name)}": column.description for column in columns}
+    return ";\n".join(f"COMMENT ON {each} IS {_duckdb_text(comment)}" for each, comment in comments.items())
 
 
 SOURCE_STATEMENTS: Mapping[Dialect, Callable[[Source, Location], str]] = {

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from stedi_assets.contract import TABLES
+from stedi_assets.contract import TABLES, column_descriptions
 from stedi_assets.engines.engine import Written
 from stedi_assets.errors import CredentialsError, StediError
 from stedi_assets.storage.aws import Aws
@@ -197,7 +197,7 @@ def table_input(name: str, folder: Location, written: Written) -> "TableInputTyp
         written: The columns and files of its current version.
     """
     table = TABLES.get(name)
-    comments = {column.name: column.description for column in table.columns} if table else {}
+    comments = column_descriptions(name)
     location = f"{folder}/"
     rows, size, files = str(written.rows), str(written.bytes), str(len(written.files))
     return {

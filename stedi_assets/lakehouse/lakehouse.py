@@ -9,7 +9,7 @@ from typing import Any
 from deltalake import DeltaTable
 
 from stedi_assets.catalog.glue import GlueCatalog
-from stedi_assets.contract import TABLES, Source, table_path
+from stedi_assets.contract import TABLES, Source, column_descriptions, table_path
 from stedi_assets.engines.engine import Engine, Written
 from stedi_assets.errors import MissingTableError
 from stedi_assets.lakehouse.content import Content, Cut, View, content_of
@@ -24,6 +24,7 @@ from stedi_assets.privacy.tombstones import SHARED_FUNCTION, Tombstones
 from stedi_assets.query import Query
 from stedi_assets.storage import delta
 from stedi_assets.storage.attempt import files_discarded_on_failure
+from stedi_assets.storage.comments import comment_columns, commented
 from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS, Lease, take_lease
 from stedi_assets.storage.location import Location
 from stedi_assets.storage.tombstones import read_tombstones
@@ -178,8 +179,8 @@ class Lakehouse:
         self._confirm_lease(name, written.files)
         description = TABLES[name].description if name in TABLES else None
         stamped = {**metadata, delta.ENGINE_KEY: self.engine.name}
-        columns = written.partition_columns
-        delta.commit(current, folder, written.schema, written.files, stamped, description, columns)
+        schema = commented(written.schema, column_descriptions(name))
+        delta.commit(current, folder, schema, written.files, stamped, description, written.partition_columns)
         if current is not None:
             delta.refresh(current, folder)
         self._take(name, current or delta.open_table(folder), written)
@@ -207,6 +208,7 @@ class Lakehouse:
         """
         folder = self.folder(name)
         self._confirm_lease(name, added)
+        comment_columns(current, column_descriptions(name))
         stamped = {**metadata, delta.ENGINE_KEY: self.engine.name}
         delta.amend(current, folder, added, [f"{folder}/{file.path}" for file in removed], stamped)
         delta.refresh(current, folder)
@@ -342,12 +344,9 @@ class Lakehouse:
         Raises:
             StediError: The table cannot be opened.
         """
-        if name not in self._opened:
-            table = delta.open_table(self.folder(name))
-            if table is None:
-                return None
+        if name not in self._opened and (table := delta.open_table(self.folder(name))) is not None:
             self._opened[name] = table
-        return self._opened[name]
+        return self._opened.get(name)
 
     def table(self, name: str) -> DeltaTable:
         """Returns a table at the version that queries read.

@@ -17,9 +17,9 @@ NAMES = [*SOURCES, *TABLES]
 
 
 def parsed(sql: str, dialect: str) -> list[exp.Create]:
-    """The statements as their dialect's parser takes them apart; what it does not know is no exp.Create."""
+    """The statements that create, as their dialect's parser takes them apart; it knows the others, which comment."""
     trees = sqlglot.parse(sql, read=dialect)
-    assert all(isinstance(tree, exp.Create) for tree in trees)
+    assert all(isinstance(tree, exp.Create | exp.Comment) for tree in trees)
     return [tree for tree in trees if isinstance(tree, exp.Create)]
 
 
@@ -143,13 +143,28 @@ def test_duckdb_scans_a_delta_table() -> None:
     assert "FROM delta_scan('s3://steps-of-many/lakehouse/customer/trusted');" in sql
 
 
+@pytest.mark.parametrize("name", ["customer_files", "customer_trusted"])
+def test_duckdb_gets_the_descriptions_of_a_view_and_of_its_columns(name: str) -> None:
+    kind = SOURCES.get(name) or TABLES[name]
+    comments = [
+        tree.expression.this
+        for tree in sqlglot.parse(statement(name, "duckdb"), read="duckdb")
+        if isinstance(tree, exp.Comment)
+    ]
+    assert comments == [kind.description, *(column.description for column in kind.columns)]
+
+
 def test_duckdb_reads_the_raw_files() -> None:
     with duckdb.connect() as connection:
         connection.execute(ddl(*RAW_COUNTS, "--dialect", "duckdb").stdout)
         counts = {name: connection.table(name).count("*").fetchone() for name in RAW_COUNTS}
         consents = connection.sql("SELECT count(shareWithResearchAsOfDate) FROM customer_files").fetchone()
+        comments = connection.sql(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'customer_files'"
+        ).fetchall()
     assert counts == {name: (count,) for name, count in RAW_COUNTS.items()}
     assert consents == (482,)
+    assert comments == [(column.name, column.description) for column in SOURCES["customer_files"].columns]
 
 
 def test_duckdb_reads_raw_files_in_a_folder_with_an_awkward_name(tmp_path: Path) -> None:

@@ -41,6 +41,10 @@ def test_duckdb_reads_every_table_through_the_file_of_views(built: BuiltTwice, t
         ]
         assert sorted(views) == sorted([*TABLES, "mine"])
         counts = {name: connection.table(name).count("*").fetchall()[0][0] for name in TABLES}
+        comments = connection.sql("SELECT table_name, column_name, comment FROM duckdb_columns()").fetchall()
+    assert {(name, column.name, column.description) for name, table in TABLES.items() for column in table.columns} <= {
+        *comments
+    }
     assert counts == {name: built.project.delta(name).count() for name in TABLES}
     assert list(tmp_path.iterdir()) == [file]
 

@@ -20,7 +20,10 @@ EXACT_BELOW = {
 }
 """From a type that is read as DOUBLE to the bound from which on different integers in a file become the same value."""
 
-EXAMPLES = {**dict.fromkeys(EXACT_BELOW, 0.5), **dict.fromkeys(("VARCHAR", "DATE", "TIMESTAMP"), "text")}
+EXAMPLES: Mapping[str, str | float] = {
+    **dict.fromkeys(EXACT_BELOW, 0.5),
+    **dict.fromkeys(("VARCHAR", "DATE", "TIMESTAMP"), "text"),
+}
 """From a type of the contract to a value of the example file, from which DuckDB infers the type to read. A BIGINT is
 read as DOUBLE too, because DuckDB rounds 1.5 to a BIGINT without an error. A column of any other type is null in the
 example: DuckDB then reads it as JSON, which keeps a text's quotes and tells true from 1."""
