@@ -223,6 +223,58 @@ def test_arrow_reads_the_usual_values_of_a_type_fast(kind: str) -> None:
         assert rows_in_utc(plain.drop_columns("file").to_pylist()) == exact([(FAST[kind][value],)])
 
 
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "BOOLEAN": {"1": "not_a_boolean", '"yes"': "not_a_boolean", "[]": "nested_value"},
+    "INTEGER": {"2147483648": "out_of_range", "1.5": "not_a_whole_number", "true": "boolean_value"},
+    "FLOAT": {"16777217": "not_exactly_representable", "1e39": "out_of_range", "true": "boolean_value"},
+    "DECIMAL(5,2)": {
+        "0.1000000000000000055": "too_many_fraction_digits",
+        "1e-400": "too_many_fraction_digits",
+        "0.125": "too_many_fraction_digits",
+        "999.999": "too_many_fraction_digits",
+        "1000": "out_of_range",
+        "10000": "out_of_range",
+        "true": "boolean_value",
+    },
+    "DATE": {'"0000-01-01"': "not_a_date", '"2023-02-29"': "not_a_date", "20240305": "not_a_date"},
+    "TIMESTAMP": {
+        '"0001-01-01T00:00:00+00:01"': "not_a_timestamp",
+        '"9999-12-31T23:59:59-00:01"': "not_a_timestamp",
+        '"2024-03-05T10:15:00"': "not_a_timestamp",
+        '"2024-02-30T10:15:00Z"': "not_a_timestamp",
+        "1709633700000": "not_a_timestamp",
+    },
+}
+"""From a type to values as JSON that it does not hold, and why."""
+
+
+@on_both_engines
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_value_that_its_type_does_not_hold_is_quarantined(
+    place: Place, computing: Engine, patch: pytest.MonkeyPatch, kind: str
+) -> None:
+    columns = [Column("v", kind, "Any.")]
+    shore = Shore(place, computing, source_of(columns, patch))
+    for number, value in enumerate(REFUSED[kind]):
+        shore.put(f"{number}.json", f'{{"v":{value}}}\n'.encode())
+    found = found_by_file(shore)
+    codes = [[code for _, _, code, _ in found[f"{number}.json"].quarantined] for number in range(len(REFUSED[kind]))]
+    assert codes == [[code] for code in REFUSED[kind].values()]
+    assert not shore.landed()
+
+
+def test_a_number_in_a_source_with_booleans_is_told_from_true(shore: Shore, patch: pytest.MonkeyPatch) -> None:
+    columns = [Column("flag", "BOOLEAN", "Any."), Column("x", "DOUBLE", "Any."), Column("n", "BIGINT", "Any.")]
+    shore.source = source_of(columns, patch)
+    shore.put("fast.json", b'{"flag":true,"x":1,"n":1.0}\n{"flag":false,"x":0.5,"n":0}\n')
+    shore.put("mixed.json", b'{"flag":true,"x":true,"n":1}\n{"flag":true,"x":1,"n":"1"}\n')
+    found = found_by_file(shore)
+    assert found["fast.json"].entry.reader == "strict"
+    assert found["fast.json"].rows == expected_rows([(True, 1.0, 1), (False, 0.5, 0)], "fast.json")
+    assert [code for _, _, code, _ in found["mixed.json"].quarantined] == ["boolean_value"]
+    assert found["mixed.json"].rows == expected_rows([(True, 1.0, 1)], "mixed.json")
+
+
 @on_both_engines
 def test_an_instant_is_stored_as_microseconds_in_utc(
     place: Place, computing: Engine, patch: pytest.MonkeyPatch
