@@ -21,14 +21,14 @@ def test_every_check_of_every_table_is_computed_and_warnings_exit_with_0(built_p
     results = json.loads(finished.output)
     by_name = {(result["table"], result["check"]): result for result in results}
     assert len(by_name) == len(results)
-    assert by_name["machine_learning_curated", "has_no_row_before_consent"] == {
+    assert by_name["machine_learning_curated", "has_no_unconsented_row"] == {
         "table": "machine_learning_curated",
-        "check": "has_no_row_before_consent",
+        "check": "has_no_unconsented_row",
         "result": "warned",
         "blocking": False,
         "found": {"rows_before_consent": 2},
     }
-    assert by_name["customer_quarantine", "has_nothing_in_quarantine"]["result"] == "passed"
+    assert by_name["customer_quarantine", "has_none_quarantined"]["result"] == "passed"
     assert {result["result"] for result in results} == {"passed", "warned"}
     assert sorted(built_project.lakehouse.rglob("*")) == stored
 

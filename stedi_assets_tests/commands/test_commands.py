@@ -85,7 +85,7 @@ def test_a_run_ends_with_a_table_of_rows_changes_checks_time_and_plans_and_a_ver
     assert rows["machine_learning_pseudonymized"][2] == "10 passed"
     assert all(float(cells[3]) > 0 for cells in rows.values())
     assert f"seconds in all; the tables are below {project.lakehouse}" in finished.output
-    assert "has_no_pair_of_different_customers warned: pairs_of_different_customers 3" in finished.output
+    assert "has_no_mixed_customers warned: pairs_of_different_customers 3" in finished.output
     assert finished.output.splitlines()[-1].startswith("12 tables: 9 changed, 3 unchanged")
 
 
@@ -126,7 +126,7 @@ def test_a_warning_does_not_make_the_command_fail(built_project: Project) -> Non
         **project.variables,
     )
     assert finished.exit_code == 0
-    assert "'has_no_pair_of_different_customers' on 'machine_learning_curated' did not pass" in finished.output
+    assert "'has_no_mixed_customers' on 'machine_learning_curated' did not pass" in finished.output
 
 
 def test_the_multiprocess_executor_builds_the_same(project: Project) -> None:

@@ -45,7 +45,7 @@ def test_the_graph_begins_at_the_landing_folders(specs: dict[str, dagster.AssetS
 def test_every_table_has_its_checks() -> None:
     keys = defs.resolve_asset_graph().asset_check_keys
     checks = {name: {key.name for key in keys if key.asset_key == dagster.AssetKey(name)} for name in TABLES}
-    quarantines = {name: {"has_nothing_in_quarantine"} for name in QUARANTINES}
+    quarantines = {name: {"has_none_quarantined"} for name in QUARANTINES}
     expected = {**{name: specific | COMMON_CHECKS for name, specific in CHECKS.items()}, **quarantines}
     assert checks == expected, "edit CHECKS in stedi_assets_tests/support/graph.py"
 

@@ -167,7 +167,14 @@ def test_every_check_says_what_to_do() -> None:
     for table in TABLES.values():
         for check in table_checks(table, dict.fromkeys(TABLES, 1), 0.01):
             assert check.what_to_do.endswith("."), check.name
-            assert re.fullmatch(r"[a-z]+(_[a-z]+){3,}|has_expected_rows|has_nothing_in_quarantine", check.name)
+
+
+def test_the_name_of_a_check_fits_into_dagsters_list_and_its_description_says_the_rule() -> None:
+    for table in TABLES.values():
+        for check in table_checks(table, dict.fromkeys(TABLES, 1), 0.01):
+            assert re.fullmatch(r"has(_[a-z]+)+", check.name)
+            assert len(check.name) <= 22
+            assert len(check.description.partition(". ")[0].split()) >= 4, check.description
 
 
 def test_a_check_that_fails_says_what_to_do_and_one_that_passes_does_not(project: Project) -> None:

@@ -13,7 +13,7 @@ from stedi_assets_tests.support.runs import evaluations, failure
 from stedi_assets_tests.support.staleness import Recorded, recorded
 
 TABLE = "customer_trusted"
-RULE = "has_no_customer_with_a_blank_consent"
+RULE = "has_no_blank_consent"
 DOWNSTREAM = {
     "accelerometer_trusted",
     "customer_curated",
@@ -65,7 +65,7 @@ def test_the_evaluation_shows_the_findings_and_what_to_do(rejected: dagster.Exec
         "what_to_do": "Correct the SELECT and materialize again before anyone reads it.",
     }
     # A rejected version has no warnings: they are of published versions.
-    assert evaluations(rejected)[TABLE, "has_the_columns_of_the_contract"].passed
+    assert evaluations(rejected)[TABLE, "has_contract_columns"].passed
 
 
 def test_a_run_without_the_checks_is_rejected_all_the_same(records: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:

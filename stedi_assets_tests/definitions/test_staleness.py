@@ -110,7 +110,7 @@ def test_a_rejected_landing_table_stays_stale_and_its_quarantine_is_not(records:
 def test_the_job_of_all_checks_computes_them_on_the_whole_and_builds_nothing(records: Recorded) -> None:
     for state in records.project.lakehouse.rglob("_stedi_state.json"):
         state.write_text(state.read_text().replace('"rows_before_consent":2', '"rows_before_consent":7'))
-    name = ("machine_learning_curated", "has_no_row_before_consent")
+    name = ("machine_learning_curated", "has_no_unconsented_row")
     assert evaluations(records.run())[name].metadata["rows_before_consent"].value == 7
     result = records.run("full_audit")
     assert result.success

@@ -125,7 +125,7 @@ def test_what_is_no_regular_file_is_named_and_stops_nothing(
     result = empty_project.materialize("accelerometer_landing")
     assert result.success
     assert empty_project.rows("accelerometer_landing").total() == len(PHONE_READINGS)
-    warning = evaluations(result)["accelerometer_landing", "has_every_file_of_its_folder"]
+    warning = evaluations(result)["accelerometer_landing", "has_every_file_read"]
     assert not warning.passed
     (event,) = (each for each in result.get_asset_materialization_events() if "landing" in str(each.asset_key))
     named = event.materialization.metadata["passed_over"].value

@@ -65,7 +65,7 @@ def test_a_salvageable_file_does_not_fail_the_run_and_is_warned_of_without_its_t
     project.land_text("customer", "bad.json", '{"email": "secret@example.com"}')
     result = project.materialize("customer_landing", "customer_quarantine", "customer_trusted")
     assert result.success
-    found = evaluations(result)["customer_quarantine", "has_nothing_in_quarantine"]
+    found = evaluations(result)["customer_quarantine", "has_none_quarantined"]
     assert (found.passed, found.severity) == (False, dagster.AssetCheckSeverity.WARN)
     assert {name: value.value for name, value in found.metadata.items()} == {
         "reason: missing_required": 1,
@@ -79,7 +79,7 @@ def test_too_much_in_quarantine_fails_the_run(project: Project) -> None:
     selected = ("customer_landing", "accelerometer_landing", "step_trainer_landing", "customer_trusted")
     result = project.materialize(*selected, "accelerometer_trusted", "customer_curated", "step_trainer_trusted")
     assert not result.success
-    assert ("step_trainer_landing", "has_few_records_in_quarantine") in failed_checks(result)
+    assert ("step_trainer_landing", "has_few_quarantined") in failed_checks(result)
     assert not (project.lakehouse / "step_trainer/trusted").exists()
     assert project.materialize("step_trainer_landing", max_quarantined=0.2).success
 
@@ -99,7 +99,7 @@ def test_a_garbled_file_fails_the_run_without_its_text_and_nothing_downstream_ch
     (built_project.landing / "customer/landing" / name).write_bytes(text.encode())
     result = built_project.materialize("customer_landing", "customer_quarantine", "customer_trusted")
     assert not result.success
-    assert ("customer_landing", "has_few_records_in_quarantine") in failed_checks(result)
+    assert ("customer_landing", "has_few_quarantined") in failed_checks(result)
     assert built_project.delta("customer_trusted").version() == 0
     shown = json.dumps([str(evaluation) for evaluation in evaluations(result).values()])
     assert "secret" not in shown and "example.com" not in shown
@@ -118,7 +118,7 @@ def test_files_of_equal_content_are_both_kept_and_named_in_a_warning(project: Pr
         project.land("accelerometer", name, PHONE_READINGS[:1])
     result = project.materialize("accelerometer_landing")
     assert result.success
-    found = evaluations(result)["accelerometer_landing", "has_no_files_of_equal_content"]
+    found = evaluations(result)["accelerometer_landing", "has_no_equal_files"]
     assert not found.passed
     assert found.metadata["files_with_equal_contents"].value == "accelerometer-3.json, accelerometer-4.json"
     assert project.rows("accelerometer_landing").total() == EXPECTED_COUNTS["accelerometer_landing"] + 2
@@ -154,7 +154,7 @@ def test_a_ledger_that_differs_from_its_files_is_found_by_the_conservation_check
         ),
     )
     found = evaluations(check_alone(project, "accelerometer_landing"))
-    check = found["accelerometer_landing", "accounts_for_every_byte_of_every_file"]
+    check = found["accelerometer_landing", "has_every_byte_counted"]
     assert not check.passed
     assert {name for name, value in check.metadata.items() if value.value} == {finding, "what_to_do"}
 
@@ -178,7 +178,7 @@ def test_a_row_that_is_lost_is_found_by_the_conservation_check(project: Project,
         commit_properties=CommitProperties(custom_metadata=own),
     )
     result = project.materialize("accelerometer_landing", max_quarantined=1.0)
-    found = evaluations(result)["accelerometer_landing", "accounts_for_every_byte_of_every_file"]
+    found = evaluations(result)["accelerometer_landing", "has_every_byte_counted"]
     assert not found.passed
     assert found.metadata[finding].value
 

@@ -24,16 +24,16 @@ pytestmark = on_both_engines
 READINGS = "sensorReadingTime, distanceFromObject, x, y, z"
 
 
-COMPARED = ("has_the_rows_computed_another_way", "groups_with_too_many_rows")
+COMPARED = ("has_recomputed_rows", "groups_with_too_many_rows")
 
 
-BEFORE_CONSENT = ("has_no_row_before_consent", "rows_before_consent")
+BEFORE_CONSENT = ("has_no_unconsented_row", "rows_before_consent")
 
 
-STRANGERS = ("has_no_pair_of_different_customers", "pairs_of_different_customers")
+STRANGERS = ("has_no_mixed_customers", "pairs_of_different_customers")
 
 
-AMBIGUOUS = ("has_no_row_of_an_ambiguous_serial_number", "rows_of_an_ambiguous_serial_number")
+AMBIGUOUS = ("has_no_shared_device", "rows_of_an_ambiguous_serial_number")
 
 
 @pytest.mark.parametrize(
@@ -106,22 +106,22 @@ def test_a_value_of_a_personal_column_in_a_column_of_text_is_found(tempting: Pro
     rewrite(tempting, TABLE, f"SELECT * REPLACE ('{value}' AS subject) FROM stored")
     result = check_alone(tempting, TABLE)
     assert not result.success
-    assert failed_checks(result) == {(TABLE, "has_no_value_that_names_a_customer")}
-    found = findings(result, TABLE, "has_no_value_that_names_a_customer")
+    assert failed_checks(result) == {(TABLE, "has_no_personal_value")}
+    found = findings(result, TABLE, "has_no_personal_value")
     assert found["personal_values_in_subject"] == sum(found.values()) == 1
 
 
 @pytest.mark.parametrize("column", ["distanceFromObject", "x"])
 def test_a_personal_text_that_is_a_number_is_found_in_a_column_of_numbers(tempting: Project, column: str) -> None:
     rewrite(tempting, TABLE, f"SELECT * REPLACE (2065550100 AS {column}) FROM stored")
-    found = evaluations(check_alone(tempting, TABLE))[TABLE, "has_no_value_that_names_a_customer"]
+    found = evaluations(check_alone(tempting, TABLE))[TABLE, "has_no_personal_value"]
     assert not found.passed
     assert found.metadata[f"personal_values_in_{column}"].value == 1
 
 
 def test_a_personal_value_is_found_in_a_column_that_the_contract_does_not_have(tempting: Project) -> None:
     rewrite(tempting, TABLE, "SELECT *, DATE '1980-02-03' AS born FROM stored")
-    found = evaluations(check_alone(tempting, TABLE))[TABLE, "has_no_value_that_names_a_customer"]
+    found = evaluations(check_alone(tempting, TABLE))[TABLE, "has_no_personal_value"]
     assert found.metadata["personal_values_in_born"].value == 1
 
 
@@ -129,8 +129,8 @@ def test_more_subjects_than_customers_who_consent_are_found(ada: Project) -> Non
     rewrite(ada, TABLE, "SELECT * REPLACE (subject || sensorReadingTime AS subject) FROM stored")
     result = check_alone(ada, TABLE)
     assert not result.success
-    assert failed_checks(result) == {(TABLE, "has_no_more_subjects_than_customers_who_consent")}
-    found = findings(result, TABLE, "has_no_more_subjects_than_customers_who_consent")
+    assert failed_checks(result) == {(TABLE, "has_no_extra_subjects")}
+    found = findings(result, TABLE, "has_no_extra_subjects")
     assert found == {"subjects": 3, "customers_who_consent": 1}
 
 
@@ -145,9 +145,9 @@ def test_every_check_of_what_a_row_may_hold_blocks(tempting: Project) -> None:
 def test_the_leaks_of_the_course_are_counted_as_warnings(built: Build) -> None:
     result = built.result
     table = "machine_learning_curated"
-    assert findings(result, table, "has_no_pair_of_different_customers") == {"pairs_of_different_customers": 3}
-    assert findings(result, table, "has_no_row_before_consent") == {"rows_before_consent": 2}
-    assert findings(result, table, "has_no_serial_number_that_names_a_customer") == {"rows_that_name_a_customer": 6}
+    assert findings(result, table, "has_no_mixed_customers") == {"pairs_of_different_customers": 3}
+    assert findings(result, table, "has_no_unconsented_row") == {"rows_before_consent": 2}
+    assert findings(result, table, "has_no_serial_number") == {"rows_that_name_a_customer": 6}
     warned = [found for (name, _), found in evaluations(result).items() if name == table and not found.passed]
     assert [found.severity for found in warned] == [dagster.AssetCheckSeverity.WARN] * 3
 

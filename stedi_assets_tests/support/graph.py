@@ -16,41 +16,41 @@ GRAPH = {
 }
 
 LANDING_CHECKS = {
-    "accounts_for_every_byte_of_every_file",
-    "has_few_records_in_quarantine",
-    "has_no_files_of_equal_content",
-    "has_every_file_of_its_folder",
+    "has_every_byte_counted",
+    "has_few_quarantined",
+    "has_no_equal_files",
+    "has_every_file_read",
 }
 
 CHECKS = {
     **{f"{source.subject}_landing": LANDING_CHECKS for source in SOURCES.values()},
     "customer_landing": {
-        "has_customers_with_a_blank_consent",
-        "has_no_serial_number_of_several_customers",
+        "has_blank_consents",
+        "has_no_shared_device",
         *LANDING_CHECKS,
     },
-    "customer_trusted": {"has_no_customer_with_a_blank_consent", "has_the_rows_computed_another_way"},
-    "accelerometer_trusted": {"has_the_rows_computed_another_way"},
-    "customer_curated": {"has_the_rows_computed_another_way"},
-    "step_trainer_trusted": {"has_the_rows_computed_another_way"},
+    "customer_trusted": {"has_no_blank_consent", "has_recomputed_rows"},
+    "accelerometer_trusted": {"has_recomputed_rows"},
+    "customer_curated": {"has_recomputed_rows"},
+    "step_trainer_trusted": {"has_recomputed_rows"},
     "machine_learning_curated": {
-        "has_the_rows_computed_another_way",
-        "has_no_column_that_names_a_person",
-        "has_no_pair_of_different_customers",
-        "has_no_row_before_consent",
+        "has_recomputed_rows",
+        "has_no_naming_column",
+        "has_no_mixed_customers",
+        "has_no_unconsented_row",
         "has_rows_to_train_with",
-        "has_no_serial_number_that_names_a_customer",
+        "has_no_serial_number",
     },
     "machine_learning_pseudonymized": {
-        "has_the_rows_computed_another_way",
-        "has_no_pair_of_different_customers",
-        "has_no_row_before_consent",
+        "has_recomputed_rows",
+        "has_no_mixed_customers",
+        "has_no_unconsented_row",
         "has_rows_to_train_with",
-        "has_no_row_of_an_ambiguous_serial_number",
-        "has_no_value_that_names_a_customer",
-        "has_no_more_subjects_than_customers_who_consent",
+        "has_no_shared_device",
+        "has_no_personal_value",
+        "has_no_extra_subjects",
     },
 }
 
-COMMON_CHECKS = {"has_expected_rows", "has_the_columns_of_the_contract", "has_no_null_in_required_columns"}
+COMMON_CHECKS = {"has_expected_rows", "has_contract_columns", "has_required_values"}
 """From a table to its group and to what it reads."""

@@ -27,13 +27,13 @@ from stedi_assets_tests.support.runs import evaluations, failed_checks, failure
 pytestmark = on_both_engines
 
 
-PAIRS_OF_STRANGERS = ("machine_learning_curated", "has_no_pair_of_different_customers")
+PAIRS_OF_STRANGERS = ("machine_learning_curated", "has_no_mixed_customers")
 
 
 LEAKS_OF_THE_COURSE = {
     PAIRS_OF_STRANGERS,
-    ("machine_learning_curated", "has_no_row_before_consent"),
-    ("machine_learning_curated", "has_no_serial_number_that_names_a_customer"),
+    ("machine_learning_curated", "has_no_unconsented_row"),
+    ("machine_learning_curated", "has_no_serial_number"),
 }
 
 
@@ -54,13 +54,13 @@ def test_only_the_leaks_of_the_course_are_warned_of_on_good_data(built: Build) -
 def test_every_table_but_the_quarantines_has_the_common_checks(built: Build) -> None:
     checked = evaluations(built.result)
     for table in EXPECTED_COUNTS:
-        assert checked[table, "has_the_columns_of_the_contract"].passed
-        assert checked[table, "has_no_null_in_required_columns"].passed
+        assert checked[table, "has_contract_columns"].passed
+        assert checked[table, "has_required_values"].passed
 
 
 @pytest.mark.parametrize("table", COMPUTED_TABLES)
 def test_every_trusted_and_curated_table_is_computed_another_way(built: Build, table: str) -> None:
-    assert evaluations(built.result)[table, "has_the_rows_computed_another_way"].passed
+    assert evaluations(built.result)[table, "has_recomputed_rows"].passed
 
 
 @on_duckdb
@@ -106,7 +106,7 @@ def test_a_landing_zone_where_everyone_consents_is_warned_of(project: Project) -
     project.land("customer", "customer-1.json", [customer("ada", research=1)])
     result = project.materialize("customer_landing")
     assert result.success
-    assert ("customer_landing", "has_customers_with_a_blank_consent") in failed_checks(result)
+    assert ("customer_landing", "has_blank_consents") in failed_checks(result)
 
 
 @pytest.mark.parametrize("record", [{"user": None, "timestamp": 1}, {"user": "ada@example.com"}])
@@ -114,7 +114,7 @@ def test_a_record_without_a_required_value_is_not_a_row(project: Project, record
     project.land("accelerometer", "accelerometer-3.json", [record])
     result = project.materialize("accelerometer_landing", max_quarantined=0.5)
     assert result.success
-    assert evaluations(result)["accelerometer_landing", "has_no_null_in_required_columns"].passed
+    assert evaluations(result)["accelerometer_landing", "has_required_values"].passed
     assert project.rows("accelerometer_quarantine").total() == 1
 
 
@@ -123,7 +123,7 @@ def test_a_null_in_a_required_column_of_a_stored_table_is_found(built_project: P
     rewrite(built_project, "accelerometer_trusted", f'SELECT * REPLACE (NULL AS "{column}") FROM stored')
     result = check_alone(built_project, "accelerometer_trusted")
     assert not result.success
-    found = evaluations(result)["accelerometer_trusted", "has_no_null_in_required_columns"]
+    found = evaluations(result)["accelerometer_trusted", "has_required_values"]
     assert found.metadata[f"null_{column}"].value == 4
 
 
@@ -133,7 +133,7 @@ def test_a_null_is_counted_where_the_log_lacks_the_number(built_project: Project
     stored = table.to_pyarrow_table()
     write_deltalake(table, stored.set_column(0, stored.schema.field(0), pa.nulls(4, pa.string())), mode="append")
     result = check_alone(built_project, "accelerometer_trusted")
-    found = evaluations(result)["accelerometer_trusted", "has_no_null_in_required_columns"]
+    found = evaluations(result)["accelerometer_trusted", "has_required_values"]
     assert found.metadata["null_user"].value == 4
 
 
@@ -141,7 +141,7 @@ def test_a_customer_without_consent_in_customer_trusted_is_found(built_project: 
     rewrite(built_project, "customer_trusted", "SELECT * REPLACE (0 AS shareWithResearchAsOfDate) FROM stored")
     result = check_alone(built_project, "customer_trusted")
     assert not result.success
-    found = evaluations(result)["customer_trusted", "has_no_customer_with_a_blank_consent"]
+    found = evaluations(result)["customer_trusted", "has_no_blank_consent"]
     assert found.metadata["customers_with_a_blank_consent"].value == 3
 
 
@@ -159,14 +159,14 @@ def test_rows_that_are_too_many_or_missing_are_found(
     rewrite(built_project, table, select)
     result = check_alone(built_project, table)
     assert not result.success
-    assert evaluations(result)[table, "has_the_rows_computed_another_way"].metadata[finding].value != 0
+    assert evaluations(result)[table, "has_recomputed_rows"].metadata[finding].value != 0
 
 
 def test_a_column_that_names_a_person_in_training_data_is_found(built_project: Project) -> None:
     rewrite(built_project, "machine_learning_curated", "SELECT *, 'ada@example.com' AS Email FROM stored")
     result = check_alone(built_project, "machine_learning_curated")
     assert not result.success
-    found = evaluations(result)["machine_learning_curated", "has_no_column_that_names_a_person"]
+    found = evaluations(result)["machine_learning_curated", "has_no_naming_column"]
     assert found.metadata["columns_found"].value == "Email"
 
 
@@ -177,7 +177,7 @@ def test_a_column_that_the_contract_does_not_have_is_found(built_project: Projec
         "SELECT * EXCLUDE (distanceFromObject) REPLACE (1.5 AS sensorReadingTime), 1 AS more FROM stored",
     )
     found = evaluations(check_alone(built_project, "step_trainer_trusted"))
-    metadata = found["step_trainer_trusted", "has_the_columns_of_the_contract"].metadata
+    metadata = found["step_trainer_trusted", "has_contract_columns"].metadata
     assert {name: value.value for name, value in metadata.items()} == {
         "missing": "distanceFromObject",
         "unexpected": "more",
@@ -191,7 +191,7 @@ def test_serial_numbers_of_several_customers_are_counted_as_a_warning(project: P
     project.land("customer", "customer-2.json", [customer("fay", serialNumber="serial-ada")])
     result = project.materialize("customer_landing")
     assert result.success
-    found = evaluations(result)["customer_landing", "has_no_serial_number_of_several_customers"]
+    found = evaluations(result)["customer_landing", "has_no_shared_device"]
     assert (found.passed, found.metadata["shared_serial_numbers"].value) == (False, 1)
     assert found.severity == dagster.AssetCheckSeverity.WARN
 
@@ -229,14 +229,14 @@ def test_a_check_of_a_table_that_does_not_exist_says_so(project: Project) -> Non
 def test_a_check_that_blocks_fails_with_an_error_and_one_that_does_not_with_a_warning() -> None:
     checks = [check for table in TABLES.values() for check in table_checks(table, {}, 0.01)]
     assert {check.name for check in checks if not check.blocking} == {
-        "has_customers_with_a_blank_consent",
-        "has_no_serial_number_of_several_customers",
-        "has_no_pair_of_different_customers",
-        "has_no_row_before_consent",
-        "has_no_serial_number_that_names_a_customer",
-        "has_no_files_of_equal_content",
-        "has_every_file_of_its_folder",
-        "has_nothing_in_quarantine",
+        "has_blank_consents",
+        "has_no_shared_device",
+        "has_no_mixed_customers",
+        "has_no_unconsented_row",
+        "has_no_serial_number",
+        "has_no_equal_files",
+        "has_every_file_read",
+        "has_none_quarantined",
         "has_rows_to_train_with",
     }
 
@@ -254,8 +254,8 @@ def test_a_table_without_required_columns_has_no_check_of_them() -> None:
     table = TABLES["customer_trusted"]
     optional = replace(table, columns=tuple(replace(column, required=False) for column in table.columns))
     names = {check.name for check in table_checks(optional, {}, 0.01)}
-    assert "has_no_null_in_required_columns" not in names
-    assert "has_no_null_in_required_columns" in {check.name for check in table_checks(table, {}, 0.01)}
+    assert "has_required_values" not in names
+    assert "has_required_values" in {check.name for check in table_checks(table, {}, 0.01)}
 
 
 @on_duckdb
@@ -274,7 +274,7 @@ def test_a_check_that_cannot_be_computed_is_named(built_project: Project) -> Non
 def test_one_row_too_many_in_the_curated_table_is_found(built_project: Project) -> None:
     rewrite(built_project, "machine_learning_curated", "SELECT * FROM stored UNION ALL (SELECT * FROM stored LIMIT 1)")
     found = evaluations(check_alone(built_project, "machine_learning_curated"))
-    check = found["machine_learning_curated", "has_the_rows_computed_another_way"]
+    check = found["machine_learning_curated", "has_recomputed_rows"]
     assert not check.passed
     assert check.metadata["groups_with_too_many_rows"].value == 1
 

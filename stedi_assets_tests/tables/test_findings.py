@@ -25,13 +25,13 @@ from stedi_assets_tests.support.shore import Shore
 CURATED = "machine_learning_curated"
 
 WARNINGS = {
-    "has_no_pair_of_different_customers": "pairs_of_different_customers",
-    "has_no_row_before_consent": "rows_before_consent",
-    "has_no_serial_number_that_names_a_customer": "rows_that_name_a_customer",
+    "has_no_mixed_customers": "pairs_of_different_customers",
+    "has_no_unconsented_row": "rows_before_consent",
+    "has_no_serial_number": "rows_that_name_a_customer",
 }
 """From a warning of machine_learning_curated to its finding."""
 
-ANOTHER_WAY = "has_the_rows_computed_another_way"
+ANOTHER_WAY = "has_recomputed_rows"
 
 
 def result(built: Mapping[str, Built], table: str, check: str) -> CheckResult:
@@ -89,7 +89,7 @@ def test_a_consent_of_another_date_changes_the_findings_of_a_table_that_has_noth
     built = changing.run()
     assert built[CURATED].plan.kind == "nothing"
     assert warned(built) == [48, 32, 96]
-    assert scopes(built, "has_no_row_before_consent") == {"part"}
+    assert scopes(built, "has_no_unconsented_row") == {"part"}
     assert findings(built) == changing.whole_findings()
 
 
@@ -133,7 +133,7 @@ def test_the_checks_of_the_whole_tables_trust_no_state(changing: Changing) -> No
     before = findings(changing.run())
     (file,) = [file for file in state_files(changing) if "machine_learning/curated" in str(file)]
     state = json.loads(file.read_text())
-    state["findings"]["has_no_row_before_consent"]["findings"] = {"rows_before_consent": 7}
+    state["findings"]["has_no_unconsented_row"]["findings"] = {"rows_before_consent": 7}
     file.write_text(json.dumps(state))
     assert warned(changing.run())[1] == 7
     assert changing.whole_findings() == before

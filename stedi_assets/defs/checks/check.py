@@ -114,7 +114,7 @@ def same_rows(
         follows_customers: See `Check`.
     """
     return none_found(
-        "has_the_rows_computed_another_way",
+        "has_recomputed_rows",
         f"For each {key}, the number of rows equals a count of the tables upstream. Materialize them and this table "
         "again.",
         f"""

@@ -12,7 +12,7 @@ PHONE_READINGS = "SELECT reading.user, count(*) AS readings FROM accelerometer_l
 SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
     "customer_landing": (
         some_found(
-            "has_customers_with_a_blank_consent",
+            "has_blank_consents",
             "Some customers have not consented to research. If all have, ask whether the source leaves some out.",
             """
             SELECT count(*) AS customers_with_a_blank_consent FROM customer_landing
@@ -20,7 +20,7 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
             """,
         ),
         none_found(
-            "has_no_serial_number_of_several_customers",
+            "has_no_shared_device",
             "Each serial number belongs to one customer. Nobody knows whose the readings of a shared device are: ask "
             "the source to correct the records.",
             """
@@ -33,7 +33,7 @@ SPECIFIC_CHECKS: Mapping[str, Sequence[Check]] = {
     ),
     "customer_trusted": (
         none_found(
-            "has_no_customer_with_a_blank_consent",
+            "has_no_blank_consent",
             "Every customer consented to research. Correct the SELECT and materialize again before anyone reads it.",
             """
             SELECT count(*) AS customers_with_a_blank_consent FROM customer_trusted

@@ -55,7 +55,7 @@ def contract_schema(table: Table) -> Check:
         }
 
     return Check(
-        "has_the_columns_of_the_contract",
+        "has_contract_columns",
         "Has the columns and types of stedi_assets/contract.py. After a change of the contract, materialize the tables "
         "upstream and then this one. If the check still fails, correct the SELECT or the contract.",
         True,
@@ -80,7 +80,7 @@ def required_values(table: Table) -> Check:
         return {f"null_{name}": int(count or 0) for name, count in nulls.items()}
 
     return Check(
-        "has_no_null_in_required_columns",
+        "has_required_values",
         f"Every row has {' and '.join(table.required_columns)}. Ask the source to correct the files with such records.",
         True,
         find,
@@ -116,7 +116,7 @@ def every_byte_accounted_for(source: Source) -> Check:
         }
 
     return Check(
-        "accounts_for_every_byte_of_every_file",
+        "has_every_byte_counted",
         "Every record of a raw file is a row or in the quarantine, and every byte belongs to a record or lies between "
         "records. Materialize the landing table with full_refresh.",
         True,
@@ -146,7 +146,7 @@ def few_quarantined(source: Source, limit: float) -> Check:
         return quarantined <= limit * (rows + quarantined)
 
     return Check(
-        "has_few_records_in_quarantine",
+        "has_few_quarantined",
         f"At most {limit:.2%} of the records are in the quarantine: a damaged delivery must not pass as a small one. "
         "Read the reasons in the quarantine, or raise STEDI_MAX_QUARANTINED.",
         True,
@@ -168,7 +168,7 @@ def no_equal_files(source: Source) -> Check:
         return {"files_with_equal_contents": _names(entry.name for entry in entries if copies[entry.digest] > 1)}
 
     return Check(
-        "has_no_files_of_equal_content",
+        "has_no_equal_files",
         "No two raw files have the same content. The table keeps the rows of both: ask the source whether it delivered "
         "one file twice.",
         False,
@@ -192,7 +192,7 @@ def every_file_read(source: Source) -> Check:
         }
 
     return Check(
-        "has_every_file_of_its_folder",
+        "has_every_file_read",
         "The landing folder holds nothing but files that a run reads. Rename, replace or remove the others.",
         False,
         find,
@@ -224,7 +224,7 @@ def nothing_quarantined(source: Source) -> Check:
         }
 
     return Check(
-        "has_nothing_in_quarantine",
+        "has_none_quarantined",
         "Every record of the raw files is a row. Ask the source to correct the files: this table has the offsets and "
         "the reasons.",
         False,

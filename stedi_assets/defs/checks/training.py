@@ -192,7 +192,7 @@ def no_naming_column(table: str) -> Check:
         return {"columns_found": ", ".join(name for name in lakehouse.columns(table) if name.lower() in naming)}
 
     return Check(
-        "has_no_column_that_names_a_person",
+        "has_no_naming_column",
         f"Has none of the columns {', '.join(sorted(naming))}. Take such a column out of the SELECT.",
         True,
         find,
@@ -229,7 +229,7 @@ def no_personal_value(table: str, named: str) -> Check:
         return counts(f"WITH {personal_string}, {personal_double} SELECT {found}")(lakehouse)
 
     return Check(
-        "has_no_value_that_names_a_customer",
+        "has_no_personal_value",
         f"No column has a value of {', '.join(TABLES[named].personal_columns)} of any customer. Take the column out of "
         "the SELECT. If a reading equals such a text by chance, ask the source to correct the customer's record.",
         True,
@@ -263,7 +263,7 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
     CURATED: (
         has_rows(CURATED, CURATED_WAY),
         Check(
-            "has_the_rows_computed_another_way",
+            "has_recomputed_rows",
             "For each sensorReadingTime, the number of rows equals a count of the tables upstream. Materialize them "
             "and this table again.",
             True,
@@ -274,7 +274,7 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
         ),
         no_naming_column(CURATED),
         none_found(
-            "has_no_pair_of_different_customers",
+            "has_no_mixed_customers",
             "No row pairs one customer's device with another customer's phone. A join by instant alone makes such "
             f"pairs, and nobody knows whose steps they are. Train with {PSEUDONYMIZED}, which has none.",
             """
@@ -292,7 +292,7 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             by_instant=PAIRED,
         ),
         Check(
-            "has_no_row_before_consent",
+            "has_no_unconsented_row",
             "No row has a phone reading from before its customer's consent to research. The course's tables have "
             f"readings of any time. Train with {PSEUDONYMIZED}, which has none.",
             False,
@@ -302,7 +302,7 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
             PAIRED,
         ),
         none_found(
-            "has_no_serial_number_that_names_a_customer",
+            "has_no_serial_number",
             "No row has a serial number that customer_landing assigns to a customer. The course's columns include it. "
             f"Train with {PSEUDONYMIZED}, which has a pseudonym instead.",
             """
@@ -316,33 +316,33 @@ TRAINING_CHECKS: Mapping[str, Sequence[Check]] = {
     PSEUDONYMIZED: (
         has_rows(PSEUDONYMIZED, PSEUDONYMIZED_WAY),
         none_found(
-            "has_the_rows_computed_another_way",
+            "has_recomputed_rows",
             "For each combination of readings, the number of rows equals a count of the landing tables. Materialize "
             "them and every table downstream again.",
             COMPARED_ROWS,
             by_instant=LANDED,
         ),
         _kept_rule(
-            "has_no_row_before_consent",
+            "has_no_unconsented_row",
             "Every row is from the time of its customer's consent to research or later. Nobody may train with this "
             "version: correct the SELECT and materialize again.",
             "rows_before_consent",
         ),
         _kept_rule(
-            "has_no_pair_of_different_customers",
+            "has_no_mixed_customers",
             "The device and the phone of every row are the same customer's. Nobody may train with this version: "
             "correct the SELECT and materialize again.",
             "pairs_of_different_customers",
         ),
         _kept_rule(
-            "has_no_row_of_an_ambiguous_serial_number",
+            "has_no_shared_device",
             "No row has a device reading with a serial number that several customers share. Nobody may train with this "
             "version: correct the SELECT and materialize again.",
             "rows_of_an_ambiguous_serial_number",
         ),
         no_personal_value(PSEUDONYMIZED, "customer_landing"),
         Check(
-            "has_no_more_subjects_than_customers_who_consent",
+            "has_no_extra_subjects",
             "Every subject is a customer who consents. Correct the SELECT, so that a customer has one pseudonym.",
             True,
             counts(SUBJECTS),
