@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stedi_assets.defs.io_managers.metadata import ALL
+
 PASSED, WARNED, FAILED = "passed", "warned", "failed"
 STYLES = {FAILED: "red", WARNED: "yellow", PASSED: "green"}
 """From the worst status of a table's checks to the colour of their numbers."""
@@ -81,7 +83,7 @@ class TableResult:
     @property
     def seconds(self) -> str:
         """How long the table took."""
-        return f"{self.metadata['seconds']:.2f}" if self.metadata and "seconds" in self.metadata else ""
+        return f"{self.metadata['seconds'][ALL]:.2f}" if self.metadata and "seconds" in self.metadata else ""
 
     @property
     def plan(self) -> str:
@@ -98,13 +100,14 @@ class TableResult:
     def to_json(self) -> dict[str, Any]:
         """Returns all of it as JSON has it. The path is that of the table's folder."""
         metadata = self.metadata or {}
-        named = {name: metadata.get(name) for name in ("rows_added", "rows_removed", "plan", "seconds", "path")}
+        named = {name: metadata.get(name) for name in ("rows_added", "rows_removed", "plan", "path")}
         return {
             "table": self.name,
             "state": self.state,
             "rows": metadata.get("dagster/row_count"),
             "expected": self.expected,
             **named,
+            "seconds": metadata.get("seconds", {}).get(ALL),
             "checks": self.checks,
         }
 

@@ -23,7 +23,7 @@ from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.defs.checks.check import check_result, check_spec
 from stedi_assets.defs.io_managers.columns import column_schema
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
-from stedi_assets.defs.io_managers.metadata import COLUMN_SCHEMA, PHASE, built_metadata, query_metadata
+from stedi_assets.defs.io_managers.metadata import COLUMN_SCHEMA, arranged, built_metadata, query_metadata
 from stedi_assets.lakehouse.check import Checks
 from stedi_assets.query import Query
 
@@ -159,7 +159,7 @@ def _events(
     if dagster.AssetKey(name) in context.selected_asset_keys and not built.is_rejected:
         yield dagster.MaterializeResult(
             asset_key=name,
-            metadata={**_as_before(context, name, built.version, metadata), **metadata},
+            metadata=arranged({**_as_before(context, name, built.version, metadata), **metadata}),
             data_version=dagster.DataVersion(built.version),
             tags=tags,
         )
@@ -186,9 +186,8 @@ def _as_before(
     before = materialization.metadata
     if "path" not in before or before["path"].value != metadata["path"].value:
         return {}
-    # The phases are those of the earlier run, whose sum is not the duration of this one. Earlier releases showed the
-    # columns under Dagster's own name, in another spelling.
-    return {name: value for name, value in before.items() if not name.startswith(PHASE) and name != COLUMN_SCHEMA}
+    # Earlier releases showed the columns under Dagster's own name, in another spelling.
+    return {name: value for name, value in before.items() if name != COLUMN_SCHEMA}
 
 
 def _full_results(context: dagster.AssetExecutionContext, checks: Checks) -> Iterator[dagster.AssetCheckResult]:

@@ -306,7 +306,7 @@ class Builder:
         vacuumed = step.state.vacuumed if step.state else _now()
         state = State(identity(self.lakehouse, step.name), step.run_id, step.now, known, vacuumed)
         built = self._published(replace(step, state=state), results, is_committed=True)
-        return replace(built, rows_added=staged.rows_added, rows_removed=staged.rows_removed)
+        return replace(built, rows_added=staged.rows_added, rows_removed=staged.rows_removed, added=staged.added)
 
     def _published(self, step: Step, results: Sequence[CheckResult], *, is_committed: bool) -> Built:
         """Computes the checks that are left, and notes the state of the published version."""

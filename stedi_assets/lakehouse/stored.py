@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from stedi_assets.engines.engine import Written
 from stedi_assets.lakehouse.check import CheckResult
 from stedi_assets.lakehouse.plan import Plan
+from stedi_assets.storage.delta import DataFile
 from stedi_assets.storage.location import Location
 
 
@@ -42,6 +43,7 @@ class Built:
         rows_added: The rows in the files that the run added.
         rows_removed: The rows in the files that the run removed.
         results: The results of the table's checks. Of a rejected version, only the blocking checks ran.
+        added: The files that the run added.
     """
 
     plan: Plan
@@ -51,6 +53,7 @@ class Built:
     rows_added: int = 0
     rows_removed: int = 0
     results: Sequence[CheckResult] = ()
+    added: Sequence[DataFile] = ()
 
     @property
     def is_rejected(self) -> bool:

@@ -29,8 +29,7 @@ def masked_rows(rows: Sequence[Mapping[str, Any]], lineage: Lineage | None = Non
         rows: From column name to value.
         lineage: The lineage of the columns, where it is known.
     """
-    origins = {column: [source.column for source in sources] for column, sources in (lineage or {}).items()}
-    masked = masked_columns(rows[0] if rows else (), origins)
+    masked = masked_columns(rows[0] if rows else (), _origins(lineage))
     return [{name: _masked_value(value, is_personal=name in masked) for name, value in row.items()} for row in rows]
 
 
@@ -41,7 +40,7 @@ def _masked_value(value: Any, *, is_personal: bool) -> Any:
 
 
 def preview(rows: Sequence[Mapping[str, Any]], lineage: Lineage | None = None) -> str:
-    """Returns the first `ROWS` rows as a table in Markdown, without personal values.
+    """Returns the first `ROWS` rows as a table in Markdown, without personal values. Personal columns are last.
 
     Args:
         rows: From column name to value.
@@ -49,12 +48,18 @@ def preview(rows: Sequence[Mapping[str, Any]], lineage: Lineage | None = None) -
     """
     if not rows:
         return "No rows."
+    personal = masked_columns(rows[0], _origins(lineage))
+    columns = sorted(rows[0], key=lambda name: name in personal)
     lines = [
-        [_cell(name) for name in rows[0]],
-        ["---"] * len(rows[0]),
-        *([_cell(value) for value in row.values()] for row in masked_rows(rows[:ROWS], lineage)),
+        [_cell(name) for name in columns],
+        ["---"] * len(columns),
+        *([_cell(row[name]) for name in columns] for row in masked_rows(rows[:ROWS], lineage)),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _origins(lineage: Lineage | None) -> dict[str, list[str]]:
+    return {column: [source.column for source in sources] for column, sources in (lineage or {}).items()}
 
 
 def _cell(value: Any) -> str:

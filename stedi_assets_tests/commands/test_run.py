@@ -19,7 +19,9 @@ def lines(project: Project, *options: str, **variables: str) -> list[str]:
 
 def result(name: str, *, added: int = 0, removed: int = 0, **checks: str) -> TableResult:
     plan = {"plan": "part: 2 raw files are new or changed, 0 are gone", "rows_added": added, "rows_removed": removed}
-    return TableResult(name, {"dagster/row_count": 1_234_567, "seconds": 1.26, **plan}, checks, expected=1_234_567)
+    return TableResult(
+        name, {"dagster/row_count": 1_234_567, "seconds": {"all": 1.26}, **plan}, checks, expected=1_234_567
+    )
 
 
 RESULTS = [result(name, added=1_234_567, one="passed", two="warned") for name in TABLES]

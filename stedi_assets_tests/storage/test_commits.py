@@ -209,7 +209,7 @@ def test_metadata_tells_what_was_written(built_project: Project) -> None:
     assert metadata["delta_version"] == 1
     assert metadata["files"] == 1
     assert metadata["bytes"] == size
-    assert metadata["seconds"] > 0
+    assert metadata["seconds"]["all"] > 0
     assert "FROM customer_files" in metadata["query"]
     assert isinstance(metadata["columns"], dagster.TableSchema)
 

@@ -28,17 +28,18 @@ def check_result(result: CheckResult, table: str) -> dagster.AssetCheckResult:
     """Returns the result of a check of a table as Dagster's.
 
     Returns:
-        The verdict, with the findings as metadata, and the remedy where it failed. A failure is an error if the check
-        blocks, else a warning.
+        The verdict, with the findings that are not blank as metadata, and the remedy where it failed. A failure is an
+        error if the check blocks, else a warning.
     """
     check = result.check
+    findings = {name: found for name, found in result.findings.items() if found != ""}
     remedy = {} if result.passed else {WHAT_TO_DO: check.what_to_do}
     return dagster.AssetCheckResult(
         asset_key=table,
         check_name=check.name,
         passed=result.passed,
         severity=dagster.AssetCheckSeverity.ERROR if check.blocking else dagster.AssetCheckSeverity.WARN,
-        metadata={**result.findings, **remedy},
+        metadata={**findings, **remedy},
     )
 
 

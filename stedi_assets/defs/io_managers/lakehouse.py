@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, Union, get_args, get_origin
 import dagster
 from pydantic import Field, PrivateAttr
 
-from stedi_assets.defs.io_managers.metadata import NOTHING_STORED, query_metadata, table_metadata
+from stedi_assets.defs.io_managers.metadata import NOTHING_STORED, arranged, query_metadata, table_metadata
 from stedi_assets.defs.io_managers.partitions import asked_partitions
 from stedi_assets.errors import StediError
 from stedi_assets.privacy.pseudonyms import Pseudonyms
@@ -143,9 +143,8 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         with failures_described():
             stored, of_partitions = self._stored(name, obj, context)
             metadata = table_metadata(self._lakehouse, name, stored, query)
-        context.add_output_metadata(metadata | of_partitions)
-        if query:
-            context.add_output_metadata(query_metadata(query, self.pseudonyms))
+        described = query_metadata(query, self.pseudonyms) if query else {}
+        context.add_output_metadata(arranged(metadata | of_partitions | described))
 
     def _stored(self, name: str, obj: Any, context: dagster.OutputContext) -> "tuple[Stored, dict[str, int]]":
         partitions = asked_partitions(context)

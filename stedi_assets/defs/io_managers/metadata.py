@@ -1,9 +1,10 @@
-"""The metadata of a stored table in Dagster: its version, column-level lineage, sample rows and timings."""
+"""The metadata of a stored table in Dagster, in the order in which Dagster shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster
@@ -14,6 +15,7 @@ from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.lineage import ColumnSource, Lineage, column_lineage
 from stedi_assets.privacy.masking import masked_columns
 from stedi_assets.privacy.pseudonyms import FUNCTION
+from stedi_assets.report.bars import MEASURED, measured_values, rows_by_day
 from stedi_assets.report.preview import ROWS, preview
 
 if TYPE_CHECKING:
@@ -23,18 +25,72 @@ if TYPE_CHECKING:
     from stedi_assets.lakehouse.stored import Built, Stored
     from stedi_assets.privacy.pseudonyms import Pseudonyms
     from stedi_assets.query import Query
+    from stedi_assets.storage.delta import DataFile
 
 COLUMN_SCHEMA = "dagster/column_schema"
 """Dagster's name of a table's columns."""
 
-PHASE = "seconds_"
-"""Begins the name of the duration of a phase."""
+ALL = "all"
+"""The key of the total in the entry `seconds`, before those of the phases."""
+
+SAMPLE = 1_000
+"""The most rows of which the page of a table shows the measured values."""
+
+FIRST = ("preview", "query", "dagster/row_count", "dagster/partition_row_count", "rows_by_day", "measured_values")
+"""The names of the entries that come first. Dagster shows entries in the order of the event."""
+
+LAST = (
+    "plan",
+    "rows_added",
+    "rows_removed",
+    "unchanged_since",
+    "changed",
+    "files_read",
+    "files_removed",
+    "files_unchanged",
+    "files_archived",
+    "unknown_keys",
+    "passed_over",
+    "bytes",
+    "files",
+    "delta_version",
+    "path",
+    "dagster/uri",
+    "glue_table",
+    "pseudonym_key",
+    "column_sources",
+    "dagster/table_name",
+    "columns",
+    COLUMN_SCHEMA,
+    "dagster/column_lineage",
+    "seconds",
+)
+"""The names of the entries that come last."""
+
+PLACES = {
+    **{name: place - len(FIRST) for place, name in enumerate(FIRST)},
+    **{name: place + 1 for place, name in enumerate(LAST)},
+}
+"""From a name to its place. The figures of an asset have the place 0."""
 
 NOTHING_STORED = {"stored": "nothing"}
 """The metadata of an asset that returned None."""
 
 
-def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None) -> dict[str, Any]:
+def arranged(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns metadata in the order in which a person reads it, without empty entries."""
+    shown = {name: value for name, value in metadata.items() if not _is_empty(value)}
+    return dict(sorted(shown.items(), key=lambda entry: PLACES.get(entry[0], 0)))
+
+
+def _is_empty(value: Any) -> bool:
+    content = value.value if isinstance(value, dagster.MetadataValue) else value
+    return content is None or (isinstance(content, str | Mapping | Sequence) and not content)
+
+
+def table_metadata(
+    lakehouse: Lakehouse, name: str, stored: Stored, query: Query | None, added: Sequence[DataFile] = ()
+) -> dict[str, Any]:
     """Returns Dagster's metadata of a table that has just been stored.
 
     Args:
@@ -42,12 +98,14 @@ def table_metadata(lakehouse: Lakehouse, name: str, stored: Stored, query: Query
         name: The table's name.
         stored: Its current version.
         query: The query that computed it; None for a data frame or a quarantine, which have no lineage.
+        added: The files that the run added, from which the sample rows come. Without any, they come from all files.
     """
     lineage = query_lineage(lakehouse, query, stored) if query else {}
     return {
         **_version_metadata(name, stored, lineage),
         **lineage_metadata(lineage),
-        **_preview_metadata(lakehouse, name, lineage),
+        **_sample_metadata(lakehouse, name, added, lineage),
+        "rows_by_day": dagster.MetadataValue.md(_rows_by_day(name, stored)),
     }
 
 
@@ -80,7 +138,7 @@ def built_metadata(lakehouse: Lakehouse, name: str, built: Built, query: Query |
         return {}
     plan = {"plan": str(built.plan), "rows_added": built.rows_added, "rows_removed": built.rows_removed}
     if built.run_id == run_id:
-        return plan | table_metadata(lakehouse, name, built.stored, query)
+        return plan | table_metadata(lakehouse, name, built.stored, query, built.added)
     return plan | {"unchanged_since": f"run {built.run_id}"} | _version_metadata(name, built.stored, {})
 
 
@@ -123,11 +181,17 @@ def _columns(lakehouse: Lakehouse, name: str) -> Collection[str]:
     return [column.name for column in known.columns] if known else list(lakehouse.columns(name))
 
 
-def _preview_metadata(lakehouse: Lakehouse, name: str, lineage: Lineage) -> Mapping[str, Any]:
-    # A user's table may have a name that the engine's SQL reserves. The table is stored, and only the preview fails.
+def _sample_metadata(lakehouse: Lakehouse, name: str, added: Sequence[DataFile], lineage: Lineage) -> Mapping[str, Any]:
+    # A user's table may have a name that the engine's SQL reserves. The table is stored, and only the sample fails.
     with suppress(StediError):
+        content = lakehouse.content(name)
+        new = [file for file in added if file.rows]
+        view = lakehouse.define(replace(content, files=new)) if new else name
+        is_measured = not {field.name for field in content.schema.fields}.isdisjoint(MEASURED)
+        rows = lakehouse.rows(f"SELECT * FROM {view} LIMIT {SAMPLE if is_measured else ROWS}")
         return {
-            "preview": dagster.MetadataValue.md(preview(lakehouse.rows(f"SELECT * FROM {name} LIMIT {ROWS}"), lineage))
+            "preview": dagster.MetadataValue.md(preview(rows, lineage)),
+            "measured_values": dagster.MetadataValue.md(_measured(rows)),
         }
     return {}
 
@@ -142,6 +206,24 @@ def _columns_metadata(name: str, schema: Schema, lineage: Lineage) -> Mapping[st
     return {COLUMN_SCHEMA: dagster.MetadataValue.table_schema(stored_schema(schema, personal))}
 
 
+def _measured(rows: Sequence[Mapping[str, Any]]) -> str:
+    block = measured_values(rows)
+    return f"{block}\n\nA sample of {len(rows):,} rows." if block else ""
+
+
+def _rows_by_day(name: str, stored: Stored) -> str:
+    event_time = TABLES[name].event_time if name in TABLES else None
+    extents = []
+    for file in stored.written.files:
+        first, last = (file.statistics[bound].get(event_time or "") for bound in ("minValues", "maxValues"))
+        if first is not None and last is not None:
+            extents.append((int(first), int(last), file.rows))
+        elif file.rows != 0:
+            # Another program may have written a file without these statistics.
+            return ""
+    return rows_by_day(extents)
+
+
 def _version_metadata(name: str, stored: Stored, lineage: Lineage) -> dict[str, Any]:
     written = stored.written
     registered = {"glue_table": dagster.MetadataValue.text(stored.registered)} if stored.registered else {}
@@ -154,7 +236,6 @@ def _version_metadata(name: str, stored: Stored, lineage: Lineage) -> dict[str, 
         "delta_version": dagster.MetadataValue.int(stored.version),
         "bytes": dagster.MetadataValue.int(written.bytes),
         "files": dagster.MetadataValue.int(len(written.files)),
-        "seconds": dagster.MetadataValue.float(round(stored.seconds, 3)),
-        **{f"{PHASE}{phase}": round(seconds, 3) for phase, seconds in stored.phases.items()},
+        "seconds": {ALL: round(stored.seconds, 3), **{name: round(each, 3) for name, each in stored.phases.items()}},
         **registered,
     }
