@@ -16,17 +16,18 @@ from sqlalchemy.exc import DBAPIError
 
 from stedi_assets.cli.code_location import code_location
 from stedi_assets.cli.progress import PROGRESS, progress
-from stedi_assets.cli.results import FAILED, results, status_of, table_of, verdict
+from stedi_assets.cli.results import results, status_of, table_of, verdict
 from stedi_assets.cli.selection import resolved, selected, selected_with_partition
 from stedi_assets.cli.unexpected import REMEDY_OF_A_RUN, Unexpected, masked_trace
 from stedi_assets.console.screen import stderr_console, stdout_console
-from stedi_assets.contract import SOURCES, TABLES
+from stedi_assets.contract import SOURCES
 from stedi_assets.definitions import defs
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.checks.check import WHAT_TO_DO
 from stedi_assets.defs.definition import IO_MANAGER_KEY
 from stedi_assets.defs.jobs.jobs import LAKEHOUSE_JOB
 from stedi_assets.errors import StediError
+from stedi_assets.lakehouse.check import problem
 from stedi_assets.lakehouse.forecast import forecast
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.plan import Plan
@@ -202,27 +203,21 @@ def _history_failures_explained(folder: str) -> Iterator[None]:
 
 
 def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
+    failures = {str(event.step_key): _description(event) for event in result.get_step_failure_events()}
+    described = {step: description.splitlines() for step, description in failures.items() if description}
+    told = {line for lines in described.values() for line in lines}
     for check in result.get_asset_check_evaluations():
         if not check.passed:
             metadata = {name: value.value for name, value in check.metadata.items()}
-            advice = metadata.pop(WHAT_TO_DO, "")  # Checks of users' own assets have no such entry.
-            values = ", ".join(f"{name} {value}" for name, value in metadata.items() if value != "")
-            problem = f"{check.asset_key.to_user_string()}: the check {check.check_name} {status_of(check)}: {values}"
-            yield f"{problem}. {advice}".rstrip()
-    for name in _rejected(result):
-        yield f"The table {name} was not changed. Look at the rejected version: stedi query --rejected {name}"
-    for event in result.get_step_failure_events():
-        if described := _description(event):
-            yield f"{event.step_key}: {described}"
+            advice = str(metadata.pop(WHAT_TO_DO, ""))  # Checks of users' own assets have no such entry.
+            line = problem(check.asset_key.to_user_string(), check.check_name, status_of(check), metadata, advice)
+            if line not in told:
+                yield line
+    for step, lines in described.items():
+        beginning = "" if lines[0].startswith(f"{step}: ") else f"{step}: "
+        yield from (f"{beginning}{lines[0]}", *lines[1:])
     for step, error in _errors(result).items():
         yield Unexpected.recorded(error).line(step, REMEDY_OF_A_RUN)
-
-
-def _rejected(result: dagster.JobExecutionResult) -> list[str]:
-    """Returns the names of the tables of which this run computed a version and did not publish it, sorted."""
-    published = {event.asset_key for event in result.get_asset_materialization_events()}
-    failed = {check.asset_key for check in result.get_asset_check_evaluations() if status_of(check) == FAILED}
-    return sorted(key.to_user_string() for key in failed - published if key.to_user_string() in TABLES)
 
 
 def _description(event: dagster.DagsterEvent) -> str | None:
@@ -239,5 +234,5 @@ def _errors(result: dagster.JobExecutionResult) -> dict[str, SerializableErrorIn
         # If a resource cannot be created, the run fails before its first step.
         ended = [event for event in result.all_events if event.event_type is dagster.DagsterEventType.RUN_FAILURE]
         errors = dict.fromkeys(["The run"], ended[0].job_failure_data.error) if ended else {}
-    # The evaluation of a failed blocking check says what is wrong. Dagster's error of its step says it again.
+    # The evaluation of a blocking check of a user's own asset says what is wrong. Dagster's error says it again.
     return {step: error for step, error in errors.items() if error and error.cls_name != BLOCKED_BY_CHECK}

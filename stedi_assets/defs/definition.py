@@ -12,7 +12,7 @@ import inspect
 import itertools
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,11 @@ from stedi_assets.defs.checks.check import check_result, check_spec
 from stedi_assets.defs.io_managers.columns import column_schema
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
 from stedi_assets.defs.io_managers.metadata import COLUMN_SCHEMA, arranged, built_metadata, query_metadata
-from stedi_assets.lakehouse.check import Checks
+from stedi_assets.lakehouse.check import Checks, problem
 from stedi_assets.query import Query
 
 if TYPE_CHECKING:
+    from stedi_assets.lakehouse.check import CheckResult
     from stedi_assets.lakehouse.stored import Built, Landed
 
 IO_MANAGER_KEY = "io_manager"
@@ -85,6 +86,7 @@ def asset_definition(
                 (figures,) = manager.lakehouse.rows(asset.figures.sql)
                 metadata |= {name: figure for name, figure in figures.items() if figure is not None}
         yield from _events(context, asset.name, built, metadata | query_metadata(asset.query, manager.pseudonyms))
+        _fail_if_rejected(asset.name, built)
 
     return materialize
 
@@ -136,6 +138,7 @@ def landing_definition(
         inputs = {f"{INPUT_DATA_VERSION}/{source.name}": landed.files_digest}
         for name, (built, _) in tables.items():
             yield from _events(context, name, built, metadata[name], inputs)
+        _fail_if_rejected(source.landing, landed.landing)
 
     return materialize
 
@@ -167,10 +170,32 @@ def _events(
     for result in built.results:
         if result.check.name in selected:
             yield check_result(result, name)
-        elif result.is_blocked:
-            raise dagster.Failure(
-                f"{name} was not published: the check {result.check.name} failed. {result.check.what_to_do}"
-            )
+
+
+def _fail_if_rejected(name: str, built: "Built") -> None:
+    """Fails the step of a rejected table, after the results of all checks.
+
+    Dagster itself would fail it too, with a stack trace and the names of the checks alone.
+
+    Raises:
+        dagster.Failure: A blocking check failed.
+    """
+    if built.is_rejected:
+        remedy = f"The table {name} was not changed. Look at the rejected version: stedi query --rejected {name}"
+        raise _failure([*_problems(name, built.results), remedy])
+
+
+def _problems(table: str, results: Iterable["CheckResult"]) -> list[str]:
+    return [
+        problem(table, result.check.name, "failed", result.findings, result.check.what_to_do)
+        for result in results
+        if result.is_blocked
+    ]
+
+
+def _failure(lines: Sequence[str]) -> dagster.Failure:
+    # A second attempt would find the same rows.
+    return dagster.Failure("\n".join(lines), allow_retries=False)
 
 
 def _as_before(
@@ -183,7 +208,7 @@ def _as_before(
     materialization = event.asset_materialization if event else None
     if materialization is None or (materialization.tags or {}).get(DATA_VERSION) != data_version:
         return {}
-    before = materialization.metadata
+    before: Mapping[str, Any] = materialization.metadata
     if "path" not in before or before["path"].value != metadata["path"].value:
         return {}
     # Earlier releases showed the columns under Dagster's own name, in another spelling.
@@ -197,12 +222,16 @@ def _full_results(context: dagster.AssetExecutionContext, checks: Checks) -> Ite
 
     lakehouse = getattr(context.resources, IO_MANAGER_KEY).lakehouse
     selected = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
+    problems: list[str] = []
     for table in dict.fromkeys(table for table, _ in sorted(selected)):
         for check in checks[table]:
             if (table, check.name) in selected:
                 with failures_described():
                     (result,) = full_audit(lakehouse, table, [check])
                 yield check_result(result, table)
+                problems += _problems(table, [result])
+    if problems:
+        raise _failure(problems)
 
 
 def _reading(asset: TableAsset, landed: "Landed") -> dict[str, Any]:

@@ -74,3 +74,18 @@ class CheckResult:
     def is_blocked(self) -> bool:
         """Whether the version must not be published."""
         return self.check.blocking and not self.passed
+
+
+def problem(table: str, check: str, status: str, findings: Mapping[str, object], what_to_do: str) -> str:
+    """Returns in one line which check of which table did not pass, what it found, and what to do.
+
+    Args:
+        table: The table's name.
+        check: The check's name.
+        status: What became of it, such as failed.
+        findings: Its findings. Blank ones are left out.
+        what_to_do: The remedy.
+    """
+    found = ", ".join(f"{name} {value}" for name, value in findings.items() if value != "")
+    outcome = f"{status}: {found}" if found else status
+    return f"{table}: the check {check} {outcome}. {what_to_do}".rstrip()

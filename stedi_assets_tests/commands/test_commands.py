@@ -97,7 +97,7 @@ def test_a_blocking_check_that_fails_makes_the_command_fail_and_builds_nothing_d
         **project.variables,
     )
     assert finished.exit_code == 1
-    assert "customer_trusted: has_expected_rows" in finished.output
+    assert "customer_trusted: the check has_expected_rows failed: actual 3, expected 4." in finished.output
     assert not (project.lakehouse / "accelerometer/trusted").exists()
 
 

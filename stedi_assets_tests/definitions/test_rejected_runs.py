@@ -68,6 +68,27 @@ def test_the_evaluation_shows_the_findings_and_what_to_do(rejected: dagster.Exec
     assert evaluations(rejected)[TABLE, "has_contract_columns"].passed
 
 
+def test_the_failure_says_which_check_what_it_found_and_what_to_do(rejected: dagster.ExecuteInProcessResult) -> None:
+    first, *others, last = failure(rejected, TABLE).splitlines()
+    assert first == (
+        f"{TABLE}: the check {RULE} failed: customers_with_a_blank_consent 2. Correct the SELECT and materialize again "
+        "before anyone reads it."
+    )
+    assert [line.partition(" failed: ")[0] for line in others] == [f"{TABLE}: the check has_recomputed_rows"]
+    assert last == (f"The table {TABLE} was not changed. Look at the rejected version: stedi query --rejected {TABLE}")
+
+
+def test_a_check_of_a_published_table_fails_with_the_same_message(built_project: Project) -> None:
+    (built_project.landing / "expected_counts.json").write_text('{"customer_trusted": 7}')
+    job = dagster.define_asset_job("audit", dagster.AssetSelection.checks_for_assets(TABLE))
+    merged = dagster.Definitions.merge(built_project.definitions(), dagster.Definitions(jobs=[job]))
+    result = merged.resolve_job_def("audit").execute_in_process(raise_on_error=False)
+    assert failure(result, TABLE) == (
+        f"{TABLE}: the check has_expected_rows failed: actual 3, expected 7. If the landing files differ on purpose, "
+        "correct the expected counts."
+    )
+
+
 def test_a_run_without_the_checks_is_rejected_all_the_same(records: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(monkeypatch, TABLE, BREAKING[TABLE])
     job = dagster.define_asset_job("no_checks", dagster.AssetSelection.assets(TABLE).without_checks())
@@ -75,7 +96,7 @@ def test_a_run_without_the_checks_is_rejected_all_the_same(records: Recorded, mo
     merged = dagster.Definitions.merge(definitions, dagster.Definitions(jobs=[job]))
     result = merged.resolve_job_def("no_checks").execute_in_process(instance=records.instance, raise_on_error=False)
     assert not result.success
-    assert failure(result, TABLE).startswith(f"{TABLE} was not published: the check {RULE} failed. Correct the SELECT")
+    assert failure(result, TABLE).startswith(f"{TABLE}: the check {RULE} failed: customers_with_a_blank_consent 2.")
     assert records.project.delta(TABLE).version() == 0
 
 
