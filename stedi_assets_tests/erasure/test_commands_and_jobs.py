@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 
 import dagster
+import pytest
 
 from stedi_assets.contract import TABLES
 from stedi_assets.defs.jobs.maintenance import vacuum_tables
@@ -44,9 +45,7 @@ def erase_by_job(project: Project, email: str) -> tuple[dagster.ExecuteInProcess
     job = project.definitions(pseudonym_key=KEY.hex()).resolve_job_def("erase_customer")
     config = {"customer": email_tombstone(Pseudonyms(KEY), email), "requested_by": "ticket 7"}
     with dagster.DagsterInstance.ephemeral() as instance:
-        result = job.execute_in_process(
-            {"ops": {"erase_from_every_table": {"config": config}}}, instance, raise_on_error=False
-        )
+        result = job.execute_in_process(config, instance, raise_on_error=False)
         recorded = "".join(map(str, [*instance.all_logs(result.run_id), instance.get_run_by_id(result.run_id)]))
     return result, recorded
 
@@ -58,6 +57,17 @@ def test_the_job_erases_and_records_who_asked_but_not_whom(built_project: Projec
     assert "ticket 7" in recorded
     assert EMAIL not in recorded
     assert SERIAL_NUMBER not in recorded
+
+
+@on_duckdb
+def test_the_job_takes_the_request_and_no_other_lakehouse(built: Build) -> None:
+    job = built.project.definitions(pseudonym_key=KEY.hex()).resolve_job_def("erase_customer")
+    request = {"customer": "0" * 64, "requested_by": "ticket 7"}
+    config = dagster.validate_run_config(job, request)
+    assert config["resources"]["io_manager"]["config"]["root"] == str(built.project.lakehouse)
+    elsewhere = {"resources": {"io_manager": {"config": {"root": "/elsewhere"}}}}
+    with pytest.raises(dagster.DagsterInvalidConfigError, match='unexpected config entry "resources"'):
+        dagster.validate_run_config(job, request | elsewhere)
 
 
 @on_duckdb

@@ -70,19 +70,19 @@ def vacuum() -> None:
     vacuum_every_table()
 
 
-@dagster.op(
-    required_resource_keys={IO_MANAGER_KEY},
-    config_schema={
-        "customer": dagster.Field(str, description="The keyed hash that `stedi erase EMAIL` prints; never the email."),
-        "requested_by": dagster.Field(str, description="The person who requested the erasure."),
-        "force": dagster.Field(
-            bool, default_value=False, description="Whether to erase even if the plan removes unusually many records."
-        ),
-        "all_object_versions": dagster.Field(
-            bool, default_value=False, description="Whether to delete old object versions in versioned buckets too."
-        ),
-    },
-)
+ERASURE_REQUEST = {
+    "customer": dagster.Field(str, description="The keyed hash that `stedi erase EMAIL` prints; never the email."),
+    "requested_by": dagster.Field(str, description="The person who requested the erasure."),
+    "force": dagster.Field(
+        bool, default_value=False, description="Whether to erase even if the plan removes unusually many records."
+    ),
+    "all_object_versions": dagster.Field(
+        bool, default_value=False, description="Whether to delete old object versions in versioned buckets too."
+    ),
+}
+
+
+@dagster.op(required_resource_keys={IO_MANAGER_KEY}, config_schema=ERASURE_REQUEST)
 def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
     """Erases one customer, whom the configuration names by a keyed hash."""
     # Imported here: a process that only loads the definitions does not need DuckDB.
@@ -112,7 +112,16 @@ def erase_from_every_table(context: dagster.OpExecutionContext) -> None:
         )
 
 
-@dagster.job(description="Erases a customer from the raw files, every table and every version, and verifies it.")
+@dagster.config_mapping(config_schema=ERASURE_REQUEST)
+def erasure_request(request: dict[str, object]) -> dict[str, object]:
+    """Takes the request alone: another lakehouse than the configured one is nobody's to name in a form."""
+    return {"ops": {"erase_from_every_table": {"config": request}}}
+
+
+@dagster.job(
+    description="Erases a customer from the raw files, every table and every version, and verifies it.",
+    config=erasure_request,
+)
 def erase_customer() -> None:
     """Erases a customer."""
     erase_from_every_table()
