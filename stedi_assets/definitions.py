@@ -9,7 +9,7 @@ from stedi_assets import defs as declared
 from stedi_assets.contract import SOURCES, Source
 from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
 from stedi_assets.defs.checks.tables import all_checks
-from stedi_assets.defs.definition import IO_MANAGER_KEY, asset_definition, landing_definition
+from stedi_assets.defs.definition import IO_MANAGER_KEY, PERSONAL, Shown, asset_definition, landing_definition
 from stedi_assets.defs.io_managers.columns import column_schema
 from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
@@ -19,6 +19,7 @@ from stedi_assets.defs.jobs.failed_runs import failed_runs
 from stedi_assets.defs.jobs.jobs import DAILY_LAKEHOUSE, FULL_AUDIT_JOB, JOBS, WEEKLY_FULL_AUDIT
 from stedi_assets.defs.jobs.maintenance import WEEKLY_VACUUM, erase_customer, vacuum
 from stedi_assets.defs.jobs.sensor import new_landing_files
+from stedi_assets.defs.release import register_release
 from stedi_assets.defs.report import report_definitions
 from stedi_assets.privacy.pseudonyms import Pseudonyms
 from stedi_assets.runs.collector import skip_last_collection
@@ -80,13 +81,13 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
         StediError: The expected counts cannot be read.
     """
     checks = all_checks(settings)
-    kinds = {settings.engine, "delta", *_store_kinds(settings.lakehouse)}
+    shown = Shown(frozenset({settings.engine, "delta", *_store_kinds(settings.lakehouse)}), settings.owners)
     sources = {source.landing: source for source in SOURCES.values()}
     assets = [
         *(
-            landing_definition(asset, sources[asset.name], checks, kinds, full_refresh=settings.full_refresh)
+            landing_definition(asset, sources[asset.name], checks, shown, full_refresh=settings.full_refresh)
             if asset.name in sources
-            else asset_definition(asset, checks, kinds, full_refresh=settings.full_refresh)
+            else asset_definition(asset, checks, shown, full_refresh=settings.full_refresh)
             for asset in TABLE_ASSETS
         ),
         *dagster.load_assets_from_package_module(declared),
@@ -106,7 +107,7 @@ def build_definitions(settings: Settings) -> dagster.Definitions:
         },
         executor=executor(settings.executor, settings.run_history_days),
     )
-    return dagster.Definitions.merge(tables, report_definitions(QUERIES, checks))
+    return dagster.Definitions.merge(tables, report_definitions(QUERIES, checks, settings.owners))
 
 
 def _sensors(settings: Settings) -> list[dagster.SensorDefinition]:
@@ -139,7 +140,10 @@ def _landing_folder(source: Source, settings: Settings) -> dagster.SourceAsset:
             description=source.description,
             group_name="landing",
             automation_condition=OBSERVED if settings.declarative_automation else None,
-            tags={f"dagster/kind/{kind}": "" for kind in ("json", *_store_kinds(settings.landing))},
+            tags={
+                **({PERSONAL: ""} if any(column.personal for column in source.columns) else {}),
+                **{f"dagster/kind/{kind}": "" for kind in ("json", *_store_kinds(settings.landing))},
+            },
             metadata={
                 "dagster/column_schema": column_schema(source.columns),
                 "dagster/uri": dagster.MetadataValue.url((settings.landing / source.path).uri),
@@ -150,4 +154,6 @@ def _landing_folder(source: Source, settings: Settings) -> dagster.SourceAsset:
 
 skip_last_collection()
 
-defs = build_definitions(read_settings())
+settings = read_settings()
+register_release(settings.commit)
+defs = build_definitions(settings)

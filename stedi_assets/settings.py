@@ -21,6 +21,9 @@ ENVIRONMENT_PREFIX = "STEDI_"
 
 HEXADECIMAL_KEY = re.compile(rf"([0-9a-fA-F]{{2}}){{{KEY_BYTES},}}")
 
+OWNER = re.compile(r"\b[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Z|a-z]{2,7}\b|team:.+", re.DOTALL)
+"""An owner as Dagster takes it. Dagster itself takes longer to import than most commands need."""
+
 WEBHOOK = re.compile(r"https?://([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?([/?][!-~]*)?", re.ASCII)
 
 
@@ -81,6 +84,17 @@ def _webhook(url: SecretStr | None) -> SecretStr | None:
     if url is not None and not WEBHOOK.fullmatch(url.get_secret_value()):
         raise ValueError("it is not a URL such as https://host/path, without a user and with ASCII characters only")
     return url
+
+
+def _owners(value: object) -> object:
+    return tuple(owner.strip() for owner in value.split(",")) if isinstance(value, str) else value
+
+
+def _of_owners(owners: tuple[str, ...]) -> tuple[str, ...]:
+    for owner in owners:
+        if not OWNER.fullmatch(owner):
+            raise ValueError(f"{owner!r} is neither an email address nor a team such as team:data")
+    return owners
 
 
 FolderOrBucket = Annotated[Location, NoDecode, BeforeValidator(_location)]
@@ -174,6 +188,16 @@ class Settings(BaseSettings):
         default=None,
         description="The URL to which a sensor posts each failed run, as JSON with a text. By default there is no such "
         "sensor.",
+    )
+    owners: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_owners), AfterValidator(_of_owners)] = Field(
+        default=(),
+        description="Who answers for the tables, as Dagster shows it: email addresses and teams, such as team:data, "
+        "with commas between them.",
+    )
+    commit: Annotated[str, Field(pattern=r"^([0-9a-f]{7,64})?$")] = Field(
+        default="",
+        description="The commit of this installation, for Dagster's page of the code location. An image needs it. By "
+        "default the commit that pip has recorded, or that of the checkout.",
     )
     duckdb_memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] | None = Field(
         default=None, description="The memory limit of DuckDB, such as 4GB. By default 80% of the machine's memory."

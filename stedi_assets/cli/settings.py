@@ -44,8 +44,8 @@ def _describe(field: "FieldInfo") -> str:
 
 
 def _format_value(value: Any) -> str:
-    if isinstance(value, dict):
-        # Only the names: the values may contain a secret.
+    if isinstance(value, dict | tuple):
+        # Only the names of options: the values may contain a secret.
         return ", ".join(value)
     if isinstance(value, bool):
         return json.dumps(value)

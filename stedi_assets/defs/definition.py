@@ -13,6 +13,7 @@ import itertools
 import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,23 @@ INPUT_DATA_VERSION = "dagster/input_data_version"
 ENTRIES_SHOWN = 100
 """The greatest number of unread entries of a landing folder that the metadata lists."""
 
+PERSONAL, CONSENT = "personal", "consent"
+"""The tags of tables with personal columns, and of tables with the data of customers who consent alone."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What Dagster shows on every table.
+
+    Attributes:
+        kinds: The technologies.
+        owners: Who answers for the tables.
+    """
+
+    kinds: frozenset[str]
+    owners: Sequence[str]
+
+
 FRESHNESS: Mapping[Zone, dagster.FreshnessPolicy] = {
     "curated": dagster.FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
 }
@@ -48,7 +66,7 @@ fails when the next build is due too."""
 
 
 def asset_definition(
-    asset: TableAsset, checks: Checks, kinds: set[str], *, full_refresh: bool
+    asset: TableAsset, checks: Checks, shown: Shown, *, full_refresh: bool
 ) -> dagster.AssetsDefinition:
     """Returns the Dagster asset of a table, with its checks. The checks can also be run alone.
 
@@ -57,13 +75,13 @@ def asset_definition(
     Args:
         asset: The table with its query.
         checks: The checks of all tables.
-        kinds: The technologies that the asset graph shows on the asset.
+        shown: What Dagster shows on the asset.
         full_refresh: The default of the run configuration's `full_refresh`.
     """
 
     @dagster.multi_asset(
         name=asset.name,
-        outs={asset.name: _out(asset.table, asset, kinds)},
+        outs={asset.name: _out(asset.table, asset, shown)},
         deps=asset.deps,
         check_specs=_specs(checks, [asset.name]),
         required_resource_keys={IO_MANAGER_KEY},
@@ -92,7 +110,7 @@ def asset_definition(
 
 
 def landing_definition(
-    asset: TableAsset, source: Source, checks: Checks, kinds: set[str], *, full_refresh: bool
+    asset: TableAsset, source: Source, checks: Checks, shown: Shown, *, full_refresh: bool
 ) -> dagster.AssetsDefinition:
     """Returns the Dagster assets of a landing table and its quarantine, with the checks of both.
 
@@ -102,14 +120,14 @@ def landing_definition(
         asset: The landing table with its query.
         source: The kind of record that the table holds.
         checks: The checks of all tables.
-        kinds: The technologies that the asset graph shows on the assets.
+        shown: What Dagster shows on the assets.
         full_refresh: The default of the run configuration's `full_refresh`: whether to read all raw files again.
     """
     names = (source.landing, source.quarantine)
 
     @dagster.multi_asset(
         name=asset.name,
-        outs={name: _out(TABLES[name], asset, kinds) for name in names},
+        outs={name: _out(TABLES[name], asset, shown) for name in names},
         deps=asset.deps,
         check_specs=_specs(checks, names),
         required_resource_keys={IO_MANAGER_KEY},
@@ -251,12 +269,14 @@ def _specs(checks: Checks, names: Sequence[str]) -> list[dagster.AssetCheckSpec]
     return [check_spec(check, name) for name in names for check in checks[name]]
 
 
-def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
+def _out(table: Table, asset: TableAsset, shown: Shown) -> dagster.AssetOut:
     return dagster.AssetOut(
         key=table.name,
         description=table.description,
         group_name=table.zone,
-        kinds=kinds,
+        kinds=set(shown.kinds),
+        owners=shown.owners,
+        tags=_tags(table),
         io_manager_key=IO_MANAGER_KEY,
         is_required=False,
         code_version=code_version(table, asset.query),
@@ -268,6 +288,14 @@ def _out(table: Table, asset: TableAsset, kinds: set[str]) -> dagster.AssetOut:
             "query": dagster.MetadataValue.md(asset.query.markdown),
         },
     )
+
+
+def _tags(table: Table) -> dict[str, str]:
+    """Returns the tags by which the catalogue finds a table: does it name persons, does it ask for their consent."""
+    return {
+        **({PERSONAL: ""} if table.personal_columns else {}),
+        **({CONSENT: ""} if table.zone != "landing" else {}),
+    }
 
 
 def code_version(table: Table, query: Query) -> str:

@@ -1,6 +1,6 @@
 """The asset of the report on the tables, and its job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster
@@ -28,7 +28,7 @@ REPORT_JOB = dagster.define_asset_job(
 )
 
 
-def report_definitions(queries: Mapping[str, Query], checks: Checks) -> dagster.Definitions:
+def report_definitions(queries: Mapping[str, Query], checks: Checks, owners: Sequence[str]) -> dagster.Definitions:
     """Returns the asset of the report and its job, or no definitions if Matplotlib is not installed.
 
     `--select '*'` selects every asset: users who have not asked for pictures need not wait for the report.
@@ -36,6 +36,7 @@ def report_definitions(queries: Mapping[str, Query], checks: Checks) -> dagster.
     Args:
         queries: From each table with a query to the query.
         checks: The checks whose results the report shows.
+        owners: Who answers for it.
     """
     if not can_draw():
         return dagster.Definitions()
@@ -45,6 +46,7 @@ def report_definitions(queries: Mapping[str, Query], checks: Checks) -> dagster.
         group_name=GROUP,
         deps=[name for name, table in TABLES.items() if table.zone == "curated"],
         kinds={"html"},
+        owners=owners,
         required_resource_keys={IO_MANAGER_KEY},
         description="One page with the counts, checks, queries, sample rows and pictures of the tables, for reading "
         "and for handing on. Personal columns are masked.",

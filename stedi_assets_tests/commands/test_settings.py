@@ -4,10 +4,13 @@ import json
 import os
 from pathlib import Path
 
+import dagster
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from stedi_assets.errors import StediError
-from stedi_assets.settings import read_expected_counts, read_settings, variables
+from stedi_assets.settings import OWNER, read_expected_counts, read_settings, variables
 from stedi_assets.storage.location import Location
 from stedi_assets_tests.support.checkout import PROJECT
 
@@ -40,6 +43,9 @@ def test_a_file_uri_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("STEDI_LAKEHOUSE", "file://host/x", "STEDI_LAKEHOUSE='file://host/x' is not legal"),
         ("STEDI_DUCKDB_MEMORY_LIMIT", "much", "STEDI_DUCKDB_MEMORY_LIMIT='much' is not legal"),
         ("STEDI_DUCKDB_SPILL_FOLDER", "/nowhere/at/all", "it is not an existing folder"),
+        ("STEDI_OWNERS", "data", "STEDI_OWNERS='data' is not legal: 'data' is neither an email address nor a team"),
+        ("STEDI_OWNERS", "team:data,", "'' is neither an email address nor a team such as team:data"),
+        ("STEDI_COMMIT", "main", "STEDI_COMMIT='main' is not legal"),
         ("STEDI_LAKEHUOSE", "x", "Unknown setting STEDI_LAKEHUOSE. Unset it, or use one of"),
     ],
 )
@@ -51,6 +57,27 @@ def test_an_illegal_value_is_one_line_that_names_the_variable_and_what_is_legal(
         read_settings()
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_owners_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEDI_OWNERS", "team:data, ada@example.com")
+    assert read_settings().owners == ("team:data", "ada@example.com")
+
+
+@given(st.from_regex(r"[\w.|+-]{0,3}@?[\w.|-]{0,4}\.?[\w|]{0,8}|(team:|Team:)?[\w ]{0,2}", fullmatch=True))
+@example("a@b.co")
+@example("+a@b.co")
+@example("a@b.c|")
+@example("team:")
+@example("team:a b")
+def test_an_owner_is_legal_as_dagster_has_it(owner: str) -> None:
+    try:
+        dagster.AssetSpec("table", owners=[owner])
+    except dagster.DagsterInvalidDefinitionError:
+        is_legal = False
+    else:
+        is_legal = True
+    assert bool(OWNER.fullmatch(owner)) == is_legal
 
 
 def test_every_illegal_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,28 @@ def test_assets_show_what_they_are_made_with_and_no_owner(specs: dict[str, dagst
         assert not specs[name].owners
 
 
+def test_tables_and_the_report_show_the_owners_of_the_settings() -> None:
+    definitions = build_definitions(Settings(owners=("team:data", "ada@example.com")))
+    owners = {spec.key.to_user_string(): tuple(spec.owners) for spec in definitions.resolve_all_asset_specs()}
+    assert {name for name, found in owners.items() if found} == {*TABLES, REPORT}
+    assert set(owners.values()) == {("team:data", "ada@example.com"), ()}
+
+
+def test_what_has_personal_columns_has_the_tag_personal(specs: dict[str, dagster.AssetSpec]) -> None:
+    assert {name for name, spec in specs.items() if "personal" not in spec.tags} == {
+        "machine_learning_pseudonymized",
+        REPORT,
+    }
+
+
+def test_what_holds_the_data_of_consenting_customers_alone_has_the_tag_consent(
+    specs: dict[str, dagster.AssetSpec],
+) -> None:
+    assert {name for name, spec in specs.items() if "consent" in spec.tags} == {
+        name for name, table in TABLES.items() if table.zone in ("trusted", "curated")
+    }
+
+
 def test_assets_refer_to_their_code(specs: dict[str, dagster.AssetSpec]) -> None:
     for module in (landing, trusted, curated):
         file = Path(inspect.getfile(module))
