@@ -13,17 +13,22 @@ from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.defs.report import REPORT
 from stedi_assets_tests.support.browser import (
     CHROMIUM,
+    COMMIT,
+    OWNER,
     PATIENCE,
+    REJECTED,
     Built,
     arrows,
     boxes,
     built_lakehouse,
     chromium,
+    entries,
     open_asset,
     open_graph,
     open_report,
+    search_catalogue,
 )
-from stedi_assets_tests.support.graph import GRAPH
+from stedi_assets_tests.support.graph import CHECKS, COMMON_CHECKS, GRAPH
 from stedi_assets_tests.support.screenshots import take_screenshots
 
 # One server and one browser for all.
@@ -123,6 +128,75 @@ def test_the_page_of_an_asset_shows_rows_without_personal_values(browser: Browse
     expect(dialog).to_contain_text("registrationDate")
     expect(dialog).to_contain_text("***")
     expect(dialog).not_to_contain_text("@")
+
+
+def test_the_page_of_an_asset_begins_with_its_preview_and_its_query(browser: BrowserContext, built: Built) -> None:
+    page = open_asset(browser, built.address, "step_trainer_trusted")
+    names = entries(page)
+    assert names[:2] == ["preview", "query"]
+    assert names.index("measured_values") < names.index("plan") < names.index("delta_version") < names.index("seconds")
+    expect(page.locator("tr", has_text="measured_values").first).to_contain_text("█")
+
+
+def test_the_list_of_checks_shows_whole_names(browser: BrowserContext, built: Built) -> None:
+    page = browser.new_page()
+    for table, checks in CHECKS.items():
+        page.goto(f"{built.address}/assets/{table}?view=checks")
+        for name in (*checks, *COMMON_CHECKS):
+            expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=PATIENCE)
+
+
+def test_the_failure_of_a_step_begins_with_the_check_what_it_found_and_what_to_do(
+    browser: BrowserContext, built: Built
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{built.address}/runs?q[]=status:FAILURE")
+    page.locator("a[href*='/runs/']").first.click()
+    page.wait_for_url("**/runs/*")
+    said = (
+        f"dagster._core.definitions.events.Failure: {REJECTED}: the check has_expected_rows failed: actual 482, "
+        "expected 1. If the landing files differ on purpose, correct the expected counts.\n"
+        f"The table {REJECTED} was not changed. Look at the rejected version: stedi query --rejected {REJECTED}"
+    )
+    # Dagster's name of the error, and then the message: no stack trace comes before it.
+    expect(page.get_by_text(said).first).to_be_visible(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("tag", "found", "not_found"),
+    [
+        ("personal", "customer_landing", "machine_learning_pseudonymized"),
+        ("consent", "machine_learning_pseudonymized", "customer_landing"),
+    ],
+)
+def test_the_search_of_the_catalogue_finds_tables_by_a_tag(
+    browser: BrowserContext, built: Built, tag: str, found: str, not_found: str
+) -> None:
+    page = search_catalogue(browser, built.address, tag)
+    page.get_by_text(f"tag:{tag}").first.click()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name=not_found)).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_role("link", name=found).first).to_be_visible()
+
+
+def test_the_page_of_an_asset_shows_its_owner(browser: BrowserContext, built: Built) -> None:
+    page = open_asset(browser, built.address, "customer_trusted")
+    expect(page.get_by_text("Owners", exact=True)).to_be_visible()
+    expect(page.get_by_text(OWNER, exact=True).first).to_be_visible()
+
+
+def test_the_page_of_the_code_location_shows_the_version_and_the_commit(browser: BrowserContext, built: Built) -> None:
+    page = browser.new_page()
+    page.goto(f"{built.address}/locations/stedi_assets.definitions/")
+    row = page.locator("tr", has_text=re.compile("^stedi_assets"))
+    expect(row).to_have_text(re.compile(rf"\d+\.\d+\.\d+ \(commit {COMMIT[:12]}\)"), timeout=PATIENCE)
+
+
+def test_the_launchpad_of_an_erasure_takes_the_request_and_no_lakehouse(browser: BrowserContext, built: Built) -> None:
+    page = browser.new_page()
+    page.goto(f"{built.address}/locations/stedi_assets.definitions/jobs/erase_customer/playground")
+    expect(page.get_by_text("requested_by: String")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("io_manager")).to_have_count(0)
 
 
 def test_the_page_of_the_report_shows_a_picture(browser: BrowserContext, built: Built) -> None:

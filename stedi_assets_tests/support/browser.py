@@ -1,5 +1,6 @@
 """A real browser, and Dagster's pages in it as a user sees them."""
 
+import json
 import re
 import shutil
 import tempfile
@@ -127,6 +128,24 @@ def open_asset(context: BrowserContext, address: str, name: str) -> Page:
     return page
 
 
+def entries(page: Page) -> list[str]:
+    """The names of the entries in the metadata of an asset's page, in the order of the page."""
+    page.get_by_text("Timestamp", exact=True).first.wait_for()
+    table = page.locator("table", has=page.get_by_text("Timestamp", exact=True))
+    return [name.strip() for name in table.locator("> tbody > tr > td:first-child").all_inner_texts()]
+
+
+def search_catalogue(context: BrowserContext, address: str, text: str) -> Page:
+    """Types a text into the search of the catalogue."""
+    page = context.new_page()
+    page.set_viewport_size({"width": 1440, "height": 1600})
+    page.goto(f"{address}/assets")
+    page.get_by_role("link", name="customer_trusted").first.wait_for()
+    page.locator(".CodeMirror").first.click()
+    page.keyboard.type(text)
+    return page
+
+
 def open_report(context: BrowserContext, file: Path, width: int) -> tuple[Page, Problems]:
     """Opens a report from its file."""
     page = context.new_page()
@@ -144,14 +163,30 @@ class Built:
     report: Path
 
 
+OWNER = "data"
+"""The team that owns the tables."""
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+"""The commit that an image of these pages would have."""
+
+REJECTED = "customer_trusted"
+"""The table of which the first run expected another number of rows."""
+
+
 @contextmanager
 def built_lakehouse(folder: Path) -> Iterator[Built]:
-    """Builds every asset from a clone of the project, and serves Dagster's pages over the history of that run."""
+    """Builds every asset from a clone of the project, after a run that fails, and serves Dagster's pages over both."""
     checkout = cloned(PROJECT, folder / "stedi_assets")
     home = folder / "dagster_home"
     home.mkdir()
     shutil.copyfile(checkout / ".dagster/dagster.yaml", home / "dagster.yaml")
-    finished = run(*MATERIALIZE_ALL, folder=checkout, PYTHONPATH=str(checkout), DAGSTER_HOME=str(home))
+    variables = {"PYTHONPATH": str(checkout), "DAGSTER_HOME": str(home)}
+    counts = folder / "counts.json"
+    counts.write_text(json.dumps({REJECTED: 1}))
+    select = (f"+key:{REJECTED}" if word == "*" else word for word in MATERIALIZE_ALL)
+    failed = run(*select, folder=checkout, STEDI_EXPECTED_COUNTS=str(counts), **variables)
+    assert failed.exit_code == 1, failed.output
+    finished = run(*MATERIALIZE_ALL, folder=checkout, **variables)
     assert finished.exit_code == 0, finished.output
-    with serving(checkout, DAGSTER_HOME=str(home)) as address:
+    with serving(checkout, STEDI_OWNERS=f"team:{OWNER}", STEDI_COMMIT=COMMIT, **variables) as address:
         yield Built(address, checkout / "lakehouse/report/lakehouse_report.html")
