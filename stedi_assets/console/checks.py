@@ -12,13 +12,6 @@ Results = Mapping[str, Sequence[CheckResult]]
 """From a table's name to the results of its checks."""
 
 
-def status(result: CheckResult) -> str:
-    """Returns `passed`, `failed`, or `warned` for a failure that does not block."""
-    if result.passed:
-        return "passed"
-    return "failed" if result.check.blocking else "warned"
-
-
 def results_table(results: Results) -> Table:
     """Returns the results of checks as a table for people.
 
@@ -29,7 +22,7 @@ def results_table(results: Results) -> Table:
     for name, each in results.items():
         for result in each:
             remedy = "" if result.passed else result.check.what_to_do
-            table.add_row(name, result.check.name, status(result), printable_text(_found(result)), remedy)
+            table.add_row(name, result.check.name, result.status, printable_text(_found(result)), remedy)
     return table
 
 
@@ -47,7 +40,7 @@ def results_json(results: Results) -> list[dict[str, Any]]:
         {
             "table": name,
             "check": result.check.name,
-            "result": status(result),
+            "result": result.status,
             "blocking": result.check.blocking,
             "found": dict(result.findings),
         }

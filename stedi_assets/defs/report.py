@@ -10,7 +10,7 @@ from stedi_assets.defs.definition import IO_MANAGER_KEY
 from stedi_assets.defs.io_managers.lakehouse import failures_described
 from stedi_assets.lakehouse.check import Checks
 from stedi_assets.query import Query
-from stedi_assets.report.pictures import can_draw, markdown
+from stedi_assets.report.pictures import can_draw
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -67,7 +67,7 @@ def report_definitions(queries: Mapping[str, Query], checks: Checks, owners: Seq
                 "path": dagster.MetadataValue.path(path),
                 "bytes": len(content),
                 **{f"checks_{status.replace(' ', '_')}": count for status, count in report.counts_by_status.items()},
-                **{name: dagster.MetadataValue.md(markdown(name, image)) for name, image in report.pictures.items()},
+                **{name: dagster.MetadataValue.md(picture.markdown) for name, picture in report.pictures.items()},
             }
         )
 

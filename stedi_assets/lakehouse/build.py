@@ -20,7 +20,7 @@ from stedi_assets.lakehouse.compaction import MANY_SMALL_FILES, compact
 from stedi_assets.lakehouse.content import Content
 from stedi_assets.lakehouse.part import DAY, Changes, Part, unequally_often
 from stedi_assets.lakehouse.plan import BUILT_FROM_KEY, BuiltFrom, Plan, built_from, identity, plan_table
-from stedi_assets.lakehouse.state import KnownFindings, State, read_state, write_state
+from stedi_assets.lakehouse.state import KnownFindings, State, read_state, with_outcome, write_state
 from stedi_assets.lakehouse.stopwatch import Stopwatch
 from stedi_assets.lakehouse.stored import Built
 from stedi_assets.query import Query
@@ -304,7 +304,8 @@ class Builder:
         self._commit(step, staged)
         step.stopwatch.end("commit")
         vacuumed = step.state.vacuumed if step.state else _now()
-        state = State(identity(self.lakehouse, step.name), step.run_id, step.now, known, vacuumed)
+        outcomes = step.state.outcomes if step.state else {}
+        state = State(identity(self.lakehouse, step.name), step.run_id, step.now, known, vacuumed, outcomes)
         built = self._published(replace(step, state=state), results, is_committed=True)
         return replace(built, rows_added=staged.rows_added, rows_removed=staged.rows_removed, added=staged.added)
 
@@ -319,7 +320,10 @@ class Builder:
         results = [*results, *audit(lakehouse, step.name, others, state.findings, self.changes, is_staged=False)]
         step.stopwatch.end("checks")
         findings = known_findings(lakehouse, results)
-        new = replace(state, built_from=step.now, findings=findings, vacuumed=self._vacuum(step, state))
+        outcomes = with_outcome(state, results)
+        new = replace(
+            state, built_from=step.now, findings=findings, vacuumed=self._vacuum(step, state), outcomes=outcomes
+        )
         if is_committed or new != state:
             write_state(lakehouse, step.name, new)
         order = {check.name: number for number, check in enumerate(step.checks)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.lakehouse import Lakehouse
@@ -51,6 +51,10 @@ Checks = Mapping[str, Sequence[Check]]
 """From a table's name to its checks."""
 
 
+Status = Literal["passed", "warned", "failed"]
+"""The status of a check that was computed. A failure of a check that does not block is a warning."""
+
+
 @dataclass(frozen=True)
 class CheckResult:
     """The result of a check.
@@ -69,6 +73,13 @@ class CheckResult:
     def passed(self) -> bool:
         """Whether the findings satisfy the rule."""
         return self.check.passes(self.findings)
+
+    @property
+    def status(self) -> Status:
+        """The status."""
+        if self.passed:
+            return "passed"
+        return "failed" if self.check.blocking else "warned"
 
     @property
     def is_blocked(self) -> bool:

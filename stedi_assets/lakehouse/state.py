@@ -8,7 +8,8 @@ time and nothing else.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,11 @@ from stedi_assets.storage.attempt import STATE_FILE
 from stedi_assets.storage.delta import RUN_KEY, newest_metadata
 
 if TYPE_CHECKING:
-    from stedi_assets.lakehouse.check import Findings
+    from stedi_assets.lakehouse.check import CheckResult, Findings
     from stedi_assets.lakehouse.lakehouse import Lakehouse
+
+OUTCOMES = 20
+"""For how many versions of a table its state keeps the outcomes of the checks."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class State:
         built_from: What the version follows from; None where another program committed it.
         findings: From a check's name to its findings.
         vacuumed: When the table was vacuumed, in milliseconds since 1970; 0 where that is not known.
+        outcomes: From the identity of a version to the number of its checks with each status, for the last `OUTCOMES`
+            versions, the oldest first.
     """
 
     version: str
@@ -55,6 +61,7 @@ class State:
     built_from: BuiltFrom | None
     findings: Mapping[str, KnownFindings] = field(default_factory=dict)
     vacuumed: int = 0
+    outcomes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def read_state(lakehouse: Lakehouse, name: str) -> State | None:
@@ -72,7 +79,22 @@ def read_state(lakehouse: Lakehouse, name: str) -> State | None:
         return stored
     last_commit = newest_metadata(table)
     text = last_commit.get(BUILT_FROM_KEY)
-    return State(version, last_commit.get(RUN_KEY, ""), BuiltFrom.from_json(text) if text else None)
+    outcomes = {} if stored is None else stored.outcomes
+    return State(version, last_commit.get(RUN_KEY, ""), BuiltFrom.from_json(text) if text else None, outcomes=outcomes)
+
+
+def with_outcome(state: State, results: Iterable[CheckResult]) -> Mapping[str, Mapping[str, int]]:
+    """Returns the outcomes of a table's checks, with those of its version.
+
+    Args:
+        state: The state of the version.
+        results: The results of all checks of the version; none where a commit was made without checks.
+    """
+    found = Counter(result.status for result in results)
+    if not found:
+        return state.outcomes
+    earlier = [(version, outcome) for version, outcome in state.outcomes.items() if version != state.version]
+    return dict([*earlier, (state.version, dict(found))][-OUTCOMES:])
 
 
 def write_state(lakehouse: Lakehouse, name: str, state: State) -> None:

@@ -17,9 +17,12 @@ from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.lineage import Lineage, column_lineage
 from stedi_assets.query import Query
 from stedi_assets.report import pictures
-from stedi_assets.report.graph import Graph, lay_out
+from stedi_assets.report.graph import Graph, lay_out, lay_out_in_rows
+from stedi_assets.report.history import Version, last_versions
+from stedi_assets.report.instants import INSTANTS, Span, instant_text, span_of
 from stedi_assets.report.preview import masked_rows
 from stedi_assets.report.questions import QUESTIONS, Question
+from stedi_assets.storage.rejection import Rejection, read_rejection
 
 Status = Literal["passed", "warned", "failed", "not run"]
 
@@ -86,7 +89,11 @@ class ReportedTable:
     Attributes:
         table: Its contract.
         content: The content of its current version; None if it has not been built.
-        expected: The expected number of rows; None if none is given.
+        versions: Its last versions, the oldest first.
+        span: The first and the last instant of its readings; None for a table without any.
+        rejection: The version that the last run rejected; None if there is none.
+        inputs: The names of the sources and tables that it is made from.
+        results: The results of its checks.
         sql: The SELECT that fills it; None for a quarantine, which the landing table's reader fills.
         lineage: From a column to the columns that it is computed from.
         sample: Its first rows; None if it has not been built.
@@ -94,10 +101,34 @@ class ReportedTable:
 
     table: Table
     content: TableContent | None
-    expected: int | None
+    versions: Sequence[Version]
+    span: Span | None
+    rejection: Rejection | None
+    inputs: Sequence[str]
+    results: Sequence[CheckResult]
     sql: str | None
     lineage: Lineage
     sample: TextTable | None
+
+    @property
+    def has_trend(self) -> bool:
+        """Whether there are several versions."""
+        return len(self.versions) > 1
+
+    @property
+    def expected(self) -> int | None:
+        """The expected number of rows; None if none is given."""
+        found = [result.findings["expected"] for result in self.results if "expected" in result.findings]
+        return int(found[0]) if found else None
+
+    @property
+    def status(self) -> Status:
+        """The worst status of its checks and of its last run."""
+        if self.rejection:
+            return "failed"
+        found = {result.status for result in self.results}
+        order: Sequence[Status] = ("failed", "not run", "warned")
+        return next((status for status in order if status in found), "passed")
 
 
 @dataclass(frozen=True)
@@ -106,6 +137,7 @@ class Report:
 
     Attributes:
         made: When it was gathered, in UTC.
+        engine: The engine that computed the checks and the answers.
         lakehouse: The folder of the tables.
         landing: The folder of the raw files.
         cores: The number of cores that the process may use.
@@ -114,12 +146,14 @@ class Report:
         tables: The tables, in the order of the contract.
         answers: The questions with their answers.
         results: The results of all checks, in the order of the tables.
-        graph: The lineage graph.
-        pictures: From a picture's name to a PNG.
+        graph: The lineage graph, from left to right.
+        narrow_graph: The same from top to bottom, for a narrow screen.
+        pictures: From a picture's name to the picture.
         no_pictures: Why there are no pictures; empty if there are some.
     """
 
     made: datetime
+    engine: str
     lakehouse: str
     landing: str
     cores: int
@@ -129,7 +163,8 @@ class Report:
     answers: Sequence[Answer]
     results: Sequence[CheckResult]
     graph: Graph
-    pictures: Mapping[str, bytes]
+    narrow_graph: Graph
+    pictures: Mapping[str, pictures.Picture]
     no_pictures: str
 
     @property
@@ -158,20 +193,24 @@ def gather(lakehouse: Lakehouse, queries: Mapping[str, Query], checks: Checks) -
         raise StediError(f"There is no table at {lakehouse.root} to report on.", "Run stedi run.")
     results = [_run_check(table, check, lakehouse) for table in TABLES for check in checks[table]]
     images, no_pictures = _draw_pictures(lakehouse)
+    inputs = _dependencies(queries)
+    versions = last_versions(lakehouse, list(TABLES))
     return Report(
         made=datetime.now(UTC),
+        engine=lakehouse.engine.name,
         lakehouse=str(lakehouse.root),
         landing=str(lakehouse.landing),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         system=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
         packages=_package_versions(),
         tables=[
-            _reported_table(table, contents[name], queries.get(name), results, lakehouse)
+            _reported_table(table, contents[name], versions[name], inputs[name], queries.get(name), results, lakehouse)
             for name, table in TABLES.items()
         ],
         answers=[Answer(question, _text_table(lakehouse, question.sql)) for question in QUESTIONS],
         results=results,
-        graph=lay_out(_dependencies(queries)),
+        graph=lay_out(inputs),
+        narrow_graph=lay_out_in_rows(inputs),
         pictures=images,
         no_pictures=no_pictures,
     )
@@ -193,7 +232,7 @@ def _run_check(table: str, check: Check, lakehouse: Lakehouse) -> CheckResult:
     return CheckResult(table, check.name, check.description, "failed" if check.blocking else "warned", findings)
 
 
-def _draw_pictures(lakehouse: Lakehouse) -> tuple[Mapping[str, bytes], str]:
+def _draw_pictures(lakehouse: Lakehouse) -> tuple[Mapping[str, pictures.Picture], str]:
     if not pictures.can_draw():
         return {}, "Matplotlib, which draws them, is not installed: pip install 'stedi_assets[report]'."
     try:
@@ -215,24 +254,25 @@ def _package_versions() -> dict[str, str]:
 def _reported_table(
     table: Table,
     content: TableContent | None,
+    versions: Sequence[Version],
+    inputs: Sequence[str],
     query: Query | None,
     results: Sequence[CheckResult],
     lakehouse: Lakehouse,
 ) -> ReportedTable:
     lineage: Lineage = {}
     if query:
-        inputs = {name: COLUMNS[name] for name in query.tables}
-        lineage = column_lineage(query, inputs, [column.name for column in table.columns])
+        columns = {name: COLUMNS[name] for name in query.tables}
+        lineage = column_lineage(query, columns, [column.name for column in table.columns])
     sample = _text_table(lakehouse, f"SELECT * FROM {table.name} LIMIT {SAMPLE_ROWS}", lineage) if content else None
-    expected = [
-        int(result.findings["expected"])
-        for result in results
-        if result.table == table.name and "expected" in result.findings
-    ]
     return ReportedTable(
         table=table,
         content=content,
-        expected=expected[0] if expected else None,
+        versions=versions,
+        span=span_of(content.files, table.event_time) if content else None,
+        rejection=read_rejection(lakehouse.folder(table.name)),
+        inputs=inputs,
+        results=[result for result in results if result.table == table.name],
         sql=query.sql if query else None,
         lineage=lineage,
         sample=sample,
@@ -245,10 +285,15 @@ def _text_table(lakehouse: Lakehouse, sql: str, lineage: Lineage | None = None) 
         rows = masked_rows(lakehouse.rows(sql), lineage)
     except StediError:
         return None
-    return TextTable(list(rows[0]) if rows else [], [[_cell_text(value) for value in row.values()] for row in rows])
+    cells = [[_cell_text(name, value) for name, value in row.items()] for row in rows]
+    return TextTable(list(rows[0]) if rows else [], cells)
 
 
-def _cell_text(value: Any) -> str | None:
+def _cell_text(name: str, value: Any) -> str | None:
     if value is None:
         return None
+    if name in INSTANTS and isinstance(value, int):
+        return instant_text(value)
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

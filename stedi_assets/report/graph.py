@@ -1,4 +1,8 @@
-"""Lays out the lineage graph from left to right, as Sugiyama's method does: columns, dummy nodes, few crossings."""
+"""Lays out the lineage graph: from left to right, or for a narrow screen from top to bottom.
+
+From left to right, as Sugiyama's method does: columns, dummy nodes, few crossings. From top to bottom, each name has a
+row, and the lines run beside the names, as in the drawing of a history of commits.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +16,11 @@ Point = tuple[float, float]
 
 CHARACTER_WIDTH = 7.0
 PADDING = 12.0
-HEIGHT = 28.0
+HEIGHT = 42.0
 ROW_GAP = 16.0
 COLUMN_GAP = 40.0
+LANE_GAP = 10.0
+BEND = 6.0
 
 
 @dataclass(frozen=True)
@@ -109,10 +115,69 @@ def lay_out(dependencies: Dependencies) -> Graph:
         width = max(_width(node) for node in column)
         y = (height - len(column) * (HEIGHT + ROW_GAP) + ROW_GAP) / 2
         for row, node in enumerate(column):
-            boxes[node] = Box(node.name, x, y + row * (HEIGHT + ROW_GAP), width if node.is_dummy else _width(node))
+            boxes[node] = Box(node.name, x, y + row * (HEIGHT + ROW_GAP), width)
         x += width + COLUMN_GAP
     arrows = [Arrow(start, end, _path([boxes[node] for node in route])) for (start, end), route in routes.items()]
     return Graph([boxes[node] for node in nodes], arrows, x - COLUMN_GAP, height)
+
+
+def lay_out_in_rows(dependencies: Dependencies) -> Graph:
+    """Returns the layout of a graph with one name a row: every arrow points down, and runs in a lane at the left.
+
+    Args:
+        dependencies: From each name to the names that it is made from, without cycles. A name without inputs need not
+            be a key.
+    """
+    rows = {name: row for row, name in enumerate(_order(dependencies))}
+    lanes = _lanes(
+        {
+            name: (row, max((rows[end] for end in dependencies if name in dependencies[end]), default=row))
+            for name, row in rows.items()
+        }
+    )
+    left = (max(lanes.values(), default=0) + 2) * LANE_GAP
+    boxes = {name: Box(name, left, row * (HEIGHT + ROW_GAP / 2), _width(Node(0, name))) for name, row in rows.items()}
+    arrows = [
+        Arrow(start, end, _beside(boxes[start], boxes[end], left - (lanes[start] + 2) * LANE_GAP + BEND))
+        for end, starts in dependencies.items()
+        for start in starts
+    ]
+    width = max(box.x + box.width for box in boxes.values())
+    return Graph(list(boxes.values()), arrows, width, max(box.y for box in boxes.values()) + HEIGHT)
+
+
+def _order(dependencies: Dependencies) -> list[str]:
+    """Returns the names, each after its inputs and soon after the last one of them."""
+    left = list(dict.fromkeys([*(start for starts in dependencies.values() for start in starts), *dependencies]))
+    placed: dict[str, int] = {}
+    while left:
+        ready = [name for name in left if all(start in placed for start in dependencies.get(name, ()))]
+        chosen = max(ready, key=lambda name: max((placed[start] for start in dependencies.get(name, ())), default=-1))
+        left.remove(chosen)
+        placed[chosen] = len(placed)
+    return list(placed)
+
+
+def _lanes(extents: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    """Returns a lane for each name whose arrows extend over some rows: 0 beside the boxes, short ones first."""
+    lanes: dict[str, int] = {}
+    for name, (first, last) in sorted(extents.items(), key=lambda item: item[1][1] - item[1][0]):
+        if first == last:
+            continue
+        taken = {lane for other, lane in lanes.items() if extents[other][0] <= last and first <= extents[other][1]}
+        lanes[name] = next(lane for lane in range(len(extents)) if lane not in taken)
+    return lanes
+
+
+def _beside(start: Box, end: Box, lane: float) -> str:
+    """Returns a path that leaves a box below its middle, runs down in a lane, and reaches another above its middle."""
+    leaves, reaches = start.y + start.height * 0.7, end.y + end.height * 0.3
+    return (
+        f"M{_coordinates((start.x, leaves))}L{_coordinates((lane + BEND, leaves))}"
+        f"Q{_coordinates((lane, leaves))} {_coordinates((lane, leaves + BEND))}"
+        f"L{_coordinates((lane, reaches - BEND))}"
+        f"Q{_coordinates((lane, reaches))} {_coordinates((lane + BEND, reaches))}L{_coordinates((end.x, reaches))}"
+    )
 
 
 def _columns_of(dependencies: Dependencies) -> dict[str, int]:

@@ -1,17 +1,20 @@
 """Pictures of the tables, drawn from small results that the engine computed.
 
-Each picture has an opaque background, so that it is legible on a light and on a dark page. Matplotlib, an optional
-dependency, draws them: call `can_draw` first.
+A picture as a PNG has an opaque background, so that it is legible on Dagster's light and dark pages. As SVG it takes
+the colours of the page. Matplotlib, an optional dependency, draws them: call `can_draw` first.
 """
 
 import base64
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from stedi_assets.contract import SOURCES, TABLES, Zone
+from stedi_assets.contract import TABLES, Zone
+from stedi_assets.report.funnel import FUNNEL, funnel_parts
+from stedi_assets.report.instants import instant_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,19 +22,6 @@ if TYPE_CHECKING:
 
 ComputeRows = Callable[[str], Sequence[Mapping[str, Any]]]
 """Computes one SELECT with a small result, and returns a dict from column name to value for each row."""
-
-QUARANTINES = frozenset(source.quarantine for source in SOURCES.values())
-
-SUBJECTS = tuple(dict.fromkeys(table.path.partition("/")[0] for table in TABLES.values()))
-"""The subjects of the tables, such as customer: the first part of their paths."""
-
-FUNNEL = tuple(
-    name
-    for subject in SUBJECTS
-    for name, table in TABLES.items()
-    if name not in QUARANTINES and table.path.startswith(f"{subject}/")
-)
-"""The tables from landing to training, one subject after the other, without the quarantines."""
 
 BINS = 60
 """The most bars of a distribution."""
@@ -48,8 +38,25 @@ FAINT = "#d0d7de"
 ZONE_COLOURS: Mapping[Zone, str] = {"landing": "#8c959f", "trusted": "#0969da", "curated": "#1a7f37"}
 LANDED, CONSENTED = ZONE_COLOURS["landing"], ZONE_COLOURS["trusted"]
 
-WIDTH, DOTS_PER_INCH = 8.0, 100
+PAGE_COLOURS = {
+    INK: "var(--ink)",
+    FAINT: "var(--line)",
+    **{colour: f"var(--{zone})" for zone, colour in ZONE_COLOURS.items()},
+}
+"""From a colour of a picture to the colour of the page, which has a light and a dark one."""
+
+ID = re.compile(r' id="([^"]+)"')
+REFERENCE = re.compile(r'#([^")]+)(?=["\)])')
+"""An id of an element of SVG, and a reference to one: href="#…" or url(#…)."""
+
+WIDTH, DOTS_PER_INCH = 6.4, 100
 """The width of a picture in inches, and its resolution."""
+
+SVG_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "stedi", "font.family": "sans-serif"}
+"""Text stays text, in the font of the page, and equal figures give equal bytes."""
+
+WITHOUT_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+"""Without the date among them, equal figures give equal bytes."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,16 @@ class Distribution:
     column: str
     width: float
     counts: Mapping[float, int]
+
+    @property
+    def text(self) -> str:
+        """The extent and the peak, in words."""
+        if not self.counts:
+            return f"{self.column} has no values"
+        peak = max(self.counts, key=lambda start: self.counts[start])
+        least, greatest = min(self.counts), max(self.counts)
+        rows = self.counts[peak]
+        return f"{self.column} from {least:.4g} to {greatest:.4g}, most often about {peak:.4g}, in {rows:,} rows"
 
 
 @dataclass(frozen=True)
@@ -82,26 +99,68 @@ class Period:
     consented: int
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A picture.
+
+    Attributes:
+        figure: The figure.
+        alternative: What the picture shows, for those who do not see it.
+    """
+
+    figure: "Figure"
+    alternative: str
+
+    @property
+    def png(self) -> bytes:
+        """The picture as a PNG."""
+        content = io.BytesIO()
+        self.figure.savefig(content, format="png", dpi=DOTS_PER_INCH, facecolor=BACKGROUND, metadata={"Software": None})
+        return content.getvalue()
+
+    def svg(self, name: str) -> str:
+        """Returns the picture as SVG for inlining, in the colours of the page and without an alternative text.
+
+        Args:
+            name: A prefix that keeps the ids of the pictures of a page apart.
+        """
+        import matplotlib  # noqa: PLC0415
+
+        content = io.StringIO()
+        with matplotlib.rc_context(SVG_SETTINGS):
+            self.figure.savefig(content, format="svg", transparent=True, metadata=WITHOUT_METADATA)
+        _, start, rest = content.getvalue().partition("<svg")
+        coloured = re.sub("|".join(PAGE_COLOURS), lambda found: PAGE_COLOURS[found[0]], start + rest)
+        referenced = set(REFERENCE.findall(coloured))
+        kept = ID.sub(lambda found: f' id="{name}-{found[1]}"' if found[1] in referenced else "", coloured)
+        return REFERENCE.sub(rf"#{name}-\1", kept)
+
+    @property
+    def markdown(self) -> str:
+        """The picture as Markdown, for Dagster's metadata."""
+        return f"![{self.alternative}](data:image/png;base64,{base64.b64encode(self.png).decode()})"
+
+
 def can_draw() -> bool:
     """Returns whether Matplotlib is installed."""
     return find_spec("matplotlib") is not None
 
 
-def draw_pictures(rows: ComputeRows) -> dict[str, bytes]:
+def draw_pictures(rows: ComputeRows) -> dict[str, Picture]:
     """Draws every picture.
 
     Args:
         rows: Computes queries over the tables of the contract.
 
     Returns:
-        From a picture's name to a PNG.
+        From a picture's name to the picture.
 
     Raises:
         StediError: A table does not exist.
     """
-    counts = rows_by_table(rows)
-    figures = {
-        "funnel": funnel(counts),
+    return {
+        "funnel": funnel(rows_by_table(rows)),
+        "readings_over_time": readings_over_time(*readings_by_period(rows)),
         "accelerometer_distribution": distributions(
             "Phone readings of customers who consent",
             [distribution(rows, "accelerometer_trusted", column) for column in ("x", "y", "z")],
@@ -110,9 +169,7 @@ def draw_pictures(rows: ComputeRows) -> dict[str, bytes]:
             "Device readings of customers who consent",
             [distribution(rows, "step_trainer_trusted", "distanceFromObject")],
         ),
-        "readings_over_time": readings_over_time(*readings_by_period(rows)),
     }
-    return {name: render_png(figure) for name, figure in figures.items()}
 
 
 def rows_by_table(rows: ComputeRows) -> dict[str, int]:
@@ -173,46 +230,43 @@ def readings_by_period(rows: ComputeRows) -> tuple[Sequence[Period], int]:
     return sorted(periods, key=lambda period: period.start), minutes
 
 
-def funnel(counts: Mapping[str, int]) -> "Figure":
+def funnel(counts: Mapping[str, int]) -> Picture:
     """Draws the number of rows of each table, and its share of the rows of the subject's landing table.
+
+    Customers and readings have an axis each: there are some hundred times as many readings.
 
     Args:
         counts: From a table to its rows, in the order to draw.
     """
-    figure, axes = _figure(0.34 * len(counts) + 0.9, "Rows from landing to training")
-    names = list(counts)
-    colours = [ZONE_COLOURS[TABLES[name].zone] for name in names]
-    bars = axes.barh(names, list(counts.values()), color=colours)
-    axes.bar_label(bars, [_count(name, counts) for name in names], padding=4, color=INK, fontsize=9)
-    axes.invert_yaxis()
-    axes.set_xlim(right=max([*counts.values(), 1]) * 1.18)
-    axes.xaxis.set_visible(False)
-    axes.spines[:].set_visible(False)
-    for zone, colour in ZONE_COLOURS.items():
-        axes.barh([0], [0], color=colour, label=zone)
-    axes.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=9)
-    return figure
+    parts = [part for part in funnel_parts(counts) if part.counts]
+    title = "Rows from landing to training"
+    figure, _ = _figure(0.34 * len(counts) + 1.5, title, rows=[len(part.counts) for part in parts])
+    for axes, part in zip(figure.axes, parts, strict=True):
+        names = list(part.counts)
+        bars = axes.barh(names, list(part.counts.values()), color=[ZONE_COLOURS[TABLES[name].zone] for name in names])
+        labels = [f"{count:,}{part.share_text(name)}" for name, count in part.counts.items()]
+        axes.bar_label(bars, labels, padding=4, color=INK, fontsize=9)
+        axes.invert_yaxis()
+        axes.set_title(part.title, loc="left", color=INK, fontsize=9)
+        axes.set_xlim(right=max([*part.counts.values(), 1]) * 1.3)
+        axes.xaxis.set_visible(False)
+        axes.spines[:].set_visible(False)
+    texts = (f"{name} {count:,}{part.share_text(name)}" for part in parts for name, count in part.counts.items())
+    return Picture(figure, f"{title}: {', '.join(texts)}.")
 
 
-def _count(name: str, counts: Mapping[str, int]) -> str:
-    subject = TABLES[name].path.partition("/")[0]
-    landed = counts.get(f"{subject}_landing", 0)
-    share = f" ({counts[name] / landed:.0%})" if landed and TABLES[name].zone != "landing" else ""
-    return f"{counts[name]:,}{share}"
-
-
-def distributions(title: str, columns: Sequence[Distribution]) -> "Figure":
+def distributions(title: str, columns: Sequence[Distribution]) -> Picture:
     """Draws the histograms of columns side by side."""
-    figure, first = _figure(2.6, title, panels=len(columns))
+    figure, first = _figure(2.4, title, panels=len(columns))
     for axes, each in zip(figure.axes, columns, strict=True):
         axes.bar(list(each.counts), list(each.counts.values()), each.width * 0.96, align="edge", color=CONSENTED)
         axes.set_xlabel(each.column, color=INK, fontsize=9)
         axes.yaxis.set_major_formatter("{x:,.0f}")
     first.set_ylabel("rows", color=INK, fontsize=9)
-    return figure
+    return Picture(figure, f"Histogram. {title}: {'; '.join(each.text for each in columns)}.")
 
 
-def readings_over_time(periods: Sequence[Period], minutes: int) -> "Figure":
+def readings_over_time(periods: Sequence[Period], minutes: int) -> Picture:
     """Draws the phone readings over time, and the readings of customers who consent.
 
     Args:
@@ -224,7 +278,8 @@ def readings_over_time(periods: Sequence[Period], minutes: int) -> "Figure":
     span = "minute" if minutes == 1 else f"{minutes:,} minutes"
     total, consented = sum(each.readings for each in periods), sum(each.consented for each in periods)
     share = f", {consented / total:.0%} of them with consent" if total else ""
-    figure, axes = _figure(2.8, f"Phone readings per {span}{share}")
+    title = f"Phone readings per {span}{share}"
+    figure, axes = _figure(2.8, title)
     days = [each.start / 86_400_000 for each in periods]
     width = minutes / 1440
     axes.bar(days, [each.readings for each in periods], width, align="edge", color=LANDED, label="all")
@@ -235,38 +290,24 @@ def readings_over_time(periods: Sequence[Period], minutes: int) -> "Figure":
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("UTC", color=INK, fontsize=9)
     figure.legend(loc="outside lower left", ncols=2, frameon=False, labelcolor=INK, fontsize=9)
-    return figure
+    if not periods:
+        return Picture(figure, f"{title}: there are none.")
+    most = max(periods, key=lambda each: each.readings)
+    first, last = instant_text(periods[0].start), instant_text(periods[-1].start)
+    return Picture(
+        figure,
+        f"{title}, from {first} to {last} UTC: {total:,} in all, at most {most.readings:,} per {span}, "
+        f"at {instant_text(most.start)}.",
+    )
 
 
-def render_png(figure: "Figure") -> bytes:
-    """Returns a figure as a PNG, without metadata, so that equal figures give equal bytes."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS_PER_INCH, facecolor=BACKGROUND, metadata={"Software": None})
-    return content.getvalue()
-
-
-def data_uri(image: bytes) -> str:
-    """Returns a PNG as a data URI, for a page that loads nothing."""
-    return f"data:image/png;base64,{base64.b64encode(image).decode()}"
-
-
-def markdown(name: str, image: bytes) -> str:
-    """Returns a picture as Markdown, for Dagster's metadata.
-
-    Args:
-        name: The picture's name, which becomes its alternative text.
-        image: A PNG.
-    """
-    return f"![{name.replace('_', ' ')}]({data_uri(image)})"
-
-
-def _figure(height: float, title: str, panels: int = 1) -> tuple["Figure", "Axes"]:
+def _figure(height: float, title: str, panels: int = 1, rows: Sequence[int] = (1,)) -> tuple["Figure", "Axes"]:
     # Not by pyplot, which keeps a reference to every figure and looks for a display.
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor=BACKGROUND)
     figure.suptitle(title, color=INK, fontsize=11)
-    for axes in figure.subplots(1, panels, squeeze=False)[0]:
+    for axes in figure.subplots(len(rows), panels, squeeze=False, height_ratios=rows).flat:
         axes.set_facecolor(BACKGROUND)
         axes.tick_params(colors=INK, labelsize=9)
         axes.spines[["top", "right"]].set_visible(False)

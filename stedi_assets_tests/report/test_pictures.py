@@ -1,6 +1,7 @@
 """The pictures of the report and of its asset."""
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 
@@ -13,10 +14,8 @@ from stedi_assets.report.pictures import (
     Distribution,
     Period,
     can_draw,
-    data_uri,
     distribution,
     draw_pictures,
-    markdown,
     readings_by_period,
     rows_by_table,
 )
@@ -46,8 +45,9 @@ def test_pictures_are_small_and_opaque_pngs(lakehouse: Lakehouse) -> None:
         "distance_distribution",
         "readings_over_time",
     }
-    for name, content in drawn.items():
-        assert len(data_uri(content)) < 100_000, name
+    for picture in drawn.values():
+        content = picture.png
+        assert len(picture.markdown) < 100_000
         with Image.open(io.BytesIO(content)) as image:
             assert image.format == "PNG"
             assert image.width > image.height
@@ -56,8 +56,24 @@ def test_pictures_are_small_and_opaque_pngs(lakehouse: Lakehouse) -> None:
             assert len(image.convert("RGB").getcolors(image.width * image.height) or []) > 2
 
 
-def test_a_picture_is_written_as_markdown_that_loads_nothing() -> None:
-    assert markdown("distance_distribution", b"\x89PNG") == "![distance distribution](data:image/png;base64,iVBORw==)"
+def test_a_picture_is_written_as_markdown_with_what_it_shows_and_loads_nothing(lakehouse: Lakehouse) -> None:
+    written = draw_pictures(lakehouse.rows)["distance_distribution"].markdown
+    assert written.startswith(
+        "![Histogram. Device readings of customers who consent: distanceFromObject from 201 to 299, most often about "
+        "201, in 1 rows.](data:image/png;base64,iVBOR"
+    )
+
+
+@on_duckdb
+def test_a_picture_on_the_page_takes_the_colours_of_the_page_and_keeps_its_text(lakehouse: Lakehouse) -> None:
+    drawn = [picture.svg(name) for name, picture in draw_pictures(lakehouse.rows).items()]
+    for svg in drawn:
+        assert svg.startswith("<svg")
+        assert "var(--ink)" in svg
+        assert not re.search(r"#[0-9a-f]{6}\b(?<!#000000)", svg)
+        assert "<text" in svg
+    ids = [found for svg in drawn for found in set(re.findall(r' id="([^"]+)"', svg))]
+    assert len(ids) == len(set(ids))
 
 
 def test_the_funnel_counts_the_rows_of_every_table_but_the_quarantines(lakehouse: Lakehouse) -> None:
