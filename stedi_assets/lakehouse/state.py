@@ -90,11 +90,11 @@ def with_outcome(state: State, results: Iterable[CheckResult]) -> Mapping[str, M
         state: The state of the version.
         results: The results of all checks of the version; none where a commit was made without checks.
     """
-    found = Counter(result.status for result in results)
+    found: Counter[str] = Counter(result.status for result in results)
     if not found:
         return state.outcomes
-    earlier = [(version, outcome) for version, outcome in state.outcomes.items() if version != state.version]
-    return dict([*earlier, (state.version, dict(found))][-OUTCOMES:])
+    earlier = {version: outcome for version, outcome in state.outcomes.items() if version != state.version}
+    return dict([*earlier.items(), (state.version, dict(found))][-OUTCOMES:])
 
 
 def write_state(lakehouse: Lakehouse, name: str, state: State) -> None:

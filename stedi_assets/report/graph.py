@@ -14,11 +14,11 @@ Dependencies = Mapping[str, Sequence[str]]
 Point = tuple[float, float]
 """The distances from the graph's left and upper edges, in SVG's user units."""
 
-CHARACTER_WIDTH = 7.0
-PADDING = 12.0
+CHARACTER_WIDTH = 7.55
+PADDING = 8.0
 HEIGHT = 42.0
 ROW_GAP = 16.0
-COLUMN_GAP = 40.0
+COLUMN_GAP = 30.0
 LANE_GAP = 10.0
 BEND = 6.0
 

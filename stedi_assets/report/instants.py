@@ -16,8 +16,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 INSTANTS = frozenset(
     column.name
-    for each in (*SOURCES.values(), *TABLES.values())
-    for column in each.columns
+    for columns in (*(source.columns for source in SOURCES.values()), *(table.columns for table in TABLES.values()))
+    for column in columns
     if column.type == "BIGINT" and "milliseconds since 1970" in column.description
 )
 """The names of the columns that hold instants, as the unit in their description says."""

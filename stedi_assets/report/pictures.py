@@ -52,7 +52,7 @@ REFERENCE = re.compile(r'#([^")]+)(?=["\)])')
 WIDTH, DOTS_PER_INCH = 6.4, 100
 """The width of a picture in inches, and its resolution."""
 
-SVG_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "stedi", "font.family": "sans-serif"}
+SVG_SETTINGS: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "stedi", "font.family": "sans-serif"}
 """Text stays text, in the font of the page, and equal figures give equal bytes."""
 
 WITHOUT_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -80,8 +80,8 @@ class Distribution:
             return f"{self.column} has no values"
         peak = max(self.counts, key=lambda start: self.counts[start])
         least, greatest = min(self.counts), max(self.counts)
-        rows = self.counts[peak]
-        return f"{self.column} from {least:.4g} to {greatest:.4g}, most often about {peak:.4g}, in {rows:,} rows"
+        rows = f"{self.counts[peak]:,} {'row' if self.counts[peak] == 1 else 'rows'}"
+        return f"{self.column} from {least:.4g} to {greatest:.4g}, most often about {peak:.4g}, in {rows}"
 
 
 @dataclass(frozen=True)

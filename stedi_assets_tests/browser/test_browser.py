@@ -202,9 +202,9 @@ def test_the_launchpad_of_an_erasure_takes_the_request_and_no_lakehouse(browser:
 def test_the_page_of_the_report_shows_a_picture(browser: BrowserContext, built: Built) -> None:
     page = open_asset(browser, built.address, REPORT)
     page.locator("tr", has_text="funnel").get_by_text("Show Markdown").first.click()
-    picture = page.get_by_role("dialog").get_by_role("img", name="funnel")
+    picture = page.get_by_role("dialog").get_by_role("img", name="Rows from landing to training: customer_landing 956")
     expect(picture).to_be_visible()
-    assert picture.evaluate("image => image.naturalWidth") == 800
+    assert picture.evaluate("image => image.naturalWidth") == 640
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -214,11 +214,14 @@ def test_the_report_opens_without_a_failed_request_or_a_message_and_does_not_scr
 ) -> None:
     page, problems = open_report(browser, built.report, width)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page.get_by_text("59 passed").click()
+    page.locator("summary", has_text="59 passed").click()
     assert problems.found == []
     assert [request for request in problems.requests if not request.startswith(("data:", built.report.as_uri()))] == []
     assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width, width]
-    assert page.locator("img").evaluate_all("images => images.map(image => image.naturalWidth > 0)") == [True] * 4
+    assert (
+        page.locator("#pictures figure > svg").evaluate_all("drawn => drawn.map(each => each.clientWidth > 300)")
+        == [True] * 3
+    )
     is_dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 17, 23)"
     assert is_dark == (scheme == "dark")
 

@@ -60,7 +60,7 @@ def test_a_picture_is_written_as_markdown_with_what_it_shows_and_loads_nothing(l
     written = draw_pictures(lakehouse.rows)["distance_distribution"].markdown
     assert written.startswith(
         "![Histogram. Device readings of customers who consent: distanceFromObject from 201 to 299, most often about "
-        "201, in 1 rows.](data:image/png;base64,iVBOR"
+        "201, in 1 row.](data:image/png;base64,iVBOR"
     )
 
 

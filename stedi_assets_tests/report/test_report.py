@@ -101,7 +101,7 @@ def test_the_page_has_pictures_that_say_what_they_show(page: Page) -> None:
         "Histogram. Phone readings of customers who consent: x from 0 to 0.75, most often about 0, in 2 rows; "
         "y from -1 to -1, most often about -1, in 4 rows; z from 0.5 to 0.5, most often about 0.5, in 4 rows.",
         "Histogram. Device readings of customers who consent: distanceFromObject from 201 to 299, most often about "
-        "201, in 1 rows.",
+        "201, in 1 row.",
     ]
 
 

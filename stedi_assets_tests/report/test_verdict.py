@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def gathered() -> Mapping[str, Report]:
 
 
 @pytest.fixture
-def contents(built: Build, gathered: dict[str, Report]) -> Iterator[Report]:
+def contents(built: Build, gathered: dict[str, Report]) -> Report:
     """What the page of a lakehouse shows whose checks pass, but for warnings."""
     if not gathered:
         with opened_lakehouse(built.project) as lakehouse:
