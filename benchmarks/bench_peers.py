@@ -121,7 +121,7 @@ class Contender:
 
 MATERIALIZE = ("{programs}/dagster", "asset", "materialize", "--select")
 MATERIALIZE_ALL = (*MATERIALIZE, "*")
-ALL_TABLES = "(group:landing or group:trusted or group:curated)"
+ALL_TABLES = "(group:landing or group:trusted or group:curated or group:machine_learning)"
 """Of this project; lakehouse_report needs an extra that is not installed with them."""
 EIGHT_TABLES = f"{ALL_TABLES} and not key:machine_learning_pseudonymized"
 """What peers build too, and the quarantines."""

@@ -26,6 +26,9 @@ from stedi_assets.storage.rejection import Rejection, read_rejection
 
 Status = Literal["passed", "warned", "failed", "not run"]
 
+SIGNS = {"passed": "✓", "warned": "!", "failed": "✗", "not run": "–", "": "·"}
+"""From a status to a sign of it; an empty one is unknown."""
+
 SAMPLE_ROWS = 5
 
 PACKAGES = ("stedi_assets", "dagster", "deltalake", "duckdb", "pyspark", "sqlglot")
@@ -109,6 +112,14 @@ class ReportedTable:
     sql: str | None
     lineage: Lineage
     sample: TextTable | None
+
+    @property
+    def detail(self) -> str:
+        """Its status and its number of rows, as a short text."""
+        if self.content is None:
+            return "not built"
+        rows = "unknown" if self.content.rows is None else f"{self.content.rows:,}"
+        return f"{SIGNS[self.status]} {rows} {'row' if self.content.rows == 1 else 'rows'}"
 
     @property
     def has_trend(self) -> bool:
@@ -195,6 +206,11 @@ def gather(lakehouse: Lakehouse, queries: Mapping[str, Query], checks: Checks) -
     images, no_pictures = _draw_pictures(lakehouse)
     inputs = _dependencies(queries)
     versions = last_versions(lakehouse, list(TABLES))
+    tables = [
+        _reported_table(table, contents[name], versions[name], inputs[name], queries.get(name), results, lakehouse)
+        for name, table in TABLES.items()
+    ]
+    details = {**dict.fromkeys(SOURCES, "raw files"), **{each.table.name: each.detail for each in tables}}
     return Report(
         made=datetime.now(UTC),
         engine=lakehouse.engine.name,
@@ -203,14 +219,11 @@ def gather(lakehouse: Lakehouse, queries: Mapping[str, Query], checks: Checks) -
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         system=f"{platform.system()} {platform.release()} {platform.machine()}, Python {platform.python_version()}",
         packages=_package_versions(),
-        tables=[
-            _reported_table(table, contents[name], versions[name], inputs[name], queries.get(name), results, lakehouse)
-            for name, table in TABLES.items()
-        ],
+        tables=tables,
         answers=[Answer(question, _text_table(lakehouse, question.sql)) for question in QUESTIONS],
         results=results,
-        graph=lay_out(inputs),
-        narrow_graph=lay_out_in_rows(inputs),
+        graph=lay_out(inputs, details),
+        narrow_graph=lay_out_in_rows(inputs, details),
         pictures=images,
         no_pictures=no_pictures,
     )

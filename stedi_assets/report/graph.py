@@ -11,12 +11,18 @@ from itertools import combinations, pairwise
 Dependencies = Mapping[str, Sequence[str]]
 """From a name to the names that it is made from."""
 
+Details = Mapping[str, str]
+"""From a name to a line about it."""
+
 Point = tuple[float, float]
 """The distances from the graph's left and upper edges, in SVG's user units."""
 
 CHARACTER_WIDTH = 7.55
 PADDING = 8.0
+LINE = 15.0
 HEIGHT = 42.0
+"""The height of a box with its name in one line, and a line of details."""
+
 ROW_GAP = 16.0
 COLUMN_GAP = 30.0
 LANE_GAP = 10.0
@@ -29,6 +35,8 @@ class Box:
 
     Attributes:
         name: The name.
+        lines: The name, in the lines in which it is written.
+        detail: A line about it.
         x: The left edge.
         y: The upper edge.
         width: The width.
@@ -36,10 +44,16 @@ class Box:
     """
 
     name: str
+    lines: Sequence[str]
+    detail: str
     x: float
     y: float
     width: float
-    height: float = HEIGHT
+
+    @property
+    def height(self) -> float:
+        """The height."""
+        return HEIGHT + (len(self.lines) - 1) * LINE
 
 
 @dataclass(frozen=True)
@@ -89,12 +103,13 @@ class Node:
     is_dummy: bool = False
 
 
-def lay_out(dependencies: Dependencies) -> Graph:
+def lay_out(dependencies: Dependencies, details: Details) -> Graph:
     """Returns the layout of a graph: every arrow points to the right, and few arrows cross.
 
     Args:
         dependencies: From each name to the names that it is made from, without cycles. A name without inputs need not
             be a key.
+        details: From each name to a line about it.
     """
     columns_of = _columns_of(dependencies)
     routes = {
@@ -108,25 +123,27 @@ def lay_out(dependencies: Dependencies) -> Graph:
     }
     nodes = [Node(column, name) for name, column in columns_of.items()]
     columns = _ordered_columns(nodes, list(routes.values()))
-    height = max(len(column) for column in columns) * (HEIGHT + ROW_GAP) - ROW_GAP
+    step = HEIGHT + LINE + ROW_GAP
+    height = max(len(column) for column in columns) * step - ROW_GAP
     boxes: dict[Node, Box] = {}
     x = 0.0
     for column in columns:
-        width = max(_width(node) for node in column)
-        y = (height - len(column) * (HEIGHT + ROW_GAP) + ROW_GAP) / 2
+        width = max(_width([*_lines(node.name), details[node.name]]) for node in column if not node.is_dummy)
+        y = (height - len(column) * step + ROW_GAP) / 2
         for row, node in enumerate(column):
-            boxes[node] = Box(node.name, x, y + row * (HEIGHT + ROW_GAP), width)
+            boxes[node] = Box(node.name, _lines(node.name), details[node.name], x, y + row * step, width)
         x += width + COLUMN_GAP
     arrows = [Arrow(start, end, _path([boxes[node] for node in route])) for (start, end), route in routes.items()]
     return Graph([boxes[node] for node in nodes], arrows, x - COLUMN_GAP, height)
 
 
-def lay_out_in_rows(dependencies: Dependencies) -> Graph:
+def lay_out_in_rows(dependencies: Dependencies, details: Details) -> Graph:
     """Returns the layout of a graph with one name a row: every arrow points down, and runs in a lane at the left.
 
     Args:
         dependencies: From each name to the names that it is made from, without cycles. A name without inputs need not
             be a key.
+        details: From each name to a line about it.
     """
     rows = {name: row for row, name in enumerate(_order(dependencies))}
     lanes = _lanes(
@@ -136,7 +153,10 @@ def lay_out_in_rows(dependencies: Dependencies) -> Graph:
         }
     )
     left = (max(lanes.values(), default=0) + 2) * LANE_GAP
-    boxes = {name: Box(name, left, row * (HEIGHT + ROW_GAP / 2), _width(Node(0, name))) for name, row in rows.items()}
+    boxes = {
+        name: Box(name, [name], details[name], left, row * (HEIGHT + ROW_GAP / 2), _width([name, details[name]]))
+        for name, row in rows.items()
+    }
     arrows = [
         Arrow(start, end, _beside(boxes[start], boxes[end], left - (lanes[start] + 2) * LANE_GAP + BEND))
         for end, starts in dependencies.items()
@@ -193,8 +213,14 @@ def _columns_of(dependencies: Dependencies) -> dict[str, int]:
     return found
 
 
-def _width(node: Node) -> float:
-    return 0 if node.is_dummy else len(node.name) * CHARACTER_WIDTH + 2 * PADDING
+def _lines(name: str) -> Sequence[str]:
+    """Returns a name in two lines, broken after its last underscore, so that the columns are narrow."""
+    head, mark, tail = name.rpartition("_")
+    return [head + mark, tail] if head else [name]
+
+
+def _width(lines: Sequence[str]) -> float:
+    return max((len(line) for line in lines), default=0) * CHARACTER_WIDTH + 2 * PADDING
 
 
 def _ordered_columns(boxes: Sequence[Node], routes: Sequence[Sequence[Node]]) -> list[list[Node]]:

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.filesize import decimal
 
 from stedi_assets.contract import SOURCES, TABLES
-from stedi_assets.report.contents import Report
+from stedi_assets.report.contents import SIGNS, Report
 from stedi_assets.report.funnel import funnel_parts
 from stedi_assets.report.instants import joined
 from stedi_assets.report.verdict import check_place, verdict_of
@@ -24,7 +24,13 @@ def render_page(report: Report) -> bytes:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        size=decimal, minute=_minute, iso=datetime.isoformat, number=_number, words=_words, place=check_place
+        sign=SIGNS.get,
+        size=decimal,
+        minute=_minute,
+        iso=datetime.isoformat,
+        number=_number,
+        words=_words,
+        place=check_place,
     )
     rows = {reported.table.name: reported.content.rows for reported in report.tables if reported.content}
     readers = {

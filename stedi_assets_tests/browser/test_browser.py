@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
@@ -234,7 +235,12 @@ def test_the_report_scrolls_what_is_wide_by_itself(browser: BrowserContext, buil
 
 def test_the_pictures_of_the_documentation_are_small(browser: BrowserContext, built: Built, tmp_path: Path) -> None:
     taken = take_screenshots(browser, built, tmp_path)
-    assert [file.name for file in taken] == ["asset_graph.png", "asset.png", "report.png"]
-    for file in taken:
+    assert [file.name for file in taken] == ["lineage.svg", "lineage_dark.svg", "asset.png", "report.png"]
+    for file in taken[2:]:
         assert 10_000 < file.stat().st_size < 300_000
         assert len(set(Image.open(file).convert("RGB").get_flattened_data())) > 8
+    light, dark = (ElementTree.parse(file) for file in taken[:2])
+    for drawing in (light, dark):
+        texts = ["".join(text.itertext()) for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+        assert {*SOURCES, *TABLES} <= set(texts)
+    assert ElementTree.tostring(light.getroot()) != ElementTree.tostring(dark.getroot())

@@ -7,6 +7,7 @@ from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.commands import run, serving
 from stedi_assets_tests.support.course import GENERATED_COUNTS
 from stedi_assets_tests.support.deployed import ask
+from stedi_assets_tests.support.graph import GRAPH
 
 
 def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_p
     }
     for name, count in GENERATED_COUNTS.items():
         node = by_name[name]
-        assert node["groupName"] == TABLES[name].zone
+        assert node["groupName"] == GRAPH[name][0]
         assert set(node["kinds"]) == {"duckdb", "delta"}
         (materialization,) = node["assetMaterializations"]
         entries = {entry["label"]: entry for entry in materialization["metadataEntries"]}

@@ -26,7 +26,7 @@ def specs() -> dict[str, dagster.AssetSpec]:
     return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
 
-def test_the_graph_has_the_tables_with_their_zones_and_dependencies(specs: dict[str, dagster.AssetSpec]) -> None:
+def test_the_graph_has_the_tables_with_their_groups_and_dependencies(specs: dict[str, dagster.AssetSpec]) -> None:
     tables = {
         name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps})
         for name, spec in specs.items()
@@ -35,6 +35,18 @@ def test_the_graph_has_the_tables_with_their_zones_and_dependencies(specs: dict[
     assert tables == GRAPH, "edit GRAPH in stedi_assets_tests/support/graph.py"
     expected = GRAPH.keys() | QUARANTINES | SOURCES.keys() | {REPORT}
     assert specs.keys() == expected, "edit GRAPH in stedi_assets_tests/support/graph.py"
+
+
+def test_a_zone_is_a_selection() -> None:
+    graph = defs.resolve_asset_graph()
+    for zone in ("landing", "trusted", "curated"):
+        selected = dagster.AssetSelection.from_string(f"tag:zone={zone}").resolve(graph)
+        assert {key.to_user_string() for key in selected} == {name for name in TABLES if TABLES[name].zone == zone}
+
+
+def test_the_group_of_trusted_tables_is_their_zone(specs: dict[str, dagster.AssetSpec]) -> None:
+    trusted = {name for name, spec in specs.items() if spec.group_name == "trusted"}
+    assert trusted == {name for name in TABLES if TABLES[name].zone == "trusted"}
 
 
 def test_the_graph_begins_at_the_landing_folders(specs: dict[str, dagster.AssetSpec]) -> None:

@@ -16,11 +16,28 @@ GRAPHS: Mapping[str, Mapping[str, list[str]]] = {
 }
 
 
+def details(dependencies: Mapping[str, list[str]]) -> dict[str, str]:
+    return dict.fromkeys([*dependencies, *(start for starts in dependencies.values() for start in starts)], "✓ 5 rows")
+
+
+def test_a_box_is_as_wide_as_its_widest_line() -> None:
+    graph = lay_out({"b": ["a_long_name"], "c": ["b"]}, {"a_long_name": "", "b": "", "c": "✓ 123,456,789 rows"})
+    widths = {box.name: box.width for box in graph.boxes}
+    assert widths["b"] < widths["a_long_name"] < widths["c"]
+
+
+def test_a_name_is_broken_after_its_last_underscore_where_columns_are_many() -> None:
+    dependencies = {"a_long_name": ["short"]}
+    texts = details(dependencies)
+    assert {tuple(box.lines) for box in lay_out(dependencies, texts).boxes} == {("a_long_", "name"), ("short",)}
+    assert {tuple(box.lines) for box in lay_out_in_rows(dependencies, texts).boxes} == {("a_long_name",), ("short",)}
+
+
 @pytest.mark.parametrize("dependencies", GRAPHS.values(), ids=GRAPHS.keys())
 def test_a_graph_is_drawn_from_left_to_right_without_boxes_on_top_of_each_other(
     dependencies: Mapping[str, list[str]],
 ) -> None:
-    graph = lay_out(dependencies)
+    graph = lay_out(dependencies, details(dependencies))
     boxes = {box.name: box for box in graph.boxes}
     assert {(arrow.start, arrow.end) for arrow in graph.arrows} == {
         (start, end) for end, starts in dependencies.items() for start in starts
@@ -34,7 +51,8 @@ def test_a_graph_is_drawn_from_left_to_right_without_boxes_on_top_of_each_other(
 
 
 def test_columns_are_ordered_so_that_arrows_do_not_cross() -> None:
-    graph = lay_out({"first": ["b"], "second": ["a"], "third": ["first", "a"]})
+    dependencies = {"first": ["b"], "second": ["a"], "third": ["first", "a"]}
+    graph = lay_out(dependencies, details(dependencies))
     height = {box.name: box.y for box in graph.boxes}
     assert (height["a"] < height["b"]) == (height["second"] < height["first"])
 
@@ -43,7 +61,7 @@ def test_columns_are_ordered_so_that_arrows_do_not_cross() -> None:
 def test_on_a_narrow_screen_each_name_has_a_row_below_those_that_it_is_made_from(
     dependencies: Mapping[str, list[str]],
 ) -> None:
-    graph = lay_out_in_rows(dependencies)
+    graph = lay_out_in_rows(dependencies, details(dependencies))
     boxes = {box.name: box for box in graph.boxes}
     assert boxes.keys() == {*dependencies, *(start for starts in dependencies.values() for start in starts)}
     assert {(arrow.start, arrow.end) for arrow in graph.arrows} == {
@@ -67,7 +85,7 @@ def lane(path: str) -> float:
 def test_arrows_of_two_names_beside_the_same_row_have_lanes_of_their_own(
     dependencies: Mapping[str, list[str]],
 ) -> None:
-    graph = lay_out_in_rows(dependencies)
+    graph = lay_out_in_rows(dependencies, details(dependencies))
     boxes: Mapping[str, Box] = {box.name: box for box in graph.boxes}
     for one, other in combinations(graph.arrows, 2):
         meet = boxes[one.start].y <= boxes[other.end].y and boxes[other.start].y <= boxes[one.end].y

@@ -29,7 +29,7 @@ FLAGS = [
 PATIENCE = 90_000
 """Milliseconds that a page may take on a busy machine."""
 
-GROUPS = ("landing", "trusted", "curated", "report")
+GROUPS = ("landing", "trusted", "curated", "machine_learning", "report")
 
 TOLERANCE = 10
 """How far from a box, in the graph's own units, the end of an arrow may be."""

@@ -8,9 +8,9 @@ GRAPH = {
     "accelerometer_trusted": ("trusted", {"accelerometer_landing", "customer_trusted"}),
     "customer_curated": ("curated", {"customer_trusted", "accelerometer_trusted"}),
     "step_trainer_trusted": ("trusted", {"step_trainer_landing", "customer_curated"}),
-    "machine_learning_curated": ("curated", {"step_trainer_trusted", "accelerometer_trusted"}),
+    "machine_learning_curated": ("machine_learning", {"step_trainer_trusted", "accelerometer_trusted"}),
     "machine_learning_pseudonymized": (
-        "curated",
+        "machine_learning",
         {"customer_landing", "step_trainer_trusted", "accelerometer_trusted"},
     ),
 }

@@ -7,18 +7,36 @@ import io
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page
 
-from stedi_assets_tests.support.browser import Built, built_lakehouse, chromium, open_asset, open_graph, open_report
+from stedi_assets_tests.support.browser import Built, built_lakehouse, chromium, open_asset, open_report
 
-MARGIN = 24
 COLOURS = 128
+
+STANDALONE = """svg => {
+    const copy = svg.cloneNode(true);
+    const styled = "path, rect, text, tspan";
+    const names = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size"];
+    const copies = copy.querySelectorAll(styled);
+    svg.querySelectorAll(styled).forEach((element, number) => {
+        const style = getComputedStyle(element);
+        names.forEach(name => copies[number].setAttribute(name, style.getPropertyValue(name).replaceAll('"', "'")));
+    });
+    copy.querySelectorAll("a").forEach(link => link.replaceWith(...link.childNodes));
+    copy.setAttribute("role", "img");
+    return new XMLSerializer().serializeToString(copy);
+}"""
+"""Returns a drawing of a page as SVG of its own, with the colours that it has on the page now."""
 
 
 def take_screenshots(context: BrowserContext, built: Built, folder: Path) -> list[Path]:
-    """Takes a picture of the asset graph, of an asset and of the report.
+    """Takes a picture of the lineage, of an asset and of the report.
+
+    The lineage is the drawing of the report, for light and dark pages. Dagster's graph of all assets is three times as
+    wide as a page of documentation, and cuts the names as soon as all of it fits on a screen.
 
     Args:
         context: The browser.
@@ -29,35 +47,28 @@ def take_screenshots(context: BrowserContext, built: Built, folder: Path) -> lis
         The pictures.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    graph = open_graph(context, built.address, 1500, 1500)
-    # A box turns green when its latest event has been looked up, which nothing else tells.
-    graph.wait_for_timeout(8_000)
     asset = open_asset(context, built.address, "machine_learning_pseudonymized")
     asset.wait_for_timeout(3_000)
     report, _ = open_report(context, built.report, 1440)
     return [
-        _taken(graph, folder / "asset_graph.png", around_boxes=True),
+        _drawn(report, folder / "lineage.svg", "light"),
+        _drawn(report, folder / "lineage_dark.svg", "dark"),
         _taken(asset, folder / "asset.png"),
         _taken(report, folder / "report.png"),
     ]
 
 
-def _taken(page: Page, file: Path, *, around_boxes: bool = False) -> Path:
-    image: Image.Image = Image.open(io.BytesIO(page.screenshot()))
-    if around_boxes:
-        image = image.crop(_extent(page))
-    image.quantize(COLOURS).save(file, optimize=True)
+def _drawn(report: Page, file: Path, scheme: Literal["light", "dark"]) -> Path:
+    report.emulate_media(color_scheme=scheme)
+    file.write_text(report.locator(".graph .across").evaluate(STANDALONE) + "\n")
+    report.emulate_media(color_scheme="light")
     return file
 
 
-def _extent(page: Page) -> tuple[int, int, int, int]:
-    places = [place for node in page.locator("foreignObject").all() if (place := node.bounding_box())]
-    return (
-        max(int(min(place["x"] for place in places)) - MARGIN, 0),
-        max(int(min(place["y"] for place in places)) - MARGIN, 0),
-        int(max(place["x"] + place["width"] for place in places)) + MARGIN,
-        int(max(place["y"] + place["height"] for place in places)) + MARGIN,
-    )
+def _taken(page: Page, file: Path) -> Path:
+    image: Image.Image = Image.open(io.BytesIO(page.screenshot()))
+    image.quantize(COLOURS).save(file, optimize=True)
+    return file
 
 
 def main(folder: Path) -> None:
