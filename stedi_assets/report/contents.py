@@ -307,6 +307,6 @@ def _cell_text(name: str, value: Any) -> str | None:
         return None
     if name in INSTANTS and isinstance(value, int):
         return instant_text(value)
-    if isinstance(value, int):
+    if type(value) is int:
         return f"{value:,}"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
