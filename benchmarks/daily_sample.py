@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from stedi_assets.contract import CUSTOMERS
+from stedi_assets.landing.expected import EXPECTED_COUNTS, read_counts
 from stedi_assets.landing.sample_data import write_sample_data
 from stedi_assets.landing.sample_days import day_files
 
@@ -37,7 +38,7 @@ class DailySample:
             days: The number of days.
         """
         root = folder / f"landing-{scale}-days-{days}"
-        if not (root / "expected_counts.json").exists():
+        if not (root / EXPECTED_COUNTS).exists():
             print(f"writing landing files of {days} days at scale {scale}", file=sys.stderr, flush=True)
             write_sample_data(root, scale, days)
         return cls(root, days)
@@ -45,8 +46,7 @@ class DailySample:
     @property
     def expected_counts(self) -> dict[str, int]:
         """The rows of each table when all days have landed."""
-        counts: dict[str, int] = json.loads((self.root / "expected_counts.json").read_text())
-        return counts
+        return dict(read_counts(self.root / EXPECTED_COUNTS).rows)
 
     def files(self, days: Iterable[int]) -> dict[str, Path]:
         """Returns the files of some days, from the path below a landing root to the file."""

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stedi_assets.contract import RETENTION_DAYS, SOURCES, TABLES, folders_in_words
 from stedi_assets.errors import StediError
+from stedi_assets.landing.expected import EXPECTED_COUNTS, ExpectedCounts, read_counts
 from stedi_assets.privacy.pseudonyms import KEY_BYTES
 from stedi_assets.storage.aws import Aws
 from stedi_assets.storage.lease import WAIT_TIMEOUT_SECONDS
@@ -301,38 +302,21 @@ def refuse_overlapping_roots(landing: Location, lakehouse: Location) -> None:
                 )
 
 
-def read_expected_counts(settings: Settings) -> dict[str, int]:
+def read_expected_counts(settings: Settings) -> ExpectedCounts:
     """Reads the expected rows of each table.
 
     Args:
         settings: Says which file: `expected_counts`, or `expected_counts.json` in a local landing root.
 
     Returns:
-        From table name to its expected number of rows; empty when there is no file.
+        The expected rows; none where there is no file. Those of a file that the user names hold for whatever landing
+        files there are.
 
     Raises:
         StediError: The file is named but missing, is not a JSON object from table to whole number, or names a table
             that does not exist.
     """
-    file = settings.expected_counts
-    if file is None:
-        file = settings.landing.local_path / "expected_counts.json"
-        if not settings.landing.is_local or not file.exists():
-            return {}
-    example = json.dumps({next(iter(TABLES)): 956})
-    remedy = f"Correct it to a JSON object such as {example}, or unset STEDI_EXPECTED_COUNTS."
-    try:
-        counts = json.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise StediError(f"The expected counts cannot be read: {file}: {error.strerror}.", remedy) from None
-    except ValueError:
-        raise StediError(f"The expected counts are not JSON: {file}.", remedy) from None
-    if not isinstance(counts, dict) or not all(type(count) is int and count >= 0 for count in counts.values()):
-        raise StediError(f"The expected counts are not an object from table to rows: {file}.", remedy)
-    unknown = sorted(counts.keys() - TABLES.keys())
-    if unknown:
-        raise StediError(
-            f"The expected counts name unknown tables: {', '.join(unknown)} in {file}.",
-            f"The tables are {', '.join(TABLES)}.",
-        )
-    return counts
+    if settings.expected_counts is not None:
+        return ExpectedCounts(read_counts(settings.expected_counts).rows)
+    file = settings.landing.local_path / EXPECTED_COUNTS
+    return read_counts(file) if settings.landing.is_local and file.exists() else ExpectedCounts({})

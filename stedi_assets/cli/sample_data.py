@@ -35,4 +35,4 @@ def sample_data(output: Path, scale: int, days: int | None) -> None:
             reason = f"{error.filename or output}: {error.strerror}."
         raise click.ClickException(reason) from None
     for table, rows in counts.items():
-        click.echo(f"{table:<28}{rows:>14,}")
+        click.echo(f"{table:<32}{rows:>14,}")

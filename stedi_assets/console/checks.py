@@ -41,7 +41,7 @@ def results_json(results: Results) -> list[dict[str, Any]]:
             "table": name,
             "check": result.check.name,
             "result": result.status,
-            "blocking": result.check.blocking,
+            "blocking": not result.check.warns(result.findings),
             "found": dict(result.findings),
         }
         for name, each in results.items()

@@ -301,7 +301,7 @@ def _out(table: Table, asset: TableAsset, shown: Shown) -> dagster.AssetOut:
 
 
 def _tags(table: Table) -> dict[str, str]:
-    """Returns the tags by which the catalogue finds a table: its zone, personal columns, and the consent of customers."""
+    """Returns the tags by which the catalogue finds a table: its zone, persons in its columns, their consent."""
     return {
         ZONE: table.zone,
         **({PERSONAL: ""} if table.personal_columns else {}),

@@ -29,6 +29,7 @@ class Check:
             where those at each instant are. Those of a warning are also the sums of those at each instant.
         follows_customers: Whether a customer's record decides on no other readings than those with its identifiers.
             Otherwise, the findings are computed from all readings when a record changes.
+        is_excused: Whether a failure with these findings is a warning, although the check blocks.
     """
 
     name: str
@@ -39,6 +40,11 @@ class Check:
     statements: Sequence[str] = ()
     by_instant: Sequence[str] = ()
     follows_customers: bool = True
+    is_excused: Callable[[Findings], bool] = lambda findings: False
+
+    def warns(self, findings: Findings) -> bool:
+        """Whether a failure with these findings is a warning."""
+        return not self.blocking or self.is_excused(findings)
 
     @property
     def what_to_do(self) -> str:
@@ -52,7 +58,7 @@ Checks = Mapping[str, Sequence[Check]]
 
 
 Status = Literal["passed", "warned", "failed"]
-"""The status of a check that was computed. A failure of a check that does not block is a warning."""
+"""The status of a check that was computed. A failure that does not block is a warning."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,12 @@ class CheckResult:
         """The status."""
         if self.passed:
             return "passed"
-        return "failed" if self.check.blocking else "warned"
+        return "warned" if self.check.warns(self.findings) else "failed"
 
     @property
     def is_blocked(self) -> bool:
         """Whether the version must not be published."""
-        return self.check.blocking and not self.passed
+        return self.status == "failed"
 
 
 def problem(table: str, check: str, status: str, findings: Mapping[str, object], what_to_do: str) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stedi_assets.contract import Source, folders_in_words
+from stedi_assets.contract import SOURCES, Source, folders_in_words
 from stedi_assets.errors import StediError
 from stedi_assets.salvage.content import Content
 from stedi_assets.storage.files import Files
@@ -93,3 +93,23 @@ def files_digest(files: Iterable[LandingFile]) -> str:
     """
     listed = [(file.name, file.size, file.modified) for file in files]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
+
+
+def landing_digest(root: Location) -> str:
+    """Returns a digest, 16 hex digits, of the names and sizes of all raw files below a landing root.
+
+    A copy of the files has the same digest, on disk or in a bucket, because the times of the files do not count. No
+    file is opened.
+
+    Args:
+        root: The landing root.
+
+    Raises:
+        StediError: A folder is missing or unreadable, or a symbolic link leads out of the root.
+    """
+    listed = [
+        (source.path, file.name, file.size)
+        for source in SOURCES.values()
+        for file in list_landing_files(root, source, may_be_empty=True).files
+    ]
+    return hashlib.sha256(json.dumps(sorted(listed)).encode()).hexdigest()[:16]

@@ -128,8 +128,9 @@ class ReportedTable:
 
     @property
     def expected(self) -> int | None:
-        """The expected number of rows; None if none is given."""
-        found = [result.findings["expected"] for result in self.results if "expected" in result.findings]
+        """The expected number of rows; None if none is given, or if it is that of other landing files."""
+        counted = [result.findings for result in self.results if result.status != "warned"]
+        found = [findings["expected"] for findings in counted if "expected" in findings]
         return int(found[0]) if found else None
 
     @property
@@ -242,7 +243,7 @@ def _run_check(table: str, check: Check, lakehouse: Lakehouse) -> CheckResult:
         return CheckResult(table, check.name, check.description, "not run", {"reason": error.message})
     if check.passes(findings):
         return CheckResult(table, check.name, check.description, "passed", findings)
-    return CheckResult(table, check.name, check.description, "failed" if check.blocking else "warned", findings)
+    return CheckResult(table, check.name, check.description, "warned" if check.warns(findings) else "failed", findings)
 
 
 def _draw_pictures(lakehouse: Lakehouse) -> tuple[Mapping[str, pictures.Picture], str]:

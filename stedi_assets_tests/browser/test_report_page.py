@@ -84,7 +84,7 @@ def test_a_failed_check_in_the_verdict_leads_to_its_row(page: Page) -> None:
 
 
 def test_a_link_to_a_folded_check_unfolds_it(page: Page) -> None:
-    page.evaluate("location.hash = 'check-customer_trusted-has_the_columns_of_the_contract'")
+    page.evaluate("location.hash = 'check-customer_trusted-has_contract_columns'")
     expect(page.locator("tr:target")).to_be_in_viewport()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from stedi_assets.contract import TABLES
 from stedi_assets_tests.support.commands import run, serving
-from stedi_assets_tests.support.course import GENERATED_COUNTS
+from stedi_assets_tests.support.course import COURSE_COUNTS
 from stedi_assets_tests.support.deployed import ask
 from stedi_assets_tests.support.graph import GRAPH
 
@@ -39,7 +39,7 @@ def test_the_ui_shows_the_graph_and_the_history_of_the_run(checkout: Path, tmp_p
         "step_trainer_landing",
         "customer_curated",
     }
-    for name, count in GENERATED_COUNTS.items():
+    for name, count in COURSE_COUNTS.items():
         node = by_name[name]
         assert node["groupName"] == GRAPH[name][0]
         assert set(node["kinds"]) == {"duckdb", "delta"}

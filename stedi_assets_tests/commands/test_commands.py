@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from stedi_assets.contract import TABLES
 from stedi_assets.definitions import defs
 from stedi_assets_tests.support.commands import MATERIALIZE_ALL, run
-from stedi_assets_tests.support.course import GENERATED_COUNTS
+from stedi_assets_tests.support.course import COURSE_COUNTS
 from stedi_assets_tests.support.projects import COMPUTED_TABLES, SELECTED_TABLES, Project
 from stedi_assets_tests.support.records import EXPECTED_COUNTS, customer, device_reading, phone_reading
 
@@ -22,7 +22,7 @@ def stored_counts(lakehouse: Path) -> dict[str, int]:
 def test_everything_is_built_from_any_folder_with_no_variable_set(checkout: Path, tmp_path: Path) -> None:
     finished = run(*MATERIALIZE_ALL, folder=tmp_path, PYTHONPATH=str(checkout))
     assert finished.exit_code == 0, finished.output
-    assert stored_counts(checkout / "lakehouse") == GENERATED_COUNTS
+    assert stored_counts(checkout / "lakehouse") == COURSE_COUNTS
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_sample_of_a_week_gives_the_expected_rows_of_every_table(empty_project
     assert len(list(empty_project.landing.glob("accelerometer/landing/*"))) == 7
     built = run("stedi", "run", folder=empty_project.landing, **empty_project.variables)
     assert built.exit_code == 0, built.output
-    assert empty_project.counts() == json.loads((empty_project.landing / "expected_counts.json").read_text())
+    assert empty_project.counts() == COURSE_COUNTS
 
 
 def test_days_that_do_not_fit_the_scale_are_refused_in_one_line(tmp_path: Path) -> None:

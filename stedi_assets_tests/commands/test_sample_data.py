@@ -7,17 +7,21 @@ import resource
 import tracemalloc
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
+from math import hypot
 from pathlib import Path
+from statistics import mean, stdev
 from uuid import UUID
 
 import pytest
 
 from stedi_assets.contract import CUSTOMER_COLUMNS, TABLES
+from stedi_assets.errors import StediError
 from stedi_assets.landing.sample_data import write_sample_data
 from stedi_assets_tests.support.checkout import PROJECT
-from stedi_assets_tests.support.course import GENERATED_COUNTS
+from stedi_assets_tests.support.course import COURSE_COUNTS
 from stedi_assets_tests.support.samples import (
     CONSENTS,
     Sample,
@@ -32,6 +36,9 @@ pytestmark = pytest.mark.xdist_group("sample_data")
 
 HOUR = 3_600_000
 
+NEAR = 12
+"""Nearer than the farthest reading of the customer by more than noise."""
+
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
@@ -41,6 +48,27 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 @pytest.fixture(scope="module")
 def triple(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     return make_sample(tmp_path_factory.mktemp("triple"), scale=3)
+
+
+def depths_by_reading(sample: Sample) -> dict[tuple[str, int], int]:
+    """From the email and the instant of a device reading to how much nearer it is than the customer's farthest one."""
+    emails = {customer["serialNumber"]: customer["email"] for customer in sample.customers}
+    distances: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for reading in sample.device_readings:
+        distances[emails[reading["serialNumber"]]][reading["sensorReadingTime"]] = reading["distanceFromObject"]
+    return {
+        (email, instant): max(of_customer.values()) - distance
+        for email, of_customer in distances.items()
+        for instant, distance in of_customer.items()
+    }
+
+
+def depths_by_customer(sample: Sample) -> dict[str, list[int]]:
+    """The same of each customer, in order of time."""
+    depths: defaultdict[str, list[int]] = defaultdict(list)
+    for (email, _), depth in sorted(depths_by_reading(sample).items()):
+        depths[email].append(depth)
+    return depths
 
 
 @pytest.fixture
@@ -78,7 +106,7 @@ def test_every_source_has_its_number_of_files_named_by_instant(sample: Sample, s
             "customer",
             r'\{"customerName": "[^"]+", "email": "[^"]+", "phone": "\d+", .*"registrationDate": \d{13}, .*\}',
         ),
-        ("accelerometer", r'\{"user":"[^"]+","timestamp":\d{13},"x":-?[01]\.0,"y":-?[01]\.0,"z":(-1|0)\.0\}'),
+        ("accelerometer", r'\{"user":"[^"]+","timestamp":\d{13},"x":-?[012]\.\d,"y":-?[012]\.\d,"z":-?[012]\.\d\}'),
         ("step_trainer", r'\{"sensorReadingTime":\d{13},"serialNumber":"[0-9a-f-]{36}","distanceFromObject":\d{3}\}'),
     ],
 )
@@ -179,21 +207,66 @@ def test_every_device_reading_has_one_to_six_phone_readings_of_its_customer_and_
     assert Counter(phone_readings.values()) == {1: 92, 2: 4_589, 3: 23_996, 4: 1, 5: 1, 6: 1}
 
 
-def test_accelerations_and_distances_take_all_their_values_and_no_others(sample: Sample) -> None:
-    assert {reading["x"] for reading in sample.phone_readings} == {-1.0, 0.0, 1.0}
-    assert {reading["y"] for reading in sample.phone_readings} == {-1.0, 0.0, 1.0}
-    assert {reading["z"] for reading in sample.phone_readings} == {-1.0, 0.0}
-    assert {reading["distanceFromObject"] for reading in sample.device_readings} == set(range(201, 301))
+def test_accelerations_and_distances_are_plausible_numbers(sample: Sample) -> None:
+    accelerations = {reading[axis] for reading in sample.phone_readings for axis in "xyz"}
+    assert min(accelerations) >= -2.0
+    assert max(accelerations) <= 2.0
+    distances = {reading["distanceFromObject"] for reading in sample.device_readings}
+    assert distances <= set(range(201, 301))
+    assert len(distances) > 80
 
 
-def test_scale_1_gives_the_known_counts(sample: Sample) -> None:
-    assert sample.counts == GENERATED_COUNTS
+def test_a_customer_stands_and_steps_in_turn_for_several_readings(sample: Sample) -> None:
+    after = {False: Counter[bool](), True: Counter[bool]()}
+    for depths in depths_by_customer(sample).values():
+        for earlier, later in pairwise(depth > NEAR for depth in depths):
+            after[earlier][later] += 1
+    assert after[True].total() > 28_680 / 5
+    assert after[True][True] / after[True].total() > 0.6
+    assert after[False][True] / after[False].total() < 0.3
 
 
-def test_the_counts_are_written_in_the_order_of_the_tables(sample: Sample) -> None:
+def test_the_phone_feels_most_of_its_weight_while_standing_and_less_in_the_middle_of_a_step(sample: Sample) -> None:
+    felt: dict[bool, list[float]] = {False: [], True: []}
+    depths = depths_by_reading(sample)
+    for reading in sample.phone_readings:
+        felt[depths[reading["user"], reading["timestamp"]] > NEAR].append(hypot(*(reading[axis] for axis in "xyz")))
+    assert 0.95 < mean(felt[False]) < 1.05
+    assert mean(felt[True]) < 0.9
+    assert stdev(felt[True]) > 1.5 * stdev(felt[False])
+
+
+def test_customers_differ_in_where_the_device_stands_and_how_they_carry_the_phone(sample: Sample) -> None:
+    farthest = defaultdict(int)
+    for reading in sample.device_readings:
+        farthest[reading["serialNumber"]] = max(farthest[reading["serialNumber"]], reading["distanceFromObject"])
+    assert len(set(farthest.values())) > 30
+    by_user = defaultdict(list)
+    for reading in sample.phone_readings:
+        by_user[reading["user"]].append(reading["x"])
+    assert stdev(mean(accelerations) for accelerations in by_user.values()) > 0.3
+    assert mean(stdev(accelerations) for accelerations in by_user.values()) < 0.2
+
+
+def test_scale_1_gives_the_counts_of_the_course(sample: Sample) -> None:
+    assert sample.counts == COURSE_COUNTS
+
+
+def test_the_counts_are_written_in_the_order_of_the_tables_after_the_digest_of_the_files(sample: Sample) -> None:
     written = json.loads((sample.root / "expected_counts.json").read_text(encoding="utf-8"))
-    assert written == sample.counts
-    assert list(written) == [table for table in TABLES if table in written]
+    digest, *tables = written
+    assert digest == "landing_files"
+    assert {table: written[table] for table in tables} == sample.counts
+    assert tables == [table for table in TABLES if not table.endswith("_quarantine")]
+
+
+def test_a_table_of_the_contract_that_no_rule_counts_is_an_error_that_says_where_to_add_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TABLES, "steps", replace(TABLES["customer_trusted"], name="steps"))
+    with pytest.raises(StediError, match=r"no expected count of steps\. .* stedi_assets/landing/sample_counts\.py"):
+        write_sample_data(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_counts_are_those_of_the_written_records_by_the_rules_of_the_tables(sample: Sample, triple: Sample) -> None:
@@ -217,11 +290,8 @@ def test_2700_machine_learning_rows_pair_a_device_with_the_phone_of_another_cust
     assert own_phone == {True: 40_981, False: 2_700}
 
 
-def test_scale_3_gives_three_times_the_counts_but_for_the_readings_before_consent_which_chance_decides(
-    triple: Sample,
-) -> None:
-    tripled = {table: 3 * rows for table, rows in GENERATED_COUNTS.items()}
-    assert triple.counts == {**tripled, "machine_learning_pseudonymized": 79_754}
+def test_scale_3_gives_three_times_the_counts(triple: Sample) -> None:
+    assert triple.counts == {table: 3 * rows for table, rows in COURSE_COUNTS.items()}
 
 
 def test_scale_3_has_no_customer_and_no_instant_twice(triple: Sample) -> None:

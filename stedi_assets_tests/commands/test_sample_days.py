@@ -12,7 +12,7 @@ import pytest
 
 from stedi_assets.landing.sample_data import write_sample_data
 from stedi_assets.landing.sample_days import HOUR, cut_hour, day_files, day_of
-from stedi_assets_tests.support.course import GENERATED_COUNTS
+from stedi_assets_tests.support.course import COURSE_COUNTS
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.samples import (
     CONSENTS,
@@ -76,8 +76,8 @@ def test_each_day_has_its_share_of_the_readings_within_a_tenth(tmp_path: Path, s
     write_sample_data(tmp_path, scale, days)
     for source, table in (("accelerometer", "accelerometer_landing"), ("step_trainer", "step_trainer_landing")):
         readings = [len(instants) for instants in readings_of_days(tmp_path, source, days)]
-        share = scale * GENERATED_COUNTS[table] / days
-        assert sum(readings) == scale * GENERATED_COUNTS[table]
+        share = scale * COURSE_COUNTS[table] / days
+        assert sum(readings) == scale * COURSE_COUNTS[table]
         assert 0.9 * share <= min(readings) <= max(readings) <= 1.1 * share
 
 
@@ -129,7 +129,7 @@ def test_the_counts_are_those_of_the_written_records_by_the_rules_of_the_tables(
 
 
 def test_days_do_not_change_the_counts(hour: Sample, week: Sample, two_days: Sample, tmp_path: Path) -> None:
-    assert week.counts == hour.counts == GENERATED_COUNTS
+    assert week.counts == hour.counts == COURSE_COUNTS
     assert two_days.counts == write_sample_data(tmp_path, scale=3)
 
 

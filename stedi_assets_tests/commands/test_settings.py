@@ -149,7 +149,8 @@ def test_expected_counts_that_are_named_but_missing_are_an_error(
 
 def test_the_committed_expected_counts_are_those_of_the_landing_root() -> None:
     committed = json.loads((PROJECT / "data/expected_counts.json").read_text())
-    assert read_expected_counts(read_settings()) == committed
+    expected = read_expected_counts(read_settings())
+    assert {"landing_files": expected.landing_files, **expected.rows} == committed
 
 
 def test_the_documentation_lists_every_setting() -> None:

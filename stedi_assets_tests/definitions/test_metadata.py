@@ -173,7 +173,9 @@ def test_a_check_that_fails_says_what_to_do_and_one_that_passes_does_not(project
     (project.landing / "expected_counts.json").write_text('{"customer_landing": 5, "accelerometer_landing": 7}')
     found = evaluations(project.materialize("customer_landing", "accelerometer_landing"))
     failed = found["accelerometer_landing", "has_expected_rows"].metadata
-    assert failed["what_to_do"].value == "If the landing files differ on purpose, correct the expected counts."
+    assert (
+        failed["what_to_do"].value == "If the landing files differ on purpose, correct or remove the expected counts."
+    )
     assert "what_to_do" not in found["customer_landing", "has_expected_rows"].metadata
 
 

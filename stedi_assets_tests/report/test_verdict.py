@@ -20,9 +20,9 @@ from stedi_assets_tests.support.report_page import Page, written_page
 pytestmark = pytest.mark.xdist_group("report")
 
 WARNINGS = {
-    "machine_learning_curated: has_no_pair_of_different_customers",
-    "machine_learning_curated: has_no_row_before_consent",
-    "machine_learning_curated: has_no_serial_number_that_names_a_customer",
+    "machine_learning_curated: has_no_mixed_customers",
+    "machine_learning_curated: has_no_unconsented_row",
+    "machine_learning_curated: has_no_serial_number",
 }
 
 

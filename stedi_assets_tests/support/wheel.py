@@ -11,6 +11,7 @@ import tempfile
 import venv
 from pathlib import Path
 
+from stedi_assets.landing.expected import read_counts
 from stedi_assets_tests.support.checkout import PROJECT
 from stedi_assets_tests.support.commands import environment
 
@@ -48,7 +49,7 @@ def main(wheel: Path) -> None:
     Args:
         wheel: The file, built from this checkout.
     """
-    expected: dict[str, int] = json.loads((PROJECT / "data/expected_counts.json").read_text())
+    expected = read_counts(PROJECT / "data/expected_counts.json").rows
     with tempfile.TemporaryDirectory() as folder:
         elsewhere = Elsewhere(Path(folder))
         pinned = ("--constraint", str(PROJECT / "constraints.txt"))

@@ -29,7 +29,7 @@ def check_result(result: CheckResult, table: str) -> dagster.AssetCheckResult:
 
     Returns:
         The verdict, with the findings that are not blank as metadata, and the remedy where it failed. A failure is an
-        error if the check blocks, else a warning.
+        error if it blocks, else a warning.
     """
     check = result.check
     findings = {name: found for name, found in result.findings.items() if found != ""}
@@ -38,7 +38,7 @@ def check_result(result: CheckResult, table: str) -> dagster.AssetCheckResult:
         asset_key=table,
         check_name=check.name,
         passed=result.passed,
-        severity=dagster.AssetCheckSeverity.ERROR if check.blocking else dagster.AssetCheckSeverity.WARN,
+        severity=dagster.AssetCheckSeverity.WARN if check.warns(result.findings) else dagster.AssetCheckSeverity.ERROR,
         metadata={**findings, **remedy},
     )
 

@@ -11,28 +11,42 @@ from stedi_assets.defs.checks.check import nothing, row_count
 from stedi_assets.defs.checks.specific import SPECIFIC_CHECKS
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.check import Check, Checks, Findings
+from stedi_assets.landing.files import landing_digest
 from stedi_assets.settings import Settings, read_expected_counts
 
 if TYPE_CHECKING:
     from stedi_assets.lakehouse.lakehouse import Lakehouse
 
+OTHER_FILES = {"expected_counts_are_of": "other landing files"}
+"""What the check of the expected rows finds besides, where the landing files are not those that were counted."""
+
 NAMES_SHOWN = 20
 """How many file names a check shows."""
 
 
-def expected_rows(table: str, expected: int) -> Check:
+def expected_rows(table: str, expected: int, landing_files: str | None = None) -> Check:
     """Makes the check that a table has the expected number of rows.
 
     Args:
         table: The table's name.
         expected: Number of rows.
+        landing_files: The digest of the landing files that give so many rows: with other files, a failure is a warning.
+            None where any files should give them.
     """
+
+    def find(lakehouse: Lakehouse) -> Findings:
+        found: dict[str, int | str] = {"actual": row_count(lakehouse, table), "expected": expected}
+        if found["actual"] == expected or landing_files is None or landing_files == landing_digest(lakehouse.landing):
+            return found
+        return found | OTHER_FILES
+
     return Check(
         "has_expected_rows",
-        f"Has exactly {expected} rows. If the landing files differ on purpose, correct the expected counts.",
+        f"Has exactly {expected} rows. If the landing files differ on purpose, correct or remove the expected counts.",
         True,
-        lambda lakehouse: {"actual": row_count(lakehouse, table), "expected": expected},
+        find,
         lambda findings: findings["actual"] == findings["expected"],
+        is_excused=lambda findings: OTHER_FILES.keys() <= findings.keys(),
     )
 
 
@@ -248,18 +262,22 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(shown[:NAMES_SHOWN]) + more
 
 
-def table_checks(table: Table, expected_counts: Mapping[str, int], max_quarantined: float) -> list[Check]:
+def table_checks(
+    table: Table, expected_counts: Mapping[str, int], max_quarantined: float, landing_files: str | None = None
+) -> list[Check]:
     """Returns all checks of a table.
 
     Args:
         table: The table.
         expected_counts: From table name to expected rows. A table without an entry gets no such check.
         max_quarantined: The largest fraction of a source's records that may be in the quarantine, from 0 to 1.
+        landing_files: See `expected_rows`.
     """
     quarantines = {source.quarantine: source for source in SOURCES.values()}
     if table.name in quarantines:
         return [nothing_quarantined(quarantines[table.name])]
-    expected = [expected_rows(table.name, expected_counts[table.name])] if table.name in expected_counts else []
+    counted = [expected_counts[table.name]] if table.name in expected_counts else []
+    expected = [expected_rows(table.name, count, landing_files) for count in counted]
     landing = [
         check
         for source in SOURCES.values()
@@ -289,4 +307,7 @@ def all_checks(settings: Settings) -> Checks:
             "asset_check.",
         )
     expected = read_expected_counts(settings)
-    return {table.name: table_checks(table, expected, settings.max_quarantined) for table in TABLES.values()}
+    return {
+        table.name: table_checks(table, expected.rows, settings.max_quarantined, expected.landing_files)
+        for table in TABLES.values()
+    }
