@@ -27,7 +27,7 @@ test-buckets: go .venv/test-buckets
 	$(PYTEST) -m bucket
 
 # Dagster's pages, the report and the notebook, in a real browser.
-test-browser: chromium .venv/test-browser
+test-browser: java chromium .venv/test-browser
 	$(PYTEST) -m browser
 
 # Crash walks, daemons, what is deployed, the hooks; then the property tests again, with ten times as many examples.
@@ -43,7 +43,7 @@ test-all: java go chromium postgres systemd .venv/test-spark .venv/test-browser 
 
 # Programs that are not Python's.
 java:
-	@command -v java >/dev/null || { echo 'The tests of Spark need Java 17: install openjdk-17-jre-headless.' >&2; exit 1; }
+	@command -v java >/dev/null || { echo 'The tests of Spark and of the notebook need Java 17: install openjdk-17-jre-headless.' >&2; exit 1; }
 go:
 	@command -v go >/dev/null || { echo 'The tests of buckets need Go, which builds their S3 server: install golang-go.' >&2; exit 1; }
 chromium:
@@ -139,12 +139,12 @@ clean:
 	touch $@
 
 .venv/test-browser: .venv/test
-	$(PIP) '.[dg,docs,report,test,test-browser]'
+	$(PIP) '.[dg,docs,notebook,report,test,test-browser]'
 	touch $@
 
 # The type checker reads every test.
 .venv/lint: .venv/test
-	$(PIP) '.[dg,docs,lint,postgres,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
+	$(PIP) '.[dg,docs,lint,notebook,postgres,report,s3,spark,spark-connect,test,test-browser,test-buckets]'
 	touch $@
 
 .venv/release: .venv/run

@@ -60,7 +60,7 @@ TIERS = ("slow", "browser", "spark", "bucket")
 """The marks. Of several a test has the first: Spark in a bucket is a test of Spark."""
 
 
-TOOLS = {"spark": ("java", "versitygw"), "bucket": ("versitygw",), "browser": ("chromium",)}
+TOOLS = {"spark": ("java", "versitygw"), "bucket": ("versitygw",), "browser": ("chromium", "java")}
 TOOLS["slow"] = ("java", "versitygw", "chromium", "pre-commit", "initdb", "systemd-analyze")
 """From a mark to the programs that its tests start."""
 

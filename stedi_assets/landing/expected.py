@@ -48,7 +48,8 @@ def read_counts(file: Path) -> ExpectedCounts:
     except ValueError:
         raise StediError(f"The expected counts are not JSON: {file}.", remedy) from None
     digest = counts.pop(LANDING_FILES, None) if isinstance(counts, dict) else None
-    if not isinstance(counts, dict) or not all(type(count) is int and count >= 0 for count in counts.values()):
+    is_digest = digest is None or isinstance(digest, str)
+    if not (is_digest and isinstance(counts, dict) and all(map(_is_count, counts.values()))):
         raise StediError(f"The expected counts are not an object from table to rows: {file}.", remedy)
     unknown = sorted(counts.keys() - TABLES.keys())
     if unknown:
@@ -57,6 +58,10 @@ def read_counts(file: Path) -> ExpectedCounts:
             f"The tables are {', '.join(TABLES)}.",
         )
     return ExpectedCounts(counts, digest)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
 
 
 def write_counts(file: Path, expected: ExpectedCounts) -> None:

@@ -65,12 +65,14 @@ class _Chance:
 
     def pick(self, name: str, items: range, *shape: int) -> Numbers:
         """Returns items, each as likely as the others."""
-        return items.start + self._bits(name, *shape) % len(items)
+        picked: Numbers = items.start + self._bits(name, *shape) % len(items)
+        return picked
 
     def noise(self, name: str, *shape: int) -> Numbers:
         """Returns numbers around 0 whose standard deviation is 148: sums of four bytes, which look like a bell."""
         bits = self._bits(name, *shape)
-        return (bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24) - 510
+        total: Numbers = (bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24)
+        return total - 510
 
     def _bits(self, name: str, *shape: int) -> Numbers:
         import numpy as np  # noqa: PLC0415
@@ -120,7 +122,8 @@ def _are_steps(chance: _Chance, instants: Numbers) -> NDArray[np.bool_]:
     )
     places = instants.argsort().argsort() + chance.pick("first", range(LENGTHS.stop), customers, 1)
     ended = lengths.cumsum(axis=1)[:, np.newaxis, :] <= places[:, :, np.newaxis]
-    return ended.sum(axis=2) % 2 == 1
+    is_step: NDArray[np.bool_] = ended.sum(axis=2) % 2 == 1
+    return is_step
 
 
 def _accelerations(chance: _Chance, pull: Numbers, shaking: Numbers, phone_readings: Numbers) -> list[str]:

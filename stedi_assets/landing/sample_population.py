@@ -180,7 +180,8 @@ def _make_readings(
         [[reading.phone_readings for reading in of_person] for of_person in readings],
     )
     distances, accelerations = iter(gait.distances), iter(gait.accelerations)
-    phone_readings, device_readings = [], []
+    phone_readings: list[PhoneReading] = []
+    device_readings: list[DeviceReading] = []
     for person, of_person in zip(people, readings, strict=True):
         user, serial_number = person["email"], person["serialNumber"]
         for instant, count in of_person:

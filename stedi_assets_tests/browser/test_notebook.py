@@ -1,61 +1,92 @@
 """The example notebook, executed as a reader executes it."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
-from stedi_assets.definitions import build_definitions
-from stedi_assets.settings import Settings
 from stedi_assets_tests.support.checkout import PROJECT
-from stedi_assets_tests.support.runs import QUIET
+from stedi_assets_tests.support.course import COURSE_DATA, available
+from stedi_assets_tests.support.notebook import READERS, build, execute, kept, texts
 
-NOTEBOOK = PROJECT / "examples/train.ipynb"
+# One process executes it.
+pytestmark = pytest.mark.xdist_group("notebook")
 
+NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
-def notebook() -> nbformat.NotebookNode:
-    read: nbformat.NotebookNode = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
-    return read
-
-
-def cells() -> Mapping[str, Any]:
-    return {cell["id"]: cell for cell in notebook().cells}
+CHANCE = "There is nothing to learn"
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """What each cell of code printed or gave, over the generated landing files."""
+    """What each cell of code printed or gave, over the made-up landing files."""
     lakehouse = tmp_path_factory.mktemp("lakehouse")
-    job = build_definitions(Settings(lakehouse=str(lakehouse))).resolve_job_def("lakehouse")
-    assert job.execute_in_process(QUIET).success
-    read = notebook()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("STEDI_LAKEHOUSE", str(lakehouse))
-        NotebookClient(read, timeout=300, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
-    return {
-        cell["id"]: "".join(output.get("text") or output["data"]["text/plain"] for output in cell["outputs"] if output)
-        for cell in read.cells
-        if cell["cell_type"] == "code"
-    }
+    build(PROJECT / "data", lakehouse)
+    return texts(execute(kept(), lakehouse))
+
+
+def scores(printed: str) -> dict[str, float]:
+    lines = (line.rpartition(": ") for line in printed.splitlines() if "±" in line)
+    return {name: float(score.split(" ")[0]) for name, _, score in lines}
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number.replace(",", "")) for number in NUMBER.findall(text)]
 
 
 def test_the_notebook_reads_the_whole_table(executed: Mapping[str, str]) -> None:
-    assert "27,190 readings of 331 subjects" in executed["features"]
+    assert "32,025 rows of 472 subjects" in executed["read"]
 
 
 def test_the_notebook_tells_of_no_customer(executed: Mapping[str, str]) -> None:
     assert "@" not in "".join(executed.values())
 
 
-def test_made_up_readings_teach_the_model_no_more_than_a_guess(executed: Mapping[str, str]) -> None:
-    scores = dict(line.split(": ") for line in executed["scores"].splitlines())
-    assert scores.keys() == {"guess", "logistic regression"}
-    for score in scores.values():
-        assert 0.48 < float(score.split(" ")[0]) < 0.52
+def test_a_split_by_subject_beats_a_guess_and_a_random_split_is_too_good(executed: Mapping[str, str]) -> None:
+    found = scores(executed["course"])
+    assert 0.48 < found["a guess"] < 0.52
+    assert 0.62 < found["split by subject"] < 0.70
+    assert found["random split"] > found["split by subject"] + 0.04
+    assert abs(found["machine_learning_curated"] - found["split by subject"]) < 0.04
+    assert CHANCE not in executed["result"]
 
 
-def test_the_notebook_is_kept_without_outputs() -> None:
-    for cell in cells().values():
-        assert cell["cell_type"] == "markdown" or (cell["outputs"], cell["execution_count"]) == ([], None)
+def test_every_library_reads_the_same(executed: Mapping[str, str]) -> None:
+    for library in ("pandas", "polars", "duckdb", "spark"):
+        count, mean = numbers(executed[library])[:2]
+        assert count == 32_025
+        assert mean == pytest.approx(263.64, abs=0.01)
+
+
+def test_an_earlier_version_is_read_by_the_command_and_by_deltalake(executed: Mapping[str, str]) -> None:
+    assert numbers(executed["as-of"]) == [32_025, 32_025]
+
+
+def test_the_notebook_is_kept_with_the_outputs_of_an_execution(executed: Mapping[str, str]) -> None:
+    """To renew them: python -m stedi_assets_tests.support.notebook."""
+    outputs = texts(kept())
+    assert outputs.keys() == executed.keys()
+    for cell, text in outputs.items():
+        assert NUMBER.sub("", text) == NUMBER.sub("", executed[cell])
+        assert numbers(text) == pytest.approx(numbers(executed[cell]), abs=0.02)
+
+
+def test_the_notebook_is_kept_with_its_pictures() -> None:
+    pictures = [
+        cell["id"]
+        for cell in kept().cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert pictures == ["picture", "leaking"]
+
+
+def test_the_readings_of_the_course_teach_the_model_nothing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    landing, lakehouse = available(COURSE_DATA), tmp_path_factory.mktemp("course")
+    build(landing, lakehouse)
+    notebook = kept()
+    notebook.cells = [cell for cell in notebook.cells if READERS not in cell["metadata"].get("tags", [])]
+    found = texts(execute(notebook, lakehouse))
+    for score in scores(found["course"]).values():
+        assert 0.47 < score < 0.53
+    assert found["result"].startswith(CHANCE)

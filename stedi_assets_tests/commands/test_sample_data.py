@@ -237,11 +237,11 @@ def test_the_phone_feels_most_of_its_weight_while_standing_and_less_in_the_middl
 
 
 def test_customers_differ_in_where_the_device_stands_and_how_they_carry_the_phone(sample: Sample) -> None:
-    farthest = defaultdict(int)
+    farthest: defaultdict[str, int] = defaultdict(int)
     for reading in sample.device_readings:
         farthest[reading["serialNumber"]] = max(farthest[reading["serialNumber"]], reading["distanceFromObject"])
     assert len(set(farthest.values())) > 30
-    by_user = defaultdict(list)
+    by_user: defaultdict[str, list[float]] = defaultdict(list)
     for reading in sample.phone_readings:
         by_user[reading["user"]].append(reading["x"])
     assert stdev(mean(accelerations) for accelerations in by_user.values()) > 0.3

@@ -125,6 +125,7 @@ def test_a_lakehouse_inside_the_landing_root_but_beside_the_raw_folders_is_fine(
         ("[1]", "are not an object from table to rows"),
         ('{"customer_landing": "5"}', "are not an object from table to rows"),
         ('{"customer_landing": -1}', "are not an object from table to rows"),
+        ('{"landing_files": 5}', "are not an object from table to rows"),
         ('{"customer_landig": 5}', "name unknown tables: customer_landig"),
     ],
 )

@@ -61,6 +61,7 @@ def test_heavy_dependencies_are_extras() -> None:
         "s3",
         "postgres",
         "kubernetes",
+        "notebook",
         "report",
         "spark",
         "spark-connect",
