@@ -13,7 +13,8 @@ from deltalake import write_deltalake
 
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.defs.checks.check import none_found
-from stedi_assets.defs.checks.tables import SPECIFIC_CHECKS, few_quarantined, table_checks
+from stedi_assets.defs.checks.specific import SPECIFIC_CHECKS
+from stedi_assets.defs.checks.tables import few_quarantined, table_checks
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.audit import full_audit
