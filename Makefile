@@ -71,7 +71,7 @@ image: .venv/test-spark
 
 # The documentation as a site, in build/docs/site. A link to a file that is no page leads to the sources.
 SOURCES ?= file://$(CURDIR)
-LINKS := sed -e 's|](docs/|](|g' -e 's|](\.\.*/|]($(SOURCES)/|g'
+LINKS := sed -e 's|](docs/|](|g' -e 's|="docs/|="|g' -e 's|](\.\.*/|]($(SOURCES)/|g'
 docs: .venv/docs
 	rm -rf build/docs
 	mkdir -p build/docs

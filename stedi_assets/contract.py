@@ -119,9 +119,9 @@ class Table:
         path: The folder of the table, below the lakehouse root.
         description: The rows, and the rule that selects them.
         columns: In order.
-        event_time: The column with the instant of a reading. The rows at an instant must follow from the rows that the
-            inputs have at this instant, and from the customers' records with the readings' identifiers. A run may then
-            compute the rows of some instants only. None for a table that is always computed whole.
+        event_time: The BIGINT column with the instant of a reading. The rows at an instant must follow from the rows
+            that the inputs have at this instant, and from the customers' records with the readings' identifiers. A run
+            may then compute the rows of some instants only. None for a table that is always computed whole.
     """
 
     name: str

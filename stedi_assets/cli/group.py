@@ -16,7 +16,7 @@ from stedi_assets.errors import StediError
 WORDS = {
     "{folders}": folders_in_words(),
     "{sources}": ", ".join(SOURCES),
-    "{table}": next(name for name, table in TABLES.items() if table.zone != "landing"),
+    "{table}": list(TABLES)[-1],
 }
 """From a placeholder in the help of a command to what the contract puts there: `{table}` is a table for an example."""
 

@@ -34,8 +34,9 @@ def _about_tables(sources: Mapping[str, Source], tables: Mapping[str, Table]) ->
             if tables.get(table.name) != table:
                 yield f"The source {source.name} has no table {table.name} in TABLES.", "Begin TABLES with tables_of(…)"
     for name, table in tables.items():
-        if table.event_time not in (None, *(column.name for column in table.columns)):
-            yield f"The event time {table.event_time} is not a column of {name}.", "Correct it"
+        instants = [column.name for column in table.columns if column.type == "BIGINT"]
+        if table.event_time not in (None, *instants):
+            yield f"The event time {table.event_time} is not a BIGINT column of {name}.", "Correct it"
         for other_name, other in tables.items():
             if name != other_name and f"{table.path}/".startswith(f"{other.path}/"):
                 yield f"{name} lies in the folder of {other_name}, {other.path}.", "Give each table a folder of its own"

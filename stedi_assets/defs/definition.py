@@ -301,7 +301,7 @@ def _out(table: Table, asset: TableAsset, shown: Shown) -> dagster.AssetOut:
 
 
 def _tags(table: Table) -> dict[str, str]:
-    """Returns the tags by which the catalogue finds a table: its zone, persons in its columns, their consent."""
+    """Returns the tags by which the catalogue's search finds a table."""
     return {
         ZONE: table.zone,
         **({PERSONAL: ""} if table.personal_columns else {}),

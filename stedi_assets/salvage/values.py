@@ -1,6 +1,6 @@
 """Converting one JSON value to a column's type, without loss or not at all.
 
-`README.md` in this folder states the rules by column type (rules 16 to 26), with examples. `converter` gives the
+`README.md` in this folder states the rules by column type (rules 16 to 27), with examples. `converter` gives the
 conversion of a type.
 
 A record's fate depends on its own text alone. So these rules accept every value that a strict reader accepts without
@@ -160,7 +160,10 @@ def _double_in(text: str) -> float:
 
 
 def _exact_double(text: str) -> float:
-    number = _nearest_double(text)
+    return _exactly(_nearest_double(text), text)
+
+
+def _exactly(number: float, text: str) -> float:
     if Decimal(number) != Decimal(text):
         raise RefusalError("not_exactly_representable")
     return number
@@ -183,10 +186,7 @@ def _float_in(text: str) -> float:
 
 
 def _exact_float(text: str) -> float:
-    number = _rounded(_nearest_double(text))
-    if Decimal(number) != Decimal(text):
-        raise RefusalError("not_exactly_representable")
-    return number
+    return _exactly(_nearest_float(text), text)
 
 
 def _nearest_float(text: str) -> float:

@@ -34,8 +34,8 @@ def commented(schema: Schema, comments: Mapping[str, str]) -> Schema:
 def comment_columns(current: DeltaTable, comments: Mapping[str, str]) -> None:
     """Gives the columns of a table other comments, in one commit that changes no row; none where they have them.
 
-    It goes before a commit that adds files, which cannot change the schema. If it fails, so does the commit after it,
-    which tells why.
+    It goes before a commit that adds files, which cannot change the schema. If it fails, the comments wait for the next
+    such commit: they are not worth a run, and where another writer was first, the commit of the files says so.
 
     Args:
         current: The table, which is at the version of the commit afterwards.

@@ -117,6 +117,8 @@ def test_the_page_of_an_asset_shows_its_rule_schema_query_and_lineage(browser: B
     row = page.locator("tr", has_text="Email address, by which a customer is known.")
     expect(row).to_contain_text("email")
     expect(row).to_contain_text("personal")
+    expect(page.locator("tr", has_text="When the customer registered").first).to_contain_text("registrationDate")
+    expect(page.locator("tr", has_text="When the customer registered").first).to_contain_text("BIGINT")
     expect(page.locator("pre", has_text="FROM customer_landing AS customer").first).to_be_visible()
     sources = page.locator("tr", has_text="column_sources").locator("tr", has_text="customer_landing.email")
     expect(sources).to_have_text(re.compile(r"^email\s*customer_landing\.email$"))

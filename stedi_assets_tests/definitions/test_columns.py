@@ -108,6 +108,5 @@ def test_other_types_are_shown_in_the_same_way(delta_type: Any, shown_as: str) -
 
 def test_a_column_that_may_not_be_null_says_so() -> None:
     schema = pa.schema([pa.field("a", pa.int64(), nullable=False)])
-
     (column,) = stored_schema(Schema.from_arrow(schema), []).columns
     assert column.constraints.nullable is False

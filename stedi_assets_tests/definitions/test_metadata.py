@@ -57,15 +57,17 @@ def test_a_preview_masks_pseudonyms_too(built: Build, shown: dict[str, Metadata]
 def test_a_preview_of_other_peoples_tables_masks_what_comes_from_personal_columns(built_project: Project) -> None:
     @dagster.asset
     def frame() -> pd.DataFrame:
-        return pd.DataFrame({"EMAIL": ["ada@example.com"], "nested": [{"of": "ada@example.com"}], "score": [7]})
+        return pd.DataFrame(
+            {"EMAIL": ["ada@example.com"], "nested": [{"of": "ada@example.com"}], "score": [7], "x": ["a text"]}
+        )
 
     @dagster.asset(deps=["customer_trusted"])
     def renamed() -> Query:
         return Query("SELECT lower(customer.email) AS contact, 1 AS score FROM customer_trusted AS customer")
 
     shown = metadata_by_asset(built_project.materialize_others(frame, renamed))
-    assert r"| nested | score | EMAIL |" in shown["frame"]["preview"]
-    assert "| 7 |" in shown["frame"]["preview"]
+    assert r"| nested | score | x | EMAIL |" in shown["frame"]["preview"]
+    assert "| 7 | a text |" in shown["frame"]["preview"]
     assert "| score | contact |" in shown["renamed"]["preview"]
     assert "example.com" not in str(shown)
 

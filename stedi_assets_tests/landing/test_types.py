@@ -263,6 +263,13 @@ def test_a_value_that_its_type_does_not_hold_is_quarantined(
     assert not shore.landed()
 
 
+@pytest.mark.parametrize("kind", REFUSED)
+def test_arrow_leaves_a_value_that_its_type_does_not_hold_to_the_exact_reader(kind: str) -> None:
+    for value in REFUSED[kind]:
+        part = pa.record_batch({"file": ["a"], "content": pa.array([f'{{"v":{value}}}\n'.encode()])})
+        assert not list(plain_file_reader("", [Column("v", kind, "Any.")], "file")(iter([part])))
+
+
 def test_a_number_in_a_source_with_booleans_is_told_from_true(shore: Shore, patch: pytest.MonkeyPatch) -> None:
     columns = [Column("flag", "BOOLEAN", "Any."), Column("x", "DOUBLE", "Any."), Column("n", "BIGINT", "Any.")]
     shore.source = source_of(columns, patch)

@@ -62,7 +62,7 @@ CONTRACTS: Mapping[str, tuple[tuple[Mapping[str, Source], Mapping[str, Table]], 
     ),
     "an event time that is no column": (
         with_source(TIMESTAMP, event_time="instant"),
-        "The event time instant is not a column of heart_rate_landing.",
+        "The event time instant is not a BIGINT column of heart_rate_landing.",
     ),
     "two tables in one folder": (
         with_path("customer/trusted"),
@@ -126,6 +126,11 @@ def unnamed_function(package: Path) -> None:
     module.write_text(module.read_text().replace('@table_asset(deps=["customer_landing"])\n', ""))
 
 
+def checks_of_no_table(package: Path) -> None:
+    module = package / "stedi_assets/defs/checks/specific.py"
+    module.write_text(module.read_text().replace('"customer_curated": (', '"customer_ages": ('))
+
+
 FORGOTTEN: Mapping[str, tuple[Callable[[Path], None], str]] = {
     "a table without a function": (
         unnamed_function,
@@ -152,6 +157,11 @@ FORGOTTEN: Mapping[str, tuple[Callable[[Path], None], str]] = {
     "a function of a quarantine": (
         in_a_new_module("customer_quarantine"),
         "customer_quarantine is a table of a source, which a run fills from the raw files.",
+    ),
+    "checks of a table that left": (
+        checks_of_no_table,
+        "customer_ages has checks, and is not a table of the contract. Remove them from "
+        "stedi_assets/defs/checks/specific.py, or add the table to stedi_assets/contract.py.",
     ),
 }
 """From what was forgotten to the edit of a copy of the package, and the beginning of the message."""

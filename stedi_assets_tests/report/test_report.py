@@ -55,6 +55,12 @@ def test_the_page_has_the_counts_beside_the_expected(built_project: Project, wri
     assert "customer_curated 2 3 ✗ failed ✗ failed curated" in rows
 
 
+def test_the_page_leaves_out_expected_counts_of_other_landing_files(built_project: Project, write: Write) -> None:
+    counts = {"landing_files": "0123456789abcdef", **EXPECTED_COUNTS, "customer_curated": 3}
+    (built_project.landing / "expected_counts.json").write_text(json.dumps(counts))
+    assert "customer_curated 2 curated" in write(built_project).part("rows").text
+
+
 def test_the_page_has_the_blank_consents_of_landing_and_trusted(page: Page) -> None:
     questions = page.part("questions").text
     assert "customer_landing 5 2 customer_trusted 3 0 customer_curated 2 0" in questions

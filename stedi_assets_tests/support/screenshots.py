@@ -19,10 +19,12 @@ COLOURS = 128
 STANDALONE = """svg => {
     const copy = svg.cloneNode(true);
     const styled = "path, rect, text, tspan";
-    const names = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size"];
+    const ofText = ["fill", "font-family", "font-size"];
+    const ofShapes = ["fill", "stroke", "stroke-width", "stroke-dasharray"];
     const copies = copy.querySelectorAll(styled);
     svg.querySelectorAll(styled).forEach((element, number) => {
         const style = getComputedStyle(element);
+        const names = element.matches("text, tspan") ? ofText : ofShapes;
         names.forEach(name => copies[number].setAttribute(name, style.getPropertyValue(name).replaceAll('"', "'")));
     });
     copy.querySelectorAll("a").forEach(link => link.replaceWith(...link.childNodes));

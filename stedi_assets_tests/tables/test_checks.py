@@ -13,7 +13,6 @@ from deltalake import write_deltalake
 
 from stedi_assets.contract import SOURCES, TABLES
 from stedi_assets.defs.checks.check import none_found
-from stedi_assets.defs.checks.specific import SPECIFIC_CHECKS
 from stedi_assets.defs.checks.tables import few_quarantined, table_checks
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.errors import StediError
@@ -286,13 +285,3 @@ def test_one_row_too_many_in_the_curated_table_is_found(built_project: Project) 
 def test_the_fraction_in_quarantine_is_of_all_records(rows: int, quarantined: int, passes: bool) -> None:
     check = few_quarantined(SOURCES["customer_files"], 0.01)
     assert check.passes({"rows": rows, "quarantined": quarantined}) == passes
-
-
-@on_duckdb
-def test_checks_under_a_name_that_no_table_has_are_an_error_that_names_it(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The checks of the training tables are among these.
-    monkeypatch.setitem(SPECIFIC_CHECKS, "customer_trustd", ())
-    with pytest.raises(StediError, match="There are checks of customer_trustd in stedi_assets/defs/checks, but no"):
-        project.definitions()

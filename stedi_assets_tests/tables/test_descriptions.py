@@ -85,6 +85,13 @@ def test_the_commit_of_descriptions_counts_as_one_that_changes_no_row(
         assert "1.json" in lakehouse.ledger("customer_landing")
 
 
+def test_a_table_whose_descriptions_are_as_they_were_gets_one_commit(changing: Changing) -> None:
+    before = versions(changing)
+    changing.put(CUSTOMERS, "1.json", [customer("eve", research=1)])
+    changing.run(["customer_landing"])
+    assert versions(changing) == before | {"customer_landing": before["customer_landing"] + 1}
+
+
 def test_descriptions_do_not_hide_that_another_writer_committed_first(
     changing: Changing, reworded: Mapping[str, Mapping[str, str]]
 ) -> None:

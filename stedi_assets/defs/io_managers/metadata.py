@@ -187,11 +187,12 @@ def _sample_metadata(lakehouse: Lakehouse, name: str, added: Sequence[DataFile],
         content = lakehouse.content(name)
         new = [file for file in added if file.rows]
         view = lakehouse.define(replace(content, files=new)) if new else name
-        is_measured = not {field.name for field in content.schema.fields}.isdisjoint(MEASURED)
+        # A user's table may have columns of these names with any values.
+        is_measured = name in TABLES and not {field.name for field in content.schema.fields}.isdisjoint(MEASURED)
         rows = lakehouse.rows(f"SELECT * FROM {view} LIMIT {SAMPLE if is_measured else ROWS}")
         return {
             "preview": dagster.MetadataValue.md(preview(rows, lineage)),
-            "measured_values": dagster.MetadataValue.md(_measured(rows)),
+            "measured_values": dagster.MetadataValue.md(_measured(rows) if is_measured else ""),
         }
     return {}
 

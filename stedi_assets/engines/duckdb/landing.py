@@ -30,7 +30,7 @@ from stedi_assets.engines.duckdb.losses import (
     examples,
     loss_conditions,
     may_be_booleans,
-    may_tell_booleans,
+    reads_numbers_as_json,
     stored_columns,
 )
 from stedi_assets.engines.duckdb.parquet import write_parquet
@@ -206,7 +206,7 @@ class DuckDBLandingReader:
     @property
     def _has_fractions(self) -> bool:
         columns = self._source.columns
-        return not may_tell_booleans(columns) and any(column.type in ("FLOAT", "DOUBLE") for column in columns)
+        return not reads_numbers_as_json(columns) and any(column.type in ("FLOAT", "DOUBLE") for column in columns)
 
     def _copied(self, inputs: Sequence[Input], excused: tuple[type[Exception], ...]) -> Written | None:
         """Stages the rows of files; returns None if there are no files or DuckDB raises an excused exception."""

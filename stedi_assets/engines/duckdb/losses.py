@@ -116,10 +116,10 @@ def _stored(column: Column, columns: Sequence[Column]) -> str:
 
 
 def _is_read_as_json(column: Column, columns: Sequence[Column]) -> bool:
-    return column.type not in EXAMPLES or (column.type in EXACT_BELOW and may_tell_booleans(columns))
+    return column.type not in EXAMPLES or (column.type in EXACT_BELOW and reads_numbers_as_json(columns))
 
 
-def may_tell_booleans(columns: Iterable[Column]) -> bool:
+def reads_numbers_as_json(columns: Iterable[Column]) -> bool:
     """Whether numbers are read as JSON, which tells true from 1.
 
     Where a column holds booleans, a search for the words in the file could not show that no other column does.
@@ -143,7 +143,7 @@ def loss_conditions(written: Written, column: Column) -> Iterator[str]:
 
 def may_be_booleans(written: Written, columns: Sequence[Column]) -> bool:
     """Whether the statistics allow a 0 or a 1 in a number column: the strict reader stores false and true as these."""
-    if may_tell_booleans(columns):
+    if reads_numbers_as_json(columns):
         return False
     numbers = [column for column in columns if column.type in EXACT_BELOW]
     bounds = (_bounds(file, column) for file in written.files for column in numbers)
