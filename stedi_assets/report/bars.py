@@ -6,10 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from stedi_assets.contract import ACCELERATION, DISTANCE_FROM_OBJECT
+from stedi_assets.contract import TABLES
+from stedi_assets.report.instants import INSTANTS
 
-MEASURED = (DISTANCE_FROM_OBJECT.name, *(column.name for column in ACCELERATION))
-"""The columns of measured values. None of them is personal."""
+NUMBERS = frozenset({"INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
+
+MEASURED = tuple(
+    dict.fromkeys(
+        column.name
+        for table in TABLES.values()
+        for column in table.columns
+        if table.event_time and column.type in NUMBERS and column.name not in INSTANTS and not column.personal
+    )
+)
+"""The columns of measured values: the numbers of readings, without their instants. None of them is personal."""
 
 HEIGHTS = "▁▂▃▄▅▆▇█"
 """From few values to the most."""

@@ -24,8 +24,10 @@ OF_THE_DOMAIN = {
     "defs/checks/emptiness.py",
     "defs/checks/specific.py",
     "defs/checks/training.py",
+    "landing/sample_counts.py",
     "landing/sample_data.py",
     "landing/sample_days.py",
+    "landing/sample_population.py",
     "report/pictures.py",
     "report/questions.py",
 }

@@ -58,7 +58,7 @@ def test_the_page_has_the_counts_beside_the_expected(built_project: Project, wri
 def test_the_page_leaves_out_expected_counts_of_other_landing_files(built_project: Project, write: Write) -> None:
     counts = {"landing_files": "0123456789abcdef", **EXPECTED_COUNTS, "customer_curated": 3}
     (built_project.landing / "expected_counts.json").write_text(json.dumps(counts))
-    assert "customer_curated 2 curated" in write(built_project).part("rows").text
+    assert "customer_curated 2 ! warned curated" in write(built_project).part("rows").text
 
 
 def test_the_page_has_the_blank_consents_of_landing_and_trusted(page: Page) -> None:
@@ -77,7 +77,7 @@ def test_the_page_has_each_tables_query_with_its_first_rows_masked(page: Page) -
 def test_the_page_has_the_schema_with_the_origin_of_each_column(page: Page) -> None:
     schema = page.part("machine_learning_pseudonymized").text
     assert re.search(r"subject VARCHAR required Pseudonym of .* customer_landing\.email", schema)
-    assert "x DOUBLE Acceleration along the phone's x axis. accelerometer_trusted.x" in schema
+    assert "x DOUBLE Acceleration along the phone's x axis, in the phone's unit. accelerometer_trusted.x" in schema
 
 
 def test_the_page_has_every_check_with_what_it_found(page: Page) -> None:

@@ -101,7 +101,8 @@ def boxes(page: Page) -> list[Box]:
             ...["x", "y", "width", "height"].map(name => Number(node.getAttribute(name))), node.textContent
         ])"""
     )
-    return [Box(x, y, x + width, y + height, text or "") for x, y, width, height, text in found if "_" in (text or "")]
+    shown = [Box(x, y, x + width, y + height, text or "") for x, y, width, height, text in found]
+    return [box for box in shown if "_" in box.text and box.text not in GROUPS]
 
 
 def arrows(page: Page, names: Sequence[str]) -> list[tuple[str, str]]:
