@@ -1,5 +1,6 @@
 """The history of a table, with the rows that each commit added and removed."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,8 +14,8 @@ from stedi_assets.console.screen import printable_text
 from stedi_assets.console.time_travel import commit_time, format_instant
 from stedi_assets.storage.delta import ENGINE_KEY, RUN_KEY, DataFile, current_files
 
-RUN_ID_CHARACTERS = 8
-"""The characters of a run's id that a table shows, as Dagster's pages do."""
+RUN_ID = re.compile(r"([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The id of a run of Dagster's, whose first group is what a table shows of it, as Dagster's pages do."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def history_table(entries: Sequence[HistoryEntry]) -> Table:
             entry.time,
             printable_text(entry.operation),
             *("" if count is None else f"{count:,}" for count in counts),
-            printable_text((entry.run_id or "")[:RUN_ID_CHARACTERS]),
+            printable_text(RUN_ID.sub(r"\1", entry.run_id or "")),
             printable_text(entry.engine or entry.writer or ""),
         )
     return table

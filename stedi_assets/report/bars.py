@@ -11,13 +11,11 @@ from stedi_assets.report.instants import INSTANTS
 
 NUMBERS = frozenset({"INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
 
-MEASURED = tuple(
-    dict.fromkeys(
-        column.name
-        for table in TABLES.values()
-        for column in table.columns
-        if table.event_time and column.type in NUMBERS and column.name not in INSTANTS and not column.personal
-    )
+MEASURED = frozenset(
+    column.name
+    for table in TABLES.values()
+    for column in table.columns
+    if table.event_time and column.type in NUMBERS and column.name not in INSTANTS and not column.personal
 )
 """The columns of measured values: the numbers of readings, without their instants. None of them is personal."""
 
@@ -78,7 +76,7 @@ def measured_values(rows: Sequence[Mapping[str, Any]]) -> str:
     Args:
         rows: From column name to value.
     """
-    columns = [name for name in MEASURED if rows and name in rows[0]]
+    columns = [name for name in (rows[0] if rows else ()) if name in MEASURED]
     values = {name: [row[name] for row in rows if row[name] is not None] for name in columns}
     finite = {name: [value for value in found if math.isfinite(value)] for name, found in values.items()}
     width = max(map(len, columns), default=0)

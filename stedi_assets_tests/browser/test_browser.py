@@ -158,7 +158,7 @@ def test_the_failure_of_a_step_begins_with_the_check_what_it_found_and_what_to_d
     page.wait_for_url("**/runs/*")
     said = (
         f"dagster._core.definitions.events.Failure: {REJECTED}: the check has_expected_rows failed: actual 482, "
-        "expected 1. If the landing files differ on purpose, correct the expected counts.\n"
+        "expected 1. If the landing files differ on purpose, correct or remove the expected counts.\n"
         f"The table {REJECTED} was not changed. Look at the rejected version: stedi query --rejected {REJECTED}"
     )
     # Dagster's name of the error, and then the message: no stack trace comes before it.

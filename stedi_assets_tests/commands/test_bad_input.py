@@ -99,21 +99,21 @@ CASES = {
     ),
     "a file that is not JSON": BadInput(
         lambda project: project.land_text("customer", "customer-2.json", "ada@example.com;secret\n"),
-        "customer_landing: has_few_quarantined",
+        "customer_landing: the check has_few_quarantined failed",
     ),
     "a value of another type": BadInput(
         lambda project: project.land_text("accelerometer", "a.json", '{"user": "u", "timestamp": "secret"}\n'),
-        "accelerometer_landing: has_few_quarantined",
+        "accelerometer_landing: the check has_few_quarantined failed",
         select="key:accelerometer_landing",
     ),
     "a truncated file": BadInput(
         truncated,
-        "step_trainer_landing: has_few_quarantined",
+        "step_trainer_landing: the check has_few_quarantined failed",
         select="key:step_trainer_landing",
     ),
     "a file that is not gzip": BadInput(
         lambda project: (project.landing / "customer/landing/customer-2.json.gz").write_text("{}"),
-        "customer_landing: has_few_quarantined",
+        "customer_landing: the check has_few_quarantined failed",
     ),
     "a folder without write permission": BadInput(
         no_rights_for_new_rows,

@@ -85,7 +85,7 @@ def test_a_check_of_a_published_table_fails_with_the_same_message(built_project:
     result = merged.resolve_job_def("audit").execute_in_process(raise_on_error=False)
     assert failure(result, TABLE) == (
         f"{TABLE}: the check has_expected_rows failed: actual 3, expected 7. If the landing files differ on purpose, "
-        "correct the expected counts."
+        "correct or remove the expected counts."
     )
 
 

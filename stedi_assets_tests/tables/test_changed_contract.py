@@ -15,8 +15,8 @@ CHANGED = ("accelerometer_landing", "accelerometer_trusted")
 
 EDITS = {
     "contract.py": (
-        '    Column("user", "VARCHAR", "Email address of the phone\'s owner.", required=True, personal=True),\n',
-        '    Column("model", "VARCHAR", "What the phone is called."),\n',
+        "ACCELEROMETER_COLUMNS = (USER, ",
+        'Column("model", "VARCHAR", "What the phone is called."), ',
     ),
     "defs/assets/trusted.py": ("        SELECT reading.user,", " reading.model,"),
 }
