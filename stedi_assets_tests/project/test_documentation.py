@@ -1,9 +1,7 @@
 """The documentation, held to the code: its commands run, its tables come from the program, its links lead on."""
 
 import re
-import shutil
 import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 
 import dagster
@@ -17,9 +15,9 @@ from stedi_assets.defs.checks import check
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.lakehouse.check import Check
 from stedi_assets.lakehouse.lakehouse import Lakehouse
-from stedi_assets_tests.support.checkout import PROJECT, cloned, tracked_files
+from stedi_assets_tests.support.checkout import PROJECT, tracked_files
 from stedi_assets_tests.support.commands import run
-from stedi_assets_tests.support.documentation import MARKDOWN, PAGES, anchors, blocks, execute, shows
+from stedi_assets_tests.support.documentation import MARKDOWN, PAGES, Reader, anchors, blocks, follow, shows
 from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.records import device_reading
 from stedi_assets_tests.support.reference import GENERATED, MARKED, renewed
@@ -32,35 +30,13 @@ def of_project(path: Path) -> str:
     return str(path.relative_to(PROJECT))
 
 
-@dataclass
-class Reader:
-    """Someone who has cloned the project and run the README's first command."""
-
-    folder: Path
-    printed: str
-
-
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    folder = cloned(PROJECT, tmp_path_factory.mktemp("reader") / "stedi_assets")
-    finished = run("stedi", "run", folder=folder, PYTHONPATH=str(folder))
-    assert finished.exit_code == 0, finished.output
-    return Reader(folder, finished.output)
+    return Reader.at(tmp_path_factory.mktemp("reader"))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page.read_text())], ids=of_project)
-def test_the_blocks_of_a_page_run_in_their_order_and_print_what_it_shows(
-    page: Path, reader: Reader, tmp_path: Path
-) -> None:
-    folder = Path(shutil.copytree(reader.folder, tmp_path / "stedi_assets"))
-    for block in blocks(page.read_text()):
-        if block.kind == "s3":
-            continue
-        finished = execute(block.text, folder)
-        assert finished.returncode == (1 if block.kind == "fails" else 0), finished.stdout
-        assert "Error" not in finished.stdout
-        for shown in block.shown:
-            assert shows(finished.stdout, shown), finished.stdout
+def test_the_blocks_of_the_readme_run_and_print_what_it_shows(reader: Reader) -> None:
+    follow(PAGES[0], reader.folder)
 
 
 def test_every_mark_of_a_block_is_read() -> None:

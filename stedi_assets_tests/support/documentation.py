@@ -5,9 +5,10 @@ import re
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from stedi_assets_tests.support.checkout import PROJECT, tracked_files
-from stedi_assets_tests.support.commands import PROGRAMS, environment
+from stedi_assets_tests.support.checkout import PROJECT, cloned, tracked_files
+from stedi_assets_tests.support.commands import PROGRAMS, environment, run
 
 MARKDOWN = sorted(PROJECT / name for name in tracked_files(PROJECT) if name.endswith(".md"))
 """All of it, for users and for those who change the project."""
@@ -42,6 +43,44 @@ def blocks(page: str) -> list[Block]:
         else:
             found[-1].shown.append(text)
     return found
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Someone who has cloned the project and run the README's first command.
+
+    Attributes:
+        folder: The clone.
+        printed: What the command printed.
+    """
+
+    folder: Path
+    printed: str
+
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """Clones into a folder, and runs."""
+        clone = cloned(PROJECT, folder / "stedi_assets")
+        finished = run("stedi", "run", folder=clone, PYTHONPATH=str(clone))
+        assert finished.exit_code == 0, finished.output
+        return cls(clone, finished.output)
+
+
+def follow(page: Path, folder: Path) -> None:
+    """Runs the blocks of a page in their order, and compares what they print with what the page shows.
+
+    Args:
+        page: The page.
+        folder: The clone of a reader, which the blocks change.
+    """
+    for block in blocks(page.read_text()):
+        if block.kind == "s3":
+            continue
+        finished = execute(block.text, folder)
+        assert finished.returncode == (1 if block.kind == "fails" else 0), finished.stdout
+        assert "Error" not in finished.stdout
+        for shown in block.shown:
+            assert shows(finished.stdout, shown), finished.stdout
 
 
 def shows(output: str, shown: str) -> bool:

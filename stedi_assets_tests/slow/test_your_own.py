@@ -1,7 +1,6 @@
 """docs/your-own.md takes a copy of the package to another domain: a test does what the page says, step by step."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -15,27 +14,7 @@ PAGE = (PROJECT / "docs/your-own.md").read_text()
 
 STEPS = steps(PAGE)
 
-OF_THE_DOMAIN = {
-    "__init__.py",
-    "contract.py",
-    "defs/assets/curated.py",
-    "defs/assets/trusted.py",
-    "defs/checks/consent.py",
-    "defs/checks/emptiness.py",
-    "defs/checks/specific.py",
-    "defs/checks/training.py",
-    "landing/sample_counts.py",
-    "landing/sample_data.py",
-    "landing/sample_days.py",
-    "landing/sample_population.py",
-    "report/pictures.py",
-    "report/questions.py",
-}
-"""The modules that name the tables of this repository: data, SELECTs, checks of one table, and made-up records."""
-
-NAMES = re.compile(
-    r"customer(_(landing|trusted|curated|quarantine|files)|/landing)|accelerometer|step_?trainer|serial_?number", re.I
-)
+pytestmark = pytest.mark.xdist_group("your-own")
 
 ROSA = (b"rosa@example.com", b"card-4711")
 
@@ -95,12 +74,3 @@ def test_every_file_that_the_page_edits_is_named_before_its_block() -> None:
         if step.file:
             before = PAGE.partition(step.content)[0].rpartition("<!-- ")[0]
             assert f"{Path(step.file).name}`" in before[-400:], step.file
-
-
-def test_no_other_module_names_a_source_of_this_repository() -> None:
-    modules = {
-        str(module.relative_to(PROJECT / "stedi_assets")): module.read_text()
-        for module in (PROJECT / "stedi_assets").rglob("*.py")
-    }
-    naming = {name: found[0] for name, text in modules.items() if (found := NAMES.search(text))}
-    assert naming.keys() - OF_THE_DOMAIN == set(), naming
