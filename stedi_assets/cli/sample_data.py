@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from stedi_assets.cli.force import force_option, refuse_existing
+
 
 @click.command("sample-data")
 @click.option(
@@ -19,13 +21,18 @@ import click
     help="Spread the readings evenly over so many days, with one file for each day and kind of reading. The first day "
     "also has the customers. By default, each 956 customers have all their readings within one hour.",
 )
-def sample_data(output: Path, scale: int, days: int | None) -> None:
+@force_option
+def sample_data(output: Path, scale: int, days: int | None, force: bool) -> None:
     """Writes made-up landing files and their expected counts.
+
+    With --force, they replace those of an earlier sample. Other landing files are never replaced.
 
     Example: stedi sample-data --scale 100 --days 100 --output landing-100
     """
+    from stedi_assets.landing.expected import EXPECTED_COUNTS  # noqa: PLC0415
     from stedi_assets.landing.sample_data import write_sample_data  # noqa: PLC0415
 
+    refuse_existing([output / EXPECTED_COUNTS], force=force)
     try:
         counts = write_sample_data(output, scale, days)
     except (OSError, ValueError) as error:

@@ -33,6 +33,17 @@ def test_a_command_replaces_an_existing_file_only_with_force(built: BuiltTwice, 
     assert existing.read_bytes() != b"as it was"
 
 
+def test_sample_data_replace_an_earlier_sample_only_with_force(tmp_path: Path) -> None:
+    command = ("stedi", "sample-data", "--output", ".")
+    assert run(*command, folder=tmp_path).exit_code == 0
+    written = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.json")}
+    refused = run(*command, "--scale", "2", folder=tmp_path)
+    assert refused.output == "Error: The file expected_counts.json exists. Give --force to replace it.\n"
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.json")} == written
+    assert run(*command, "--days", "2", "--force", folder=tmp_path).exit_code == 0
+    assert len(list((tmp_path / "accelerometer/landing").iterdir())) == 2
+
+
 def test_several_existing_files_are_counted(tmp_path: Path) -> None:
     for name in ("customer_trusted.sql", "customer_curated.sql"):
         (tmp_path / name).write_text("as it was")
