@@ -131,7 +131,11 @@ def test_columns_have_lower_case_names_and_the_comments_of_the_contract(in_moto:
     assert in_moto.columns("step_trainer_landing") == [
         ("sensorreadingtime", "bigint", "Instant of the device reading, milliseconds since 1970 UTC."),
         ("serialnumber", "string", "Serial number of the Step Trainer."),
-        ("distancefromobject", "bigint", "Distance from the device to the object in front of it, in the device's unit."),
+        (
+            "distancefromobject",
+            "bigint",
+            "Distance from the device to the object in front of it, in the device's unit.",
+        ),
         ("sourcefile", "string", "Name of the raw file that the row came from."),
     ]
 
