@@ -53,7 +53,7 @@ def test_several_existing_files_are_counted(tmp_path: Path) -> None:
 
 
 def test_git_ignores_the_files_that_the_commands_of_the_documentation_write() -> None:
-    written = ["report.html", "training.parquet", "lakehouse.duckdb", "lakehouse/customer"]
+    written = ["report.html", "training.parquet", "lakehouse.duckdb", "lakehouse/customer", "sample/landing"]
     ignored = subprocess.run(
         ["git", "check-ignore", *written], cwd=PROJECT, capture_output=True, text=True, check=False
     )
