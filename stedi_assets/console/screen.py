@@ -53,8 +53,10 @@ def print_or_page(table: Table, summary: str) -> None:
     """
     console = stdout_console()
     width = console.measure(table, options=console.options.update(max_width=WIDEST)).maximum
-    pager = os.environ.setdefault("PAGER", PAGER)
-    is_paged = width > console.width and sys.stdin.isatty() and shutil.which(shlex.split(pager)[0])
+    # An empty variable counts as none, as for click.
+    os.environ["PAGER"] = os.environ.get("PAGER", "").strip() or PAGER
+    program, *_ = shlex.split(os.environ["PAGER"])
+    is_paged = width > console.width and sys.stdin.isatty() and shutil.which(program)
     if not is_paged:
         console.print(table)
         console.print(summary, highlight=False, soft_wrap=True)

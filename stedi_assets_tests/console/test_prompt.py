@@ -155,6 +155,12 @@ def test_a_result_wider_than_the_terminal_opens_in_the_pager(built: BuiltTwice, 
             assert screen.exit_code() == 0
 
 
+def test_an_empty_pager_counts_as_none(built: BuiltTwice, tmp_path: Path) -> None:
+    with terminal(built.project, tmp_path, "query", "SELECT 1 AS a", PAGER="") as screen:
+        screen.wait_for("1 row")
+        assert screen.exit_code() == 0
+
+
 def test_an_error_does_not_end_the_prompt(built: BuiltTwice, tmp_path: Path) -> None:
     with terminal(built.project, tmp_path, "query") as prompt:
         prompt.wait_for(PROMPT)
