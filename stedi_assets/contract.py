@@ -39,7 +39,7 @@ MOST_DIGITS = 38
 """The most digits of a decimal that Delta, DuckDB, Spark and Athena store."""
 
 DELTA_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "string", "BIGINT": "long"}
-"""From the contract's types to Delta's, for those that have another name there."""
+"""From each type of the contract that Delta calls by another name to this name."""
 
 Zone = Literal["landing", "trusted", "curated"]
 

@@ -9,8 +9,8 @@ from stedi_assets import defs as declared
 from stedi_assets.contract import SOURCES, Source
 from stedi_assets.defs.assets import QUERIES, TABLE_ASSETS
 from stedi_assets.defs.checks.tables import all_checks
-from stedi_assets.defs.definition import IO_MANAGER_KEY, PERSONAL, Shown, asset_definition, landing_definition
-from stedi_assets.defs.io_managers.columns import column_schema
+from stedi_assets.defs.definition import IO_MANAGER_KEY, Shown, asset_definition, landing_definition
+from stedi_assets.defs.io_managers.columns import PERSONAL, column_schema
 from stedi_assets.defs.io_managers.duckdb import DuckDBLakehouseIOManager
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
 from stedi_assets.defs.io_managers.spark import SparkLakehouseIOManager

@@ -23,7 +23,7 @@ EXAMPLE_LAKEHOUSE = "s3://stedi-lakehouse/lakehouse"
 """Stands for a local lakehouse in a statement for Athena."""
 
 HIVE_TYPES: Mapping[ColumnType, str] = {"VARCHAR": "STRING", "INTEGER": "INT"}
-"""From the contract's types to HiveQL's, which Athena and Spark use, for those that have another name there."""
+"""From each type of the contract that HiveQL calls by another name to this name. Athena and Spark use HiveQL."""
 
 
 def create_statement(name: str, dialect: Dialect, landing: Location, lakehouse: Location) -> str:

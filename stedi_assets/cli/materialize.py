@@ -205,13 +205,13 @@ def _history_failures_explained(folder: str) -> Iterator[None]:
 def _problems(result: dagster.JobExecutionResult) -> Iterator[str]:
     failures = {str(event.step_key): _description(event) for event in result.get_step_failure_events()}
     described = {step: description.splitlines() for step, description in failures.items() if description}
-    told = {line for lines in described.values() for line in lines}
+    said = {line for lines in described.values() for line in lines}
     for check in result.get_asset_check_evaluations():
         if not check.passed:
             metadata = {name: value.value for name, value in check.metadata.items()}
             advice = str(metadata.pop(WHAT_TO_DO, ""))  # Checks of users' own assets have no such entry.
             line = problem(check.asset_key.to_user_string(), check.check_name, status_of(check), metadata, advice)
-            if line not in told:
+            if line not in said:
                 yield line
     for step, lines in described.items():
         beginning = "" if lines[0].startswith(f"{step}: ") else f"{step}: "

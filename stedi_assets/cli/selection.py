@@ -1,4 +1,4 @@
-"""The assets that a run materializes: those that are selected, without those that need a partition, or with one."""
+"""The selected assets that a run materializes: those without partitions, or those with the partition of the run."""
 
 import warnings
 from collections.abc import Sequence

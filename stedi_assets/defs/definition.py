@@ -22,7 +22,7 @@ import dagster
 from stedi_assets.contract import TABLES, Source, Table, Zone
 from stedi_assets.defs.assets.table_asset import TableAsset
 from stedi_assets.defs.checks.check import check_result, check_spec
-from stedi_assets.defs.io_managers.columns import column_schema
+from stedi_assets.defs.io_managers.columns import PERSONAL, column_schema
 from stedi_assets.defs.io_managers.lakehouse import LakehouseIOManager, failures_described
 from stedi_assets.defs.io_managers.metadata import COLUMN_SCHEMA, arranged, built_metadata, query_metadata
 from stedi_assets.lakehouse.check import Checks, problem
@@ -51,8 +51,8 @@ INPUT_DATA_VERSION = "dagster/input_data_version"
 ENTRIES_SHOWN = 100
 """The greatest number of unread entries of a landing folder that the metadata lists."""
 
-PERSONAL, CONSENT = "personal", "consent"
-"""The tags of tables with personal columns, and of tables with the data of customers who consent alone."""
+CONSENT = "consent"
+"""The tag of a table with the data of those customers alone who consent."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from stedi_assets.console.inventory import TableContent, take_inventory
 from stedi_assets.contract import SOURCES, TABLES, Table
 from stedi_assets.errors import StediError
 from stedi_assets.lakehouse.check import Check, Checks
+from stedi_assets.lakehouse.check import CheckResult as ComputedResult
 from stedi_assets.lakehouse.lakehouse import Lakehouse
 from stedi_assets.lakehouse.lineage import Lineage, column_lineage
 from stedi_assets.query import Query
@@ -241,9 +242,8 @@ def _run_check(table: str, check: Check, lakehouse: Lakehouse) -> CheckResult:
         findings = check.find(lakehouse)
     except StediError as error:
         return CheckResult(table, check.name, check.description, "not run", {"reason": error.message})
-    if check.passes(findings):
-        return CheckResult(table, check.name, check.description, "passed", findings)
-    return CheckResult(table, check.name, check.description, "warned" if check.warns(findings) else "failed", findings)
+    status = ComputedResult(check, findings, "whole").status
+    return CheckResult(table, check.name, check.description, status, findings)
 
 
 def _draw_pictures(lakehouse: Lakehouse) -> tuple[Mapping[str, pictures.Picture], str]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
 
 import dagster
 import duckdb
@@ -12,10 +11,8 @@ import pytest
 from stedi_assets.contract import TABLES
 from stedi_assets.defs.assets import QUERIES
 from stedi_assets.defs.io_managers.metadata import arranged, table_metadata
-from stedi_assets.engines.duckdb.engine import DuckDBEngine
-from stedi_assets.query import Query
 from stedi_assets_tests.support.days import DAY, deliver_day, three_days
-from stedi_assets_tests.support.engines import OPENED
+from stedi_assets_tests.support.engines import OPENED, RecordingEngine
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.projects import SELECTED_TABLES, Project
 from stedi_assets_tests.support.raw_files import reading_record
@@ -82,18 +79,6 @@ def test_the_result_of_a_check_has_no_blank_value(project: Project) -> None:
     assert "" not in [value for shown in values.values() for value in shown.values()]
     assert values["customer_landing", "has_contract_columns"] == {}
     assert values["customer_landing", "has_expected_rows"] == {"actual": 5, "expected": 5}
-
-
-class RecordingEngine(DuckDBEngine):
-    """DuckDB, which notes the statements whose rows are asked for."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        super().__init__(connection)
-        self.computed: list[str] = []
-
-    def rows(self, query: Query) -> list[dict[str, Any]]:
-        self.computed.append(query.sql)
-        return super().rows(query)
 
 
 def test_the_page_of_a_table_takes_one_query_of_few_of_the_added_rows(local_place: Place) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.engines.engine import Engine
 from stedi_assets.privacy.pseudonyms import Pseudonyms
+from stedi_assets.query import Query
 from stedi_assets.storage.aws import Aws
 
 if TYPE_CHECKING:
@@ -28,6 +29,22 @@ SPARK_ON_FEW_ROWS = {
 
 JAVA_FOR_FEW_ROWS = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m -XX:+UseSerialGC"
 """What makes Java compile soon rather than well, and collect garbage without threads of their own."""
+
+
+class RecordingEngine(DuckDBEngine):
+    """DuckDB, which notes the statements whose rows are asked for.
+
+    Attributes:
+        computed: The statements, in their order.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        super().__init__(connection)
+        self.computed: list[str] = []
+
+    def rows(self, query: Query) -> list[dict[str, Any]]:
+        self.computed.append(query.sql)
+        return super().rows(query)
 
 
 @contextmanager

@@ -3,13 +3,11 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from stedi_assets.defs.checks.check import none_found
-from stedi_assets.engines.duckdb.engine import DuckDBEngine
 from stedi_assets.lakehouse.build import Builder
 from stedi_assets.lakehouse.check import CheckResult
 from stedi_assets.lakehouse.land import land
@@ -17,6 +15,7 @@ from stedi_assets.lakehouse.stored import Built
 from stedi_assets.query import Query
 from stedi_assets_tests.support.changing import Changing, findings
 from stedi_assets_tests.support.days import CUSTOMERS, DAY, PHONES, deliver_day, phones
+from stedi_assets_tests.support.engines import RecordingEngine
 from stedi_assets_tests.support.places import Place
 from stedi_assets_tests.support.raw_files import reading_record
 from stedi_assets_tests.support.records import customer, phone_reading
@@ -175,18 +174,6 @@ def test_a_refusal_under_another_serial_number_is_found_at_all_of_the_customers_
     built = changing.run(["customer_landing", "step_trainer_trusted"])
     assert result(built, "step_trainer_trusted", ANOTHER_WAY).findings["groups_with_too_many_rows"] == 1
     assert built["step_trainer_trusted"].is_rejected
-
-
-class RecordingEngine(DuckDBEngine):
-    """DuckDB, which notes the statements that it computes for checks."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        super().__init__(connection)
-        self.computed: list[str] = []
-
-    def rows(self, query: Query) -> list[dict[str, Any]]:
-        self.computed.append(query.sql)
-        return super().rows(query)
 
 
 def test_a_statement_that_a_blocking_check_and_a_warning_share_is_computed_once_for_each_version(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stedi_assets.lakehouse.lakehouse import Lakehouse
 
 OTHER_FILES = {"expected_counts_are_of": "other landing files"}
-"""What the check of the expected rows finds besides, where the landing files are not those that were counted."""
+"""The finding that the check of the expected rows adds where other landing files were counted."""
 
 NAMES_SHOWN = 20
 """How many file names a check shows."""

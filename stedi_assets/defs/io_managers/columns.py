@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from stedi_assets.contract import Column
 
-PERSONAL = {"personal": ""}
-"""The tags of a column whose values identify a person."""
+PERSONAL = "personal"
+"""The tag of a column whose values identify a person, and of what has such a column."""
 
 SQL_TYPES = {**{delta: sql for sql, delta in DELTA_TYPES.items()}, "short": "SMALLINT", "byte": "TINYINT"}
 """From Delta's types to SQL's, where more than the case differs."""
@@ -31,7 +31,7 @@ def column_schema(columns: Sequence[Column]) -> dagster.TableSchema:
                 type=column.type,
                 description=column.description,
                 constraints=dagster.TableColumnConstraints(nullable=not column.required),
-                tags=PERSONAL if column.personal else {},
+                tags={PERSONAL: ""} if column.personal else {},
             )
             for column in columns
         ]
@@ -52,7 +52,7 @@ def stored_schema(schema: Schema, personal: Collection[str]) -> dagster.TableSch
                 type=_sql_type(field["type"]),
                 description=field["metadata"].get("comment"),
                 constraints=dagster.TableColumnConstraints(nullable=field["nullable"]),
-                tags=PERSONAL if field["name"] in personal else {},
+                tags={PERSONAL: ""} if field["name"] in personal else {},
             )
             for field in json.loads(schema.to_json())["fields"]
         ]

@@ -45,7 +45,7 @@ from stedi_assets.salvage.records import OTHER_UNKNOWN_KEYS
 from stedi_assets.storage.location import Location
 
 SPARK_TYPES = {"VARCHAR": "STRING"}
-"""From the contract's types to Spark's, for those that have another name there."""
+"""From each type of the contract that Spark calls by another name to this name."""
 
 SMALL_BYTES = 4 << 20
 """Smaller files are not worth splitting between tasks."""
