@@ -30,6 +30,8 @@ def test_a_reader_finds_a_page_and_the_site_asks_no_other_server(address: str) -
         page = context.new_page()
         problems = Problems(page)
         page.goto(f"{address}/index.html")
+        # The page ignores keys until it has loaded its index; only then does it make the field.
+        page.get_by_role("combobox", include_hidden=True).wait_for(state="attached")
         page.keyboard.press("Control+k")
         page.keyboard.type("vacuum")
         expect(page.get_by_role("option", name="stedi vacuum")).to_be_visible(timeout=PATIENCE)
