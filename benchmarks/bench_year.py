@@ -4,15 +4,18 @@
 
 Each run is a process whose clock is a day later than that of the run before, by libfaketime (Debian's package
 faketime), so that a run deletes what is older than the retention. Files get the time of their run. At the end, all
-rows are compared with those of a full build. Times are processor seconds, which a busy machine changes least.
+rows are compared with those of a full build, and the runs after the marks are measured in turns, each on a copy of
+what the run before it left: months lie between the runs themselves, and on a shared machine as many minutes.
 """
 
 import argparse
 import json
 import os
 import random
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,11 +31,15 @@ from benchmarks.measure import (
     Command,
     CommandError,
     Measurement,
-    Spread,
+    compare,
+    cpu_seconds,
     describe_machine,
     format_seconds,
     measure,
+    peak_bytes,
     print_markdown_table,
+    wall_ratio,
+    wall_seconds,
 )
 from benchmarks.places import Places
 from benchmarks.workbench import Workbench
@@ -43,8 +50,9 @@ NEW_CUSTOMERS = 3
 READINGS = 200
 TINY_READINGS = 10
 MARKS = (10, 100, 365, 1000, 2000)
-RUNS_AT_A_MARK = 5
-"""The runs up to a mark whose median counts."""
+ANOTHER_CLOCK = PROJECT / "benchmarks" / "another_clock"
+TURNS = 5
+"""How often the run after each mark is measured."""
 
 
 @dataclass(frozen=True)
@@ -147,32 +155,18 @@ def size_of(landing: Path, lakehouse: Path, history: Path | None) -> Size:
     )
 
 
-def runs_day_by_day(command: Command, folder: Path, count: int, arrive: Callable[[int], None]) -> Iterator[Measurement]:
-    """Runs a command once a day, after the files of the day have arrived.
-
-    Args:
-        command: It brings all tables up to date.
-        folder: The folder whose new files get the time of their run.
-        count: The number of days.
-        arrive: Lands the files of a day.
-
-    Yields:
-        What each run took.
-    """
-    for number in range(1, count + 1):
-        arrive(number)
-        clock = {
-            "LD_PRELOAD": str(libfaketime()),
-            "FAKETIME": f"@{day_of(number).timestamp():.0f}",
-            "FAKETIME_FMT": "%s",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            # The files have the time of their run already.
-            "NO_FAKE_STAT": "1",
-        }
-        measurement = measure(replace(command, environment={**command.environment, **clock}))
-        _date_new_files(folder, day_of(number))
-        print(f"{command.name}, run {number} of {count}: {measurement}", file=sys.stderr, flush=True)
-        yield measurement
+def dated(command: Command, number: int) -> Command:
+    """Returns the command with the clock of one day."""
+    clock = {
+        "LD_PRELOAD": str(libfaketime()),
+        "FAKETIME": f"@{day_of(number).timestamp():.0f}",
+        "FAKETIME_FMT": "%s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        # The files have the time of their run already.
+        "NO_FAKE_STAT": "1",
+        "PYTHONPATH": str(ANOTHER_CLOCK),
+    }
+    return replace(command, environment={**command.environment, **clock})
 
 
 def libfaketime() -> Path:
@@ -203,9 +197,13 @@ def _bytes_below(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-@dataclass(frozen=True)
 class Series:
-    """The runs of one kind.
+    """The runs of one kind, in a folder of their own.
+
+    Args:
+        folder: Does not exist yet.
+        kind: `year` or `tiny`.
+        count: The number of runs.
 
     Attributes:
         title: What they are, in the results.
@@ -213,66 +211,75 @@ class Series:
         sizes: What the files took after each.
     """
 
-    title: str
-    measured: Sequence[Measurement]
-    sizes: Sequence[Size]
+    def __init__(self, folder: Path, kind: str, count: int) -> None:
+        self._folder, self._copies, self._count = folder, folder.with_name(f"{folder.name}-copies"), count
+        (folder / "places").mkdir(parents=True)
+        self._places = Places(folder / "places")
+        self._bench = Workbench(DailySample(folder, count), self._places, "duckdb", folder)
+        if kind == "year":
+            self.title, self._records = "a year, a file of each source a day", records_of
+            self._command = self._bench.whole_command(self.title, "landing", "lakehouse", kind)
+        else:
+            self.title, self._records = "one tiny file a run", tiny_records_of
+            self._command = self._bench.build(self.title, "landing", "lakehouse", prepare=lambda: None)
+        self.measured: list[Measurement] = []
+        self.sizes: list[Size] = []
 
-    def seconds_at(self, mark: int) -> Spread:
-        """Summarizes the processor seconds of the last runs up to a mark."""
-        return Spread.of(each.cpu_seconds for each in self.measured[mark - RUNS_AT_A_MARK : mark])
+    @property
+    def marks(self) -> list[int]:
+        """The marks that the series reaches."""
+        return [mark for mark in MARKS if mark <= self._count]
+
+    def run(self) -> None:
+        """Runs the command once a day, after the files of the day have arrived, and keeps a copy at each mark.
+
+        Raises:
+            CommandError: A run failed, or the rows are not those of a full build.
+        """
+        for number in range(1, self._count + 1):
+            self._arrive(number)
+            self.measured.append(measure(dated(self._command, number)))
+            _date_new_files(self._folder, day_of(number))
+            self.sizes.append(self._size())
+            print(f"{self.title}, run {number} of {self._count}: {self.measured[-1]}", file=sys.stderr, flush=True)
+            if number in self.marks:
+                shutil.copytree(self._folder, self._copies / str(number))
+        measure(self._bench.build("a full build", "landing", "lakehouse-full"))
+        require_same_rows(self._places.folder("lakehouse"), self._places.folder("lakehouse-full"))
 
     def rows(self) -> Iterator[list[str]]:
-        """Yields a row of results for each mark."""
-        for mark in self.marks:
-            seconds, size = self.seconds_at(mark), self.sizes[mark - 1]
-            ratio = seconds.median / self.seconds_at(self.marks[0]).median
-            peak = Spread.of(each.peak_bytes for each in self.measured[mark - RUNS_AT_A_MARK : mark])
+        """Measures the runs after the marks in turns, and yields a row of results for each."""
+        commands = {mark: self._run_after(mark) for mark in self.marks}
+        measured = compare(list(commands.values()), TURNS)
+        first = measured[commands[self.marks[0]].name]
+        for mark, command in commands.items():
+            runs, size = measured[command.name], self.sizes[mark - 1]
+            ratio = wall_ratio(runs, first)
             yield [
                 f"{self.title}, run {mark:,}",
-                format_seconds(seconds),
-                f"{ratio:.2f}",
-                f"{peak.median / 1e6:,.0f} MB",
+                format_seconds(wall_seconds(runs)),
+                format_seconds(cpu_seconds(runs)),
+                f"{ratio.median:.2f} ({ratio.minimum:.2f}{EN_DASH}{ratio.maximum:.2f})",
+                f"{peak_bytes(runs).median / 1e6:,.0f} MB",
                 f"{size.files:,}",
                 *(f"{each / 1e6:.2f}" for each in (size.log_bytes, size.lakehouse_bytes, size.raw_bytes)),
                 f"{size.history_bytes / 1e6:.1f}" if size.history_bytes else "",
             ]
 
-    @property
-    def marks(self) -> list[int]:
-        """The marks that the series reached."""
-        return [mark for mark in MARKS if mark <= len(self.measured)]
+    def _run_after(self, mark: int) -> Command:
+        def prepare() -> None:
+            shutil.rmtree(self._folder)
+            shutil.copytree(self._copies / str(mark), self._folder)
+            self._arrive(mark + 1)
 
+        return replace(dated(self._command, mark + 1), name=f"{self.title}, after run {mark:,}", prepare=prepare)
 
-def measured_series(folder: Path, name: str, count: int) -> Series:
-    """Runs one kind of series in a folder, and compares its rows with those of a full build.
+    def _arrive(self, number: int) -> None:
+        land(self._places.folder("landing"), number, self._records(number))
 
-    Args:
-        folder: An empty one.
-        name: `year` or `tiny`.
-        count: The number of runs.
-    """
-    (folder / "places").mkdir(parents=True)
-    places = Places(folder / "places")
-    bench = Workbench(DailySample(folder, count), places, "duckdb", folder)
-    landing, lakehouse = places.folder("landing"), places.folder("lakehouse")
-    records = records_of if name == "year" else tiny_records_of
-    if name == "year":
-        command = bench.whole_command("a year, a file of each source a day", "landing", "lakehouse", name)
-        history = Path(command.environment["DAGSTER_HOME"])
-    else:
-        command = bench.build("one tiny file a run", "landing", "lakehouse", prepare=lambda: None)
-        history = None
-
-    def arrive(number: int) -> None:
-        land(landing, number, records(number))
-
-    measured, sizes = [], []
-    for measurement in runs_day_by_day(command, folder, count, arrive):
-        measured.append(measurement)
-        sizes.append(size_of(landing, lakehouse, history))
-    measure(bench.build("a full build", "landing", "lakehouse-full"))
-    require_same_rows(lakehouse, places.folder("lakehouse-full"))
-    return Series(command.name, measured, sizes)
+    def _size(self) -> Size:
+        home = self._command.environment.get("DAGSTER_HOME")
+        return size_of(self._places.folder("landing"), self._places.folder("lakehouse"), Path(home) if home else None)
 
 
 def plot(series: Sequence[Series], file: Path) -> None:
@@ -310,11 +317,15 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     counts = {"year": arguments.days, "tiny": arguments.tiny_runs}
     with TemporaryDirectory(prefix="runs-", dir=arguments.folder.resolve()) as scratch:
-        series = [measured_series(Path(scratch, name), name, count) for name, count in counts.items() if count]
-    plot(series, arguments.plot)
-    print(f"\nMedian (minimum{EN_DASH}maximum) of {RUNS_AT_A_MARK} runs up to each on {describe_machine(PACKAGES)}.\n")
-    header = ["runs", "processor seconds", "over run 10", "peak memory", "files", "logs, MB", "lakehouse, MB"]
-    print_markdown_table([*header, "raw files, MB", "history, MB"], [row for each in series for row in each.rows()])
+        series = [Series(Path(scratch, kind), kind, count) for kind, count in counts.items() if count]
+        # Two at once, as each takes one core.
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Series.run, series))
+        plot(series, arguments.plot)
+        rows = [row for each in series for row in each.rows()]
+    print(f"\nMedian (minimum{EN_DASH}maximum) of {TURNS} runs after each on {describe_machine(PACKAGES)}.\n")
+    header = ["after", "seconds", "processor seconds", "over run 10", "peak memory", "files", "logs, MB"]
+    print_markdown_table([*header, "lakehouse, MB", "raw files, MB", "history, MB"], rows)
 
 
 if __name__ == "__main__":
