@@ -97,6 +97,7 @@ bench: .venv/test-spark .venv/test-buckets
 	$(BIN)/python -m benchmarks.bench_change --scale 10 --engine spark
 	$(BIN)/python -m benchmarks.bench_change --scale 10 --location bucket
 	$(BIN)/python -m benchmarks.bench_cluster
+	$(BIN)/python -m benchmarks.bench_memory
 
 bench-peers: .venv/test-spark
 	$(BIN)/python -m benchmarks.bench_peers

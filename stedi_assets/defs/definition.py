@@ -209,7 +209,10 @@ def _fail_if_rejected(name: str, built: "Built") -> None:
         dagster.Failure: A blocking check failed.
     """
     if built.is_rejected:
-        remedy = f"The table {name} was not changed. Look at the rejected version: stedi query --rejected {name}"
+        version, query = "its version", f"'FROM {name}'"
+        if built.keeps_rejected:
+            version, query = "the rejected version", f"--rejected {name}"
+        remedy = f"The table {name} was not changed. Look at {version}: stedi query {query}"
         raise _failure([*_problems(name, built.results), remedy])
 
 

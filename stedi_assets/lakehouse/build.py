@@ -300,7 +300,7 @@ class Builder:
         step.stopwatch.end("audit")
         if any(result.is_blocked for result in results):
             self._reject(step, staged, candidate, results)
-            return self._built(step, results)
+            return replace(self._built(step, results), keeps_rejected=True)
         self._commit(step, staged)
         step.stopwatch.end("commit")
         vacuumed = step.state.vacuumed if step.state else _now()

@@ -44,6 +44,8 @@ class Built:
         rows_removed: The rows in the files that the run removed.
         results: The results of the table's checks. Of a rejected version, only the blocking checks ran.
         added: The files that the run added.
+        keeps_rejected: Whether a version is kept that a blocking check rejected. An unchanged table that fails a check
+            has none.
     """
 
     plan: Plan
@@ -54,6 +56,7 @@ class Built:
     rows_removed: int = 0
     results: Sequence[CheckResult] = ()
     added: Sequence[DataFile] = ()
+    keeps_rejected: bool = False
 
     @property
     def is_rejected(self) -> bool:

@@ -89,6 +89,14 @@ def test_a_check_of_a_published_table_fails_with_the_same_message(built_project:
     )
 
 
+def test_the_failure_of_an_unchanged_table_names_no_rejected_version(built_project: Project) -> None:
+    named = built_project.landing / "expected.json"
+    named.write_text('{"customer_trusted": 7}')
+    result = built_project.materialize(TABLE, expected_counts=named)
+    _, last = failure(result, TABLE).splitlines()
+    assert last == f"The table {TABLE} was not changed. Look at its version: stedi query 'FROM {TABLE}'"
+
+
 def test_a_run_without_the_checks_is_rejected_all_the_same(records: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(monkeypatch, TABLE, BREAKING[TABLE])
     job = dagster.define_asset_job("no_checks", dagster.AssetSelection.assets(TABLE).without_checks())
