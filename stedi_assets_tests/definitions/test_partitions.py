@@ -12,7 +12,7 @@ import pytest
 from deltalake import QueryBuilder, write_deltalake
 
 from stedi_assets.query import Query
-from stedi_assets_tests.support.grid import on_both_engines
+from stedi_assets_tests.support.grid import on_both_engines, on_both_engines_and_in_both_places
 from stedi_assets_tests.support.partitioned import (
     DAYS,
     DAYS_AND_REGIONS,
@@ -67,7 +67,7 @@ KINDS: Mapping[str, tuple[dagster.PartitionsDefinition, str, Returned, Any]] = {
 }
 
 
-@on_both_engines
+@on_both_engines_and_in_both_places
 @pytest.mark.parametrize(("partitions", "key", "returned", "stored"), KINDS.values(), ids=KINDS.keys())
 def test_a_partition_is_stored_loaded_and_replaced(
     project: Project, partitions: dagster.PartitionsDefinition, key: str, returned: Returned, stored: Any
@@ -88,7 +88,7 @@ def test_a_partition_is_stored_loaded_and_replaced(
     assert (table.protocol().min_reader_version, table.protocol().min_writer_version) == (1, 2)
 
 
-@on_both_engines
+@on_both_engines_and_in_both_places
 def test_a_materialization_of_a_partition_replaces_its_rows_alone_in_one_commit(project: Project) -> None:
     numbers = iter(range(10))
     mine = asset_of(lambda keys: pd.DataFrame({"day": [*keys] * 2, "n": [next(numbers), 100]}))
@@ -120,7 +120,7 @@ def test_a_backfill_in_a_single_run_replaces_its_partitions_in_one_commit(projec
     assert project.rows("mine") == {(f"2024-01-0{day}", 0 if day == 3 else day - 2): 1 for day in range(2, 6)}
 
 
-@on_both_engines
+@on_both_engines_and_in_both_places
 def test_a_backfill_of_two_dimensions_in_a_single_run_replaces_its_partitions(project: Project) -> None:
     def returned(keys: Any) -> pa.Table:
         days, regions = zip(*(key.split("|") for key in keys), strict=True)
