@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stedi_assets.errors import StediError
+
 PREFIX = "stedi-work-"
 
 
@@ -24,11 +26,11 @@ def claim_work_folder(parent: str | None = None) -> tuple[Path, int]:
         The folder, readable by the owner alone, and the file descriptor that holds its lock.
 
     Raises:
-        OSError: The folder cannot be created.
+        StediError: The folder cannot be created.
     """
     sweep(parent)
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        folder = _made(parent)
         # Another process that sweeps may remove the folder before it is opened, or before it is locked.
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY)
@@ -36,6 +38,16 @@ def claim_work_folder(parent: str | None = None) -> tuple[Path, int]:
             if folder.exists():
                 return folder, lock
             os.close(lock)
+
+
+def _made(parent: str | None) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    except OSError as error:
+        raise StediError(
+            f"A folder for temporary files cannot be made in {parent or tempfile.gettempdir()}: {error.strerror}.",
+            "Check its permissions and its free space, or name another folder by TMPDIR or STEDI_DUCKDB_SPILL_FOLDER.",
+        ) from None
 
 
 @contextmanager
@@ -46,7 +58,7 @@ def work_folder(parent: str | None = None) -> Iterator[Path]:
         parent: The folder to create it in; by default the system's temporary folder.
 
     Raises:
-        OSError: The folder cannot be created.
+        StediError: The folder cannot be created.
     """
     folder, lock = claim_work_folder(parent)
     try:

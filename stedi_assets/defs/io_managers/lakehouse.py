@@ -57,8 +57,8 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         description="Days for which old versions stay readable. A run deletes what only older ones need, or nothing.",
     )
 
-    _lakehouse: "Lakehouse" = PrivateAttr()
-    _builder: "Builder" = PrivateAttr()
+    _at_end: ExitStack = PrivateAttr()
+    _builder: "Builder | None" = PrivateAttr()
 
     def location(self, text: str) -> Location:
         """Returns the location of a path or an s3://bucket/prefix URL."""
@@ -84,11 +84,36 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
     @contextmanager
     def yield_for_execution(self, context: dagster.InitResourceContext) -> Iterator[Self]:
-        """Yields this I/O manager with its lakehouse open, which is closed at the end of the run.
+        """Yields this I/O manager. The lakehouse is opened by who first asks for it, and closed at the end of the run.
+
+        Dagster shows a stack trace for what a resource raises as it starts, whatever its type.
+        """
+        with ExitStack() as at_end:
+            self._at_end, self._builder = at_end, None
+            yield self
+
+    @property
+    def lakehouse(self) -> "Lakehouse":
+        """The lakehouse of the current run. Outside of a run there is none.
 
         Raises:
-            dagster.Failure: The engine is not installed.
+            dagster.Failure: The engine is not installed, or what a bucket needs.
         """
+        return self.builder.lakehouse
+
+    @property
+    def builder(self) -> "Builder":
+        """Builds the tables of the current run. Outside of a run there is none.
+
+        Raises:
+            dagster.Failure: See `lakehouse`.
+        """
+        if self._builder is None:
+            with failures_described():
+                self._builder = self._opened()
+        return self._builder
+
+    def _opened(self) -> "Builder":
         # Imported here: a process that only loads the definitions opens no table.
         from stedi_assets.catalog.glue import GlueCatalog  # noqa: PLC0415
         from stedi_assets.lakehouse.build import Builder  # noqa: PLC0415
@@ -97,30 +122,18 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         root, landing = self.location(self.root), self.landing_location
         pseudonyms = self.pseudonyms.for_build()
         catalog = GlueCatalog(self.glue_database, self.aws) if self.glue_database else None
-        with ExitStack() as at_end:
-            engine = at_end.enter_context(self.engine(root.aws or landing.aws, pseudonyms))
-            lakehouse = Lakehouse(
-                root,
-                landing,
-                engine,
-                catalog,
-                pseudonyms,
-                self.lease_wait_timeout,
-                keeps_gone_files=self.keeps_gone_files,
-            )
-            self._lakehouse = at_end.enter_context(closing(lakehouse))
-            self._builder = Builder(lakehouse, timedelta(days=self.retention_days) if self.retention_days else None)
-            yield self
-
-    @property
-    def lakehouse(self) -> "Lakehouse":
-        """The lakehouse of the current run. Outside of a run there is none."""
-        return self._lakehouse
-
-    @property
-    def builder(self) -> "Builder":
-        """Builds the tables of the current run. Outside of a run there is none."""
-        return self._builder
+        engine = self._at_end.enter_context(self.engine(root.aws or landing.aws, pseudonyms))
+        lakehouse = Lakehouse(
+            root,
+            landing,
+            engine,
+            catalog,
+            pseudonyms,
+            self.lease_wait_timeout,
+            keeps_gone_files=self.keeps_gone_files,
+        )
+        self._at_end.enter_context(closing(lakehouse))
+        return Builder(lakehouse, timedelta(days=self.retention_days) if self.retention_days else None)
 
     def handle_output(self, context: dagster.OutputContext, obj: Any) -> None:
         """Replaces the asset's table, or the partitions of the run, with the rows of a query or a data frame.
@@ -142,18 +155,18 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         name = context.asset_key.to_python_identifier()
         with failures_described():
             stored, of_partitions = self._stored(name, obj, context)
-            metadata = table_metadata(self._lakehouse, name, stored, query)
+            metadata = table_metadata(self.lakehouse, name, stored, query)
         described = query_metadata(query, self.pseudonyms) if query else {}
         context.add_output_metadata(arranged(metadata | of_partitions | described))
 
     def _stored(self, name: str, obj: Any, context: dagster.OutputContext) -> "tuple[Stored, dict[str, int]]":
         partitions = asked_partitions(context)
         if partitions is None:
-            return self._lakehouse.store(name, obj, context.run_id), {}
+            return self.lakehouse.store(name, obj, context.run_id), {}
         # Imported here: a process that only loads the definitions opens no table.
         from stedi_assets.lakehouse.partitions import store_partitions  # noqa: PLC0415
 
-        done = store_partitions(self._lakehouse, name, obj, partitions, context.run_id)
+        done = store_partitions(self.lakehouse, name, obj, partitions, context.run_id)
         # Dagster records one metadata for all partitions of a run.
         return done.stored, {"dagster/partition_row_count": done.rows} if len(partitions.keys) == 1 else {}
 
@@ -168,16 +181,16 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
         """
         with failures_described():
             # The run may store a table that it computes from this one. Until then, no other run may change this one.
-            self._lakehouse.hold(f"run {context.step_context.run_id}")
+            self.lakehouse.hold(f"run {context.step_context.run_id}")
             name, kind = context.asset_key.to_python_identifier(), _without_none(context.dagster_type.typing_type)
             partitions = asked_partitions(context)
             if partitions is None:
-                return self._lakehouse.load(name, kind)
-            if not partitions.keys and self._lakehouse.find(name) is None:
+                return self.lakehouse.load(name, kind)
+            if not partitions.keys and self.lakehouse.find(name) is None:
                 return None
             from stedi_assets.lakehouse.partitions import load_partitions  # noqa: PLC0415
 
-            return load_partitions(self._lakehouse, name, kind, partitions)
+            return load_partitions(self.lakehouse, name, kind, partitions)
 
 
 @contextmanager
