@@ -102,7 +102,7 @@ bench: .venv/test-spark .venv/test-buckets
 bench-peers: .venv/test-spark
 	$(BIN)/python -m benchmarks.bench_peers
 
-# A year of deliveries, and 2,000 runs of a tiny file: an hour.
+# A year of deliveries, and 2,000 runs of a tiny file: more than an hour.
 bench-year: faketime .venv/test
 	$(BIN)/python -m benchmarks.bench_year
 

@@ -11,8 +11,11 @@ from stedi_assets_tests.support.projects import Project
 from stedi_assets_tests.support.runs import failure
 
 
-def _without(module: str) -> Callable[[pytest.MonkeyPatch, Path], None]:
-    return lambda monkeypatch, _: monkeypatch.setitem(sys.modules, module, None)
+def _without_spark(monkeypatch: pytest.MonkeyPatch, _: Path) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    # Another test may have imported them already.
+    for name in [name for name in sys.modules if name.startswith("stedi_assets.engines.spark.")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 def _without_a_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -23,7 +26,7 @@ def _without_a_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch, folde
 
 MISSING: Mapping[str, tuple[Callable[[pytest.MonkeyPatch, Path], None], str, str]] = {
     "Spark": (
-        _without("pyspark"),
+        _without_spark,
         "spark",
         "Spark needs pyspark, which is not installed. pip install 'stedi_assets[spark]'.",
     ),
@@ -36,16 +39,16 @@ MISSING: Mapping[str, tuple[Callable[[pytest.MonkeyPatch, Path], None], str, str
 }
 
 
-@pytest.mark.parametrize(("hide", "engine", "said"), MISSING.values(), ids=MISSING.keys())
+@pytest.mark.parametrize(("hide", "computed_by", "said"), MISSING.values(), ids=MISSING.keys())
 def test_the_failure_of_each_step_says_what_is_missing_in_place_of_a_stack_trace(
     project: Project,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     hide: Callable[[pytest.MonkeyPatch, Path], None],
-    engine: str,
+    computed_by: str,
     said: str,
 ) -> None:
-    job = project.definitions(engine=engine).resolve_job_def("lakehouse")
+    job = project.definitions(engine=computed_by).resolve_job_def("lakehouse")
     selection = [dagster.AssetKey(name) for name in ("customer_landing", "customer_quarantine")]
     with dagster.DagsterInstance.ephemeral() as instance:
         hide(monkeypatch, tmp_path)
