@@ -16,8 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.build_tables import OPENED
 from stedi_assets.contract import SOURCES
+from stedi_assets.definitions import IO_MANAGERS
 from stedi_assets.defs.assets import TABLE_ASSETS
 from stedi_assets.defs.checks.tables import all_checks
 from stedi_assets.errors import StediError
@@ -63,7 +63,7 @@ def build_and_check(landing: str, root: str, engine: str = "duckdb", *, full_ref
     checks, where = all_checks(settings), Location.parse(root)
     retention = timedelta(days=settings.retention_days) if settings.retention_days else None
     started = time.perf_counter()
-    with OPENED[engine](where.aws, pseudonyms) as opened:
+    with IO_MANAGERS[engine](settings).engine(where.aws, pseudonyms) as opened:
         lakehouse = Lakehouse(where, Location.parse(landing, where.aws), opened, pseudonyms=pseudonyms)
         with closing(lakehouse):
             tables = dict(_built_tables(Builder(lakehouse, retention), checks, full_refresh=full_refresh))
@@ -94,7 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("landing", help="the landing root")
     parser.add_argument("lakehouse", help="the folder that holds the tables")
-    parser.add_argument("--engine", choices=list(OPENED), default="duckdb", help="what computes; duckdb by default")
+    parser.add_argument(
+        "--engine", choices=list(IO_MANAGERS), default="duckdb", help="what computes; duckdb by default"
+    )
     parser.add_argument("--full-refresh", action="store_true", help="compute everything, whatever has changed")
     parser.add_argument("--report", type=Path, help="a file for the seconds and the plans, as JSON")
     given = parser.parse_args(arguments)
