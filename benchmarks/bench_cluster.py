@@ -40,6 +40,8 @@ def build_on(cluster: SparkCluster, bench: Workbench, name: str) -> Command:
     options = {
         # A driver of one size at each scale: the heap of Java grows with the garbage up to its limit.
         "spark.driver.memory": "1g",
+        # What passes the driver is bounded: a job whose results are larger fails.
+        "spark.driver.maxResultSize": "64m",
         "spark.driver.host": HOST,
         "spark.executor.memory": "1g",
         "spark.sql.execution.pyspark.python": sys.executable,
