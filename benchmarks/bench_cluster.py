@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,7 +49,7 @@ def build_on(cluster: SparkCluster, bench: Workbench, name: str) -> Command:
     lakehouse = f"lakehouse-{bench.sample.root.name}"
     command = bench.build(name, ALL_DAYS, lakehouse, verify=partial(bench.require_all_rows, lakehouse))
     variables = {"STEDI_SPARK_MASTER": cluster.url, "STEDI_SPARK_CONF": json.dumps(options)}
-    return replace(command, environment={**command.environment, **variables})
+    return command.with_variables(variables)
 
 
 def rows(large: Workbench, small: Workbench, one: SparkCluster, two: SparkCluster, runs: int) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Measure a full build with a memory limit for DuckDB beside one without: seconds and peak memory.
+"""Compare two full builds, one with a memory limit for DuckDB and one without: their seconds and peak memory.
 
     python -m benchmarks.bench_memory [--scale 300] [--days 100] [--limit 1GB] [--runs 3]
 
@@ -7,22 +7,14 @@ memory.
 """
 
 import argparse
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.bench_change import memory_row
 from benchmarks.bench_peers import PACKAGES, PROJECT, TIMES, runs_from
 from benchmarks.daily_sample import DailySample
-from benchmarks.measure import (
-    EN_DASH,
-    Command,
-    compare,
-    describe_machine,
-    format_megabytes,
-    peak_bytes,
-    print_markdown_table,
-)
+from benchmarks.measure import EN_DASH, Command, compare, describe_machine, print_markdown_table
 from benchmarks.places import Places
 from benchmarks.workbench import ALL_DAYS, HEADER, Workbench, seconds_row
 
@@ -38,8 +30,7 @@ def build(bench: Workbench, name: str, limit: str | None) -> Command:
         limit: DuckDB's memory limit; None for its default.
     """
     command = bench.build(name, ALL_DAYS, "lakehouse", verify=partial(bench.require_all_rows, "lakehouse"))
-    limited = {"STEDI_DUCKDB_MEMORY_LIMIT": limit} if limit else {}
-    return replace(command, environment={**command.environment, **limited})
+    return command.with_variables({"STEDI_DUCKDB_MEMORY_LIMIT": limit} if limit else {})
 
 
 def main() -> None:
@@ -55,24 +46,19 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sample = DailySample.written(folder, arguments.scale, arguments.days)
     with TemporaryDirectory(prefix="runs-", dir=folder) as scratch:
-        places = Places(Path(scratch, "places"))
-        places.folder(".").mkdir()
-        bench = Workbench(sample, places, "duckdb", Path(scratch))
+        kept = Path(scratch, "places")
+        kept.mkdir()
+        bench = Workbench(sample, Places(kept), "duckdb", Path(scratch))
         bench.land(ALL_DAYS, bench.all_days)
         commands = [build(bench, "with a limit", arguments.limit), build(bench, "without a limit", None)]
         limited, free = compare(commands, arguments.runs).values()
     print(f"\nMedian (minimum{EN_DASH}maximum) of {arguments.runs} runs on {describe_machine(PACKAGES)}.\n")
     title = f"{arguments.scale}{TIMES}, a full build with a limit of {arguments.limit} / without"
-    print_markdown_table(HEADER, [seconds_row(f"{title}: seconds", limited, free, GOAL).cells])
-    print()
-    peaks = [peak_bytes(each) for each in (limited, free)]
-    print_markdown_table(
-        ["peak memory", "median", "greatest"],
-        [
-            [name, format_megabytes(peak.median), format_megabytes(peak.maximum)]
-            for name, peak in zip(("with", "without"), peaks, strict=True)
-        ],
-    )
+    rows = [
+        seconds_row(f"{title}: seconds", limited, free, GOAL),
+        memory_row("the same: peak memory", limited, free, None),
+    ]
+    print_markdown_table(HEADER, [row.cells for row in rows])
 
 
 if __name__ == "__main__":

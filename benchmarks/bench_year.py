@@ -5,7 +5,7 @@
 Each run is a process whose clock is a day later than that of the run before, by libfaketime (Debian's package
 faketime), so that a run deletes what is older than the retention. Files get the time of their run. At the end, all
 rows are compared with those of a full build, and the runs after the marks are measured in turns, each on a copy of
-what the run before it left: months lie between the runs themselves, and on a shared machine as many minutes.
+what the run before it left: a series takes more than an hour, in which the speed of a shared machine changes.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from benchmarks.measure import (
     compare,
     cpu_seconds,
     describe_machine,
+    format_megabytes,
     format_seconds,
     measure,
     peak_bytes,
@@ -166,7 +167,7 @@ def dated(command: Command, number: int) -> Command:
         "NO_FAKE_STAT": "1",
         "PYTHONPATH": str(ANOTHER_CLOCK),
     }
-    return replace(command, environment={**command.environment, **clock})
+    return command.with_variables(clock)
 
 
 def libfaketime() -> Path:
@@ -251,16 +252,15 @@ class Series:
         """Measures the runs after the marks in turns, and yields a row of results for each."""
         commands = {mark: self._run_after(mark) for mark in self.marks}
         measured = compare(list(commands.values()), TURNS)
-        first = measured[commands[self.marks[0]].name]
         for mark, command in commands.items():
             runs, size = measured[command.name], self.sizes[mark - 1]
-            ratio = wall_ratio(runs, first)
+            ratio = wall_ratio(runs, measured[commands[self.marks[0]].name])
             yield [
                 f"{self.title}, run {mark:,}",
                 format_seconds(wall_seconds(runs)),
                 format_seconds(cpu_seconds(runs)),
                 f"{ratio.median:.2f} ({ratio.minimum:.2f}{EN_DASH}{ratio.maximum:.2f})",
-                f"{peak_bytes(runs).median / 1e6:,.0f} MB",
+                format_megabytes(peak_bytes(runs).median),
                 f"{size.files:,}",
                 *(f"{each / 1e6:.2f}" for each in (size.log_bytes, size.lakehouse_bytes, size.raw_bytes)),
                 f"{size.history_bytes / 1e6:.1f}" if size.history_bytes else "",

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from resource import struct_rusage
@@ -55,6 +55,10 @@ class Command:
     prepare: Callable[[], object] = _do_nothing
     verify: Callable[[], None] = _do_nothing
     report: Path | None = None
+
+    def with_variables(self, variables: Mapping[str, str]) -> "Command":
+        """Return this command with more variables in its environment."""
+        return replace(self, environment={**self.environment, **variables})
 
 
 @dataclass(frozen=True)

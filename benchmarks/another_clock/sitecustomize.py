@@ -1,6 +1,7 @@
 """Python imports this where its folder is on PYTHONPATH: what a process under libfaketime needs besides.
 
-libfaketime reads the instant until which `time.sleep` sleeps as one of the wall's clock, so that the call fails.
+`time.sleep` tells the system the instant at which it ends. libfaketime takes this instant for a time of day, so that
+the call fails.
 """
 
 import select

@@ -84,7 +84,7 @@ class LakehouseIOManager(dagster.ConfigurableIOManager):
 
     @contextmanager
     def yield_for_execution(self, context: dagster.InitResourceContext) -> Iterator[Self]:
-        """Yields this I/O manager. The lakehouse is opened by who first asks for it, and closed at the end of the run.
+        """Yields this I/O manager. Whoever asks first opens the lakehouse, and the end of the run closes it.
 
         Dagster shows a stack trace for what a resource raises as it starts, whatever its type.
         """
